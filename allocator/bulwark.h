@@ -1,0 +1,55 @@
+/* Bulwark: a hardened drop-in allocator, as a linkable heap.
+ *
+ * libbulwark.so exports the C library's names (allocator/exports.map); this header is the same code
+ * under the prefix bw_, with heap instances that are created, reset and destroyed in microseconds,
+ * for fuzzing in process and for tests. Only fuzzers/, tools/ and tests/ may include it. Misuse
+ * (double free, invalid free, damaged canary) ends the process with one line on stderr, or calls
+ * the hook where one is set. */
+#ifndef BULWARK_H
+#define BULWARK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bw_heap;
+
+struct bw_config {
+    uint64_t seed;      /* deterministic: all random choices come from this */
+    bool deterministic; /* false: seed is ignored, getrandom is used */
+};
+
+/* Returns NULL with errno ENOMEM when address space cannot be reserved. */
+struct bw_heap *bw_heap_create(const struct bw_config *config);
+/* Frees everything at once and restarts the random stream from `seed`; time proportional to the
+ * size classes touched. */
+void bw_heap_reset(struct bw_heap *heap, uint64_t seed);
+void bw_heap_destroy(struct bw_heap *heap);
+/* Walks the whole heap (metadata, canaries, freed memory). Returns true if sound; otherwise the
+ * reason in ret_reason. */
+bool bw_heap_check(struct bw_heap *heap, const char **ret_reason);
+
+/* Each as its C, POSIX or glibc namesake. */
+void *bw_malloc(struct bw_heap *heap, size_t size);
+void *bw_calloc(struct bw_heap *heap, size_t count, size_t size);
+void *bw_realloc(struct bw_heap *heap, void *p, size_t size);
+void *bw_reallocarray(struct bw_heap *heap, void *p, size_t count, size_t size);
+void bw_free(struct bw_heap *heap, void *p);
+void bw_free_sized(struct bw_heap *heap, void *p, size_t size);
+void bw_free_aligned_sized(struct bw_heap *heap, void *p, size_t alignment, size_t size);
+void *bw_aligned_alloc(struct bw_heap *heap, size_t alignment, size_t size);
+int bw_posix_memalign(struct bw_heap *heap, void **out, size_t alignment, size_t size);
+void *bw_memalign(struct bw_heap *heap, size_t alignment, size_t size);
+void *bw_valloc(struct bw_heap *heap, size_t size);
+void *bw_pvalloc(struct bw_heap *heap, size_t size);
+size_t bw_malloc_usable_size(struct bw_heap *heap, void *p);
+size_t bw_malloc_object_size(struct bw_heap *heap, void *p);
+int bw_malloc_trim(struct bw_heap *heap, size_t pad);
+
+/* What Bulwark does when it detects misuse: by default one line on stderr and abort(). A hook may
+ * longjmp away, after which the heap may only be reset or destroyed. line is the text without
+ * newline. NULL restores the default. */
+typedef void bw_fatal_hook(void *self, const char *line);
+void bw_set_fatal_hook(bw_fatal_hook *hook, void *self);
+
+#endif

@@ -1,0 +1,172 @@
+/* The vocabulary: one event is one 64-byte line, op + result + facts.
+ *
+ * An *op* is what a client asks for; a *result* is what the allocator did; *facts* are what the
+ * executor saw of memory. A generated program holds ops only (the result half is zero). Every
+ * column of the pipeline speaks this struct and nothing else: sources make ops, executors add
+ * result and facts, judges read, outputs print. Allocates nothing; the names table is in event.c.
+ * The file form is traces/FORMAT.md. */
+#ifndef ASSAY_EVENT_H
+#define ASSAY_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum assay_op {
+    ASSAY_OP_NONE = 0,
+#define ASSAY_OP(number, NAME, name, op_class, arg) ASSAY_OP_##NAME = number,
+#include "traces/ops.def"
+#undef ASSAY_OP
+    ASSAY_OP_COUNT = 39
+};
+
+enum assay_op_class {
+    ASSAY_CLASS_NONE,
+    ASSAY_CLASS_ALLOCATE,
+    ASSAY_CLASS_RELEASE,
+    ASSAY_CLASS_RESIZE,
+    ASSAY_CLASS_QUERY,
+    ASSAY_CLASS_ACCESS,
+    ASSAY_CLASS_CONTROL,
+    ASSAY_CLASS_SYSTEM,
+    ASSAY_CLASS_RECORD
+};
+
+/* Where an operand pointer points. OBJECT with a dead object is use after free / double free;
+ * OBJECT with arg != 0 is an interior (or outside) address; all others are named places, arg is
+ * added to them. */
+enum assay_place {
+    ASSAY_PLACE_OBJECT = 0, /* object + arg; object 0 here means: the op has no pointer operand */
+    ASSAY_PLACE_NULL,       /* a null pointer */
+    ASSAY_PLACE_SMALL,      /* the integer arg (< 65536) as a pointer */
+    ASSAY_PLACE_STACK,      /* a local of the executor's thread */
+    ASSAY_PLACE_GLOBAL,     /* 4 KiB of zeroed static storage */
+    ASSAY_PLACE_FORGED, /* static storage with a plausible chunk header before it (house of spirit)
+                         */
+    ASSAY_PLACE_GUARD,  /* a PROT_NONE page */
+    ASSAY_PLACE_WILD, /* the address in arg itself; in a capture: a pointer that the trace never saw
+                         allocated */
+    ASSAY_PLACE_UNINITIALISED, /* the word found in a fresh, never written object */
+    ASSAY_PLACE_COUNT
+};
+
+enum assay_family {
+    ASSAY_FAMILY_MALLOC,
+    ASSAY_FAMILY_NEW,
+    ASSAY_FAMILY_NEW_ARRAY,
+    ASSAY_FAMILY_SIZED,
+    ASSAY_FAMILY_ALIGNED,
+    ASSAY_FAMILY_COUNT
+};
+
+enum assay_flag {
+    ASSAY_FLAG_BEGIN = 1 << 0, /* first half of a resize: the operand is given up; no result yet */
+    ASSAY_FLAG_END = 1 << 1,   /* second half: result known. Neither bit: the call is one event */
+    ASSAY_FLAG_LIBRARY = 1 << 2, /* made by the C library itself: counted, kept out of the model */
+    ASSAY_FLAG_MISUSE = 1 << 3,  /* an injected misuse: the program is no longer legal */
+    ASSAY_FLAG_SKIPPED = 1 << 4, /* not executed: the subject lacks this API */
+    ASSAY_FLAG_PREEXISTING =
+        1 << 5, /* the object was live when the capture began; size may be a lower bound */
+    ASSAY_FLAG_USABLE = 1 << 6,   /* usable_extra was asked for and holds an answer */
+    ASSAY_FLAG_EXECUTED = 1 << 7, /* the result half is filled in */
+};
+
+/* Facts, as bits in event.checked (the executor looked) and event.failed (and found it wrong). */
+enum assay_fact {
+    ASSAY_FACT_CONTENT =
+        1 << 0, /* known bytes of the operand object keep their pattern (before the op) */
+    ASSAY_FACT_PREFIX = 1 << 1, /* the resized object's first min(old, new) bytes came along */
+    ASSAY_FACT_ZERO = 1 << 2,   /* the new object is zero (calloc) */
+    ASSAY_FACT_FOREIGN =
+        1 << 3, /* the result lies outside arenas, stacks and images; failed: it does not */
+    ASSAY_FACT_OUT = 1 << 4,      /* posix_memalign left *out alone on failure */
+    ASSAY_FACT_USABLE = 1 << 5,   /* bytes [requested, usable) kept a pattern written there */
+    ASSAY_FACT_READABLE = 1 << 6, /* the accessed bytes did not fault */
+    ASSAY_FACT_SIBLINGS = 1 << 7, /* sweep: another live object was verified; failed: see the
+                                     EVIDENCE event that follows */
+};
+
+struct assay_event {
+    /* op: what was asked (32 bytes) */
+    uint8_t kind;     /* enum assay_op */
+    uint8_t family;   /* enum assay_family */
+    uint8_t place;    /* enum assay_place of the pointer operand */
+    uint8_t flags;    /* enum assay_flag bits */
+    uint16_t thread;  /* dense index within the process, 0 = main */
+    uint16_t process; /* dense index within the stream, 0 = first */
+    uint32_t object;  /* operand: number of an object, 0 = none */
+    uint32_t born;    /* number given to the object that this op bears if it succeeds, 0 = none.
+                         Numbers are unique in a    stream, start at 1 and rise by birth; a resize
+                         always    bears a new number */
+    uint64_t size;    /* bytes requested (element size for calloc, reallocarray); access length */
+    uint64_t arg;     /* by kind: see ops.def (element count, alignment, offset) */
+    /* result: what the allocator did (24 bytes) */
+    union {
+        uint64_t address; /* address returned (allocate, resize); operand's address as observed
+                             (release) */
+        uint64_t value;   /* answer of a query; posix_memalign's address is in address, its code in
+                             error */
+    };
+    uint64_t time;        /* ns since the stream's start; 0 where the stream has no time */
+    uint32_t site;        /* caller or stack: index into the trace's site table, 0 = unknown */
+    int32_t usable_extra; /* malloc_usable_size(result) - requested, saturated; valid with
+                             ASSAY_FLAG_USABLE */
+    /* result and facts (8 bytes) */
+    uint8_t
+        error; /* errno after the call (set to 0 before it); posix_memalign: the returned code */
+    uint8_t signal;    /* signal that ended the op, 0 = none */
+    uint8_t checked;   /* enum assay_fact bits */
+    uint8_t failed;    /* enum assay_fact bits, a subset of checked */
+    uint32_t wrong_at; /* first wrong byte's offset, saturated; valid if failed. An EVIDENCE event
+                          follows: object = the damaged object, arg = first wrong offset (64 bits),
+                          size = bytes expected there, value = the 8 bytes that stand there, born =
+                          whose pattern they are (0 = nobody's), failed = the fact that failed */
+};
+_Static_assert(sizeof(struct assay_event) == 64, "an event is one cache line");
+
+/* What a stream has beside size and alignment (which every stream has). A property whose needs are
+ * not in has is not judged. */
+enum assay_has {
+    ASSAY_HAS_ORDER = 1 << 0, /* one total order that respects causality */
+    ASSAY_HAS_ADDRESS = 1 << 1,
+    ASSAY_HAS_USABLE = 1 << 2,
+    ASSAY_HAS_ERRNO = 1 << 3,
+    ASSAY_HAS_CONTENT = 1 << 4, /* facts from a touch unit */
+    ASSAY_HAS_ACCESS = 1 << 5,
+    ASSAY_HAS_CALLER = 1 << 6,
+    ASSAY_HAS_THREAD = 1 << 7,
+    ASSAY_HAS_TIME = 1 << 8,
+    ASSAY_HAS_MAPS = 1 << 9,
+    ASSAY_HAS_SIGNAL = 1 << 10,  /* crashes and hangs of the subject are seen */
+    ASSAY_HAS_FOREIGN = 1 << 11, /* results were tested against arena, stacks and images */
+    ASSAY_HAS_COUNT = 12
+};
+
+/* What the executor puts into every failed allocation's address: results are compared with this,
+ * never with 0. */
+#define ASSAY_ADDRESS_NULL UINT64_C(0)
+
+struct assay_op_info {
+    const char *name; /* "malloc" */
+    const char *arg;  /* what arg holds, "" if nothing */
+    enum assay_op_class op_class;
+};
+
+/* Never NULL; unknown kinds have name "unknown". */
+const struct assay_op_info *assay_op_info(unsigned kind);
+/* Returns the kind, or ASSAY_OP_NONE. */
+enum assay_op assay_op_by_name(const char *name, size_t length);
+const char *assay_place_name(unsigned place);
+const char *assay_family_name(unsigned family);
+/* Name of one ASSAY_HAS_* bit ("order", "address", ...), by bit index. */
+const char *assay_has_name(unsigned bit);
+
+/* Requested bytes of an allocating or resizing op: size, or size * arg for calloc and reallocarray.
+ * Returns false when the product overflows (then *ret_bytes is SIZE_MAX). */
+bool assay_event_bytes(const struct assay_event *event, uint64_t *ret_bytes);
+/* Alignment asked for by an aligned op (page size 4096 for valloc/pvalloc), 0 for the others. */
+uint64_t assay_event_alignment(const struct assay_event *event);
+/* True for the op kinds of class ALLOCATE and RESIZE. */
+bool assay_event_bears(const struct assay_event *event);
+
+#endif

@@ -1,0 +1,47 @@
+/* The executor: gives ops to a subject, one after the other, and fills in result and facts, in
+ * place.
+ *
+ * The same code runs in the runner (LD_PRELOAD child) and in the engine (linked Bulwark). Arena
+ * memory only. It keeps one record per object (address, size, what is known of its content) and
+ * owns the touch unit; it judges nothing. An address that the subject hands out is tested against
+ * arena, stacks and images before anything writes through it. */
+#ifndef ASSAY_EXECUTOR_H
+#define ASSAY_EXECUTOR_H
+
+#include "traces/core/arena.h"
+#include "traces/runner/assay_subject.h"
+#include "traces/sink.h"
+
+enum assay_touch { ASSAY_TOUCH_NONE, ASSAY_TOUCH_RECORDED, ASSAY_TOUCH_PAGE, ASSAY_TOUCH_FULL };
+
+struct assay_executor_config {
+    const struct assay_subject *subject;
+    enum assay_touch touch;
+    bool content_full;    /* touch whole objects of every size */
+    bool ask_usable;      /* ask malloc_usable_size after each success (if the subject has it) */
+    bool usable_writable; /* also fill and verify [requested, usable) */
+    uint32_t max_objects; /* highest object number in a program */
+    uint64_t seed;        /* of the patterns */
+    _Atomic uint64_t *progress; /* op index is stored here before each op; may be NULL */
+};
+
+struct assay_executor;
+
+size_t assay_executor_bytes(const struct assay_executor_config *config);
+/* NULL if the arena is too small. */
+struct assay_executor *assay_executor_create(struct assay_arena *arena,
+                                             const struct assay_executor_config *config);
+/* Bit per enum assay_op: APIs that the subject lacks. */
+uint64_t assay_executor_missing(const struct assay_subject *subject);
+/* Executes events[0..n) in order; sink may be NULL. Extra EVIDENCE events go to the sink only. Ops
+ * whose API is missing get ASSAY_FLAG_SKIPPED; ops on objects that such a skip left unborn are
+ * skipped too. */
+void assay_executor_run(struct assay_executor *executor, struct assay_event *events, size_t n,
+                        const struct assay_sink *sink);
+/* Verifies every live object, then calls sink->end. */
+void assay_executor_finish(struct assay_executor *executor, const struct assay_sink *sink);
+/* Frees every live object (not through the sink), calls subject->reset, starts anew with op index
+ * 0. */
+void assay_executor_reset(struct assay_executor *executor, uint64_t seed);
+
+#endif

@@ -1,0 +1,95 @@
+/* A session: the host's side of a runner. Spawns assay-runner under LD_PRELOAD, feeds it ops in
+ * chunks through shared memory, watches it from outside, collects results, and survives whatever
+ * the subject does.
+ *
+ * Host only. Knows no oracle: what the runner's judge needs (its configuration) and says (its
+ * report) are blobs whose meaning tools/ knows (tools/judge_blob.h). Order of a chunk's life: fill
+ * (host) -> execute in place (runner) -> collect (host; only with want_results) -> free again. */
+#ifndef ASSAY_SESSION_H
+#define ASSAY_SESSION_H
+
+#include "traces/event.h"
+#include "traces/runner/executor.h"
+
+struct assay_session;
+
+/* What --subject says, resolved. Strings are owned by the struct (fixed buffers). */
+struct assay_subject_spec {
+    char name[64];         /* "glibc", "jemalloc", file name without lib and .so */
+    char path[4096];       /* library to preload, "" for glibc */
+    char build_id[48];     /* hex, "" if none */
+    bool adapter;          /* defines assay_subject */
+    uint64_t missing_apis; /* bit per enum assay_op, from its exports */
+};
+/* bulwark | glibc | jemalloc | mimalloc | tcmalloc | scudo | a path | adapter:FILE.c (compiled with
+ * cc into a temporary folder). Errors: ASSAY_E_NOT_FOUND, ASSAY_E_SUBJECT (no malloc exported, not
+ * an ELF shared object of this machine). */
+int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
+                       struct assay_error *err);
+
+enum assay_order { ASSAY_ORDER_SERIAL, ASSAY_ORDER_PARTIAL };
+
+struct assay_session_config {
+    const struct assay_subject_spec *subject;
+    enum assay_order order;
+    enum assay_touch touch;
+    bool content_full, ask_usable, usable_writable;
+    bool judge;        /* run the runner's own judge */
+    bool want_results; /* hand executed events back to the host */
+    bool frozen;       /* address-space randomisation off, getrandom & co. answered from seed */
+    bool bare_loop; /* after the run, time a bare loop of the same calls for overhead_ns (replay) */
+    uint64_t seed;
+    uint32_t max_objects;
+    uint64_t memory_bytes; /* 0 = no limit; the child is killed beyond it */
+    uint32_t hang_ms;      /* no progress for so long = hang; 0 = 2000 */
+    const void *blob;      /* judge configuration, copied into shared memory */
+    size_t blob_bytes;
+    size_t report_bytes; /* size of the judge's report area */
+};
+
+enum assay_session_state {
+    ASSAY_SESSION_RUNNING,
+    ASSAY_SESSION_ENDED,   /* all ops executed, finished */
+    ASSAY_SESSION_CRASHED, /* signal in the subject */
+    ASSAY_SESSION_HUNG,
+    ASSAY_SESSION_MEMORY,
+    ASSAY_SESSION_EXITED, /* the subject called exit, or never came up */
+};
+
+struct assay_session_status {
+    enum assay_session_state state;
+    int signal, exit_code;
+    uint64_t op_index;      /* op in progress when it ended, counted over the program */
+    uint64_t crash_address; /* si_addr */
+    uint64_t crash_pc;
+    char stderr_text[4096]; /* first bytes of what the child wrote to stderr */
+    uint64_t stderr_bytes;  /* how much it wrote */
+    uint64_t executed, skipped, library_calls;
+    double ns_per_event, bare_ns_per_event; /* 0 if not measured */
+    uint64_t peak_rss_bytes;
+    bool frozen; /* randomness really was frozen */
+};
+
+int assay_session_start(const struct assay_session_config *config,
+                        struct assay_session **ret_session, struct assay_error *err);
+/* Room for ops: returns a chunk to fill and its capacity; blocks while all chunks are in use. NULL:
+ * the child is gone. */
+struct assay_event *assay_session_chunk(struct assay_session *session, size_t *ret_capacity);
+/* Hands the n filled events of the chunk to the runner. last_of_program: finish (verify all, judge
+ * end) and reset after. */
+void assay_session_submit(struct assay_session *session, size_t n, bool last_of_program);
+/* With want_results: the next executed chunk, in order; NULL when none is outstanding or the child
+ * is gone (then partial results of the chunk that was running: *ret_n counts what was executed, the
+ * last may be in progress). Release it with assay_session_release before the next. EVIDENCE events
+ * are in the chunk's own evidence list. */
+const struct assay_event *assay_session_collect(struct assay_session *session, size_t *ret_n);
+const struct assay_event *assay_session_evidence(struct assay_session *session, size_t *ret_n);
+void assay_session_release(struct assay_session *session);
+/* Waits until everything submitted is executed or the child is gone. */
+void assay_session_wait(struct assay_session *session, struct assay_session_status *ret_status);
+/* The judge's report area (report_bytes), valid until close. Readable while the child runs. */
+const void *assay_session_report(const struct assay_session *session);
+/* Kills the child if it still runs; frees everything. */
+void assay_session_close(struct assay_session *session);
+
+#endif

@@ -1,0 +1,91 @@
+/* The trace file: writer, reader, recovery. The byte format is traces/FORMAT.md.
+ *
+ * A writer fills '<path>.partial' and renames it to '<path>' when closed; every whole block of a
+ * .partial file can be read after a crash. A reader trusts nothing: declared sizes are capped,
+ * checksums tested, strings bounded. Host side (zstd, malloc). The runner never includes this. */
+#ifndef ASSAY_TRACE_H
+#define ASSAY_TRACE_H
+
+#include <stdio.h>
+
+#include "traces/core/error.h"
+#include "traces/event.h"
+
+struct assay_trace_writer;
+struct assay_trace_reader;
+
+/* Strings may be NULL (= unknown); --scrub leaves command and host NULL. */
+struct assay_trace_meta {
+    uint64_t has;        /* ASSAY_HAS_* bits */
+    const char *method;  /* "ebpf", "preload", "import:text", "fuzz", ... */
+    const char *command; /* command line, words joined by spaces, quoted as a shell would need */
+    const char *host;
+    const char *kernel;     /* release, and the settings that matter: "6.18 overcommit=0 thp=madvise
+                               max_map_count=65530" */
+    const char *allocator;  /* path of the library that served the calls */
+    const char *build_id;   /* hex */
+    const char *clock;      /* "tsc", "monotonic", "counter" */
+    uint64_t start_unix_ns; /* wall clock at start; 0 = unknown or scrubbed */
+};
+
+/* Loss counters and totals; the footer. */
+struct assay_trace_totals {
+    uint64_t events;        /* filled by the writer */
+    uint64_t dropped;       /* events lost: a trace with dropped > 0 is lossy */
+    uint64_t nested;        /* calls inside another call, suppressed */
+    uint64_t unknown_frees; /* frees of pointers never seen allocated, kept as ASSAY_PLACE_WILD */
+    uint64_t library_calls; /* calls by the C library itself */
+    uint64_t repaired;      /* allocation at a live address: its free was pulled forward */
+    uint32_t threads;       /* over all processes */
+    uint32_t processes;
+    uint32_t objects; /* highest object number */
+};
+
+/* A call site. */
+struct assay_trace_site {
+    uint64_t address;   /* return address */
+    uint64_t offset;    /* in module, 0 if module is NULL */
+    const char *module; /* path, or NULL */
+};
+
+struct assay_trace_options {
+    bool no_addresses; /* leave the address column out */
+    bool no_callers;   /* leave the site column out */
+    int level;         /* zstd level, 0 = 3 */
+};
+
+/* Returns 0 and *ret_writer; ASSAY_E_SYSTEM, ASSAY_E_PERMISSION, ASSAY_E_MEMORY. */
+int assay_trace_create(const char *path, const struct assay_trace_meta *meta,
+                       const struct assay_trace_options *options,
+                       struct assay_trace_writer **ret_writer, struct assay_error *err);
+/* Interns a call site; returns its index (> 0), 0 when the table is full. */
+uint32_t assay_trace_site(struct assay_trace_writer *writer, const struct assay_trace_site *site);
+int assay_trace_append(struct assay_trace_writer *writer, const struct assay_event *events,
+                       size_t n, struct assay_error *err);
+/* Writes the footer, syncs, renames; frees the writer also on failure (then the .partial file
+ * stays). */
+int assay_trace_close(struct assay_trace_writer *writer, const struct assay_trace_totals *totals,
+                      struct assay_error *err);
+/* Frees the writer and removes the .partial file. */
+void assay_trace_abandon(struct assay_trace_writer *writer);
+
+/* Opens a complete trace, or an incomplete one (see assay_trace_complete). "-" is standard input.
+ */
+int assay_trace_open(const char *path, struct assay_trace_reader **ret_reader,
+                     struct assay_error *err);
+/* Reads up to n events. Returns how many, 0 at the end (of the last whole block for an incomplete
+ * trace), or ASSAY_E_*. */
+long assay_trace_read(struct assay_trace_reader *reader, struct assay_event *events, size_t n,
+                      struct assay_error *err);
+int assay_trace_rewind(struct assay_trace_reader *reader, struct assay_error *err);
+const struct assay_trace_meta *assay_trace_meta(const struct assay_trace_reader *reader);
+/* From the footer; for an incomplete trace what has been counted so far by reading. */
+const struct assay_trace_totals *assay_trace_totals(const struct assay_trace_reader *reader);
+bool assay_trace_complete(const struct assay_trace_reader *reader);
+uint64_t assay_trace_file_bytes(const struct assay_trace_reader *reader);
+/* NULL if there is no such site. Sites are known once the block that uses them has been read. */
+const struct assay_trace_site *assay_trace_get_site(const struct assay_trace_reader *reader,
+                                                    uint32_t site);
+void assay_trace_free(struct assay_trace_reader *reader);
+
+#endif
