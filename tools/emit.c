@@ -1,22 +1,189 @@
 #include "tools/emit.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "tools/human.h"
 #include "traces/core/error.h"
+
+static void print_line(const char *schema, json_t *object)
+{
+    json_t *line = json_pack("{s:s}", "schema", schema);
+    ASSAY_CHECK(line && json_object_update(line, object) == 0);
+    char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    ASSAY_CHECK(text);
+    puts(text);
+    fflush(stdout);
+    free(text);
+    json_decref(line);
+}
 
 void assay_emit_object(struct assay_emit *emit, const char *schema, json_t *object)
 {
-    if (emit->json) {
-        json_t *line = json_pack("{s:s}", "schema", schema);
-        ASSAY_CHECK(line && json_object_update(line, object) == 0);
-        char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
-        ASSAY_CHECK(text);
-        puts(text);
-        fflush(stdout);
-        free(text);
-        json_decref(line);
-    }
+    ASSAY_CHECK(json_is_object(object));
+    if (emit->json)
+        print_line(schema, object);
     json_decref(object);
+}
+
+static char *copy_text(const char *text)
+{
+    char *copy = strdup(text);
+    ASSAY_CHECK(copy);
+    return copy;
+}
+
+static char *render_array(json_t *array)
+{
+    char *text = NULL;
+    size_t size = 0, i;
+    json_t *item;
+    FILE *out = open_memstream(&text, &size);
+    ASSAY_CHECK(out);
+    json_array_foreach(array, i, item)
+    {
+        if (i > 0)
+            fputs(" ", out);
+        if (json_is_string(item))
+            fputs(json_string_value(item), out);
+        else
+            json_dumpf(item, out, JSON_ENCODE_ANY | JSON_COMPACT);
+    }
+    ASSAY_CHECK(fclose(out) == 0);
+    if (i == 0) {
+        free(text);
+        return copy_text("none");
+    }
+    return text;
+}
+
+static char *render_number(json_t *value, enum assay_emit_format format)
+{
+    struct assay_human human;
+    double real = json_number_value(value);
+    uint64_t whole = json_is_integer(value) ? (uint64_t)json_integer_value(value)
+                     : real > 0             ? (uint64_t)real
+                                            : 0;
+    char text[64];
+    switch (format) {
+    case ASSAY_EMIT_COUNT: return copy_text(assay_human_count(&human, whole));
+    case ASSAY_EMIT_RATE: return copy_text(assay_human_rate(&human, real));
+    case ASSAY_EMIT_BYTES: return copy_text(assay_human_bytes(&human, whole));
+    case ASSAY_EMIT_DURATION: return copy_text(assay_human_duration(&human, whole));
+    case ASSAY_EMIT_DECIMAL: snprintf(text, sizeof text, "%.2f", real); return copy_text(text);
+    case ASSAY_EMIT_PLAIN: break;
+    }
+    if (json_is_integer(value))
+        snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else
+        snprintf(text, sizeof text, "%.6g", real);
+    return copy_text(text);
+}
+
+/* malloc'd text of a value; never NULL. */
+static char *render(json_t *value, enum assay_emit_format format)
+{
+    switch (value ? json_typeof(value) : JSON_NULL) {
+    case JSON_STRING: return copy_text(json_string_value(value));
+    case JSON_INTEGER:
+    case JSON_REAL: return render_number(value, format);
+    case JSON_TRUE: return copy_text("yes");
+    case JSON_FALSE: return copy_text("no");
+    case JSON_ARRAY: return render_array(value);
+    case JSON_NULL: return copy_text("-");
+    case JSON_OBJECT: break;
+    }
+    char *text = json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    ASSAY_CHECK(text);
+    return text;
+}
+
+void assay_emit_record(struct assay_emit *emit, const char *schema,
+                       const struct assay_emit_field *fields, json_t *object)
+{
+    ASSAY_CHECK(json_is_object(object));
+    if (emit->json) {
+        print_line(schema, object);
+        json_decref(object);
+        return;
+    }
+    int width = 0;
+    for (const struct assay_emit_field *f = fields; f->key; f++)
+        if ((int)strlen(f->title) > width)
+            width = (int)strlen(f->title);
+    for (const struct assay_emit_field *f = fields; f->key; f++) {
+        json_t *value = json_object_get(object, f->key);
+        if (!value)
+            continue;
+        char *text = render(value, f->format);
+        printf("%-*s  %s\n", width, f->title, text);
+        free(text);
+    }
+    fflush(stdout);
+    json_decref(object);
+}
+
+/* Columns of characters, not bytes: UTF-8 continuation bytes take none. */
+static int text_width(const char *text)
+{
+    int width = 0;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static void print_cell(const char *text, int width, bool right, bool last)
+{
+    int pad = width - text_width(text);
+    if (right)
+        printf("%*s%s", pad, "", text);
+    else
+        printf("%s%*s", text, last ? 0 : pad, "");
+    fputs(last ? "\n" : "  ", stdout);
+}
+
+void assay_emit_table(struct assay_emit *emit, const char *schema,
+                      const struct assay_emit_field *fields, json_t *rows)
+{
+    ASSAY_CHECK(json_is_array(rows));
+    size_t columns = 0, count = json_array_size(rows), i;
+    json_t *row;
+    if (emit->json) {
+        json_array_foreach(rows, i, row) print_line(schema, row);
+        json_decref(rows);
+        return;
+    }
+    while (fields[columns].key)
+        columns++;
+    char **cells = calloc(count * columns + 1, sizeof *cells);
+    int *widths = calloc(columns + 1, sizeof *widths);
+    bool *right = calloc(columns + 1, sizeof *right);
+    ASSAY_CHECK(cells && widths && right);
+    for (size_t c = 0; c < columns; c++)
+        widths[c] = text_width(fields[c].title);
+    json_array_foreach(rows, i, row)
+    {
+        for (size_t c = 0; c < columns; c++) {
+            json_t *value = json_object_get(row, fields[c].key);
+            char *text = cells[i * columns + c] = render(value, fields[c].format);
+            if (text_width(text) > widths[c])
+                widths[c] = text_width(text);
+            right[c] = right[c] || json_is_number(value);
+        }
+    }
+    for (size_t c = 0; c < columns; c++)
+        print_cell(fields[c].title, widths[c], right[c], c + 1 == columns);
+    for (i = 0; i < count * columns; i++) {
+        size_t c = i % columns;
+        print_cell(cells[i], widths[c], right[c], c + 1 == columns);
+        free(cells[i]);
+    }
+    fflush(stdout);
+    free(cells);
+    free(widths);
+    free(right);
+    json_decref(rows);
 }
 
 FILE *assay_emit_text(struct assay_emit *emit)

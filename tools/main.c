@@ -1,9 +1,11 @@
 /* assay: the command table, help, and the way from an error to an exit code. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tools/command.h"
+#include "tools/options.h"
 
 struct command {
     const char *name, *group, *summary;
@@ -46,25 +48,69 @@ static void print_help(FILE *out)
                  "interrupted.\n");
 }
 
+static const struct command *find_command(const char *name)
+{
+    for (const struct command *c = commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+static const char *nearest_command(const char *name)
+{
+    enum { LIMIT = 3 };
+    const char *nearest = NULL;
+    unsigned best = LIMIT;
+    for (const struct command *c = commands; c->name; c++) {
+        unsigned distance = assay_edit_distance(c->name, name, LIMIT);
+        if (distance < best && distance < strlen(c->name)) {
+            best = distance;
+            nearest = c->name;
+        }
+    }
+    return nearest;
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    static char program_name[64];
+    snprintf(program_name, sizeof program_name, "assay %s", command->name);
+    program_invocation_name = program_name; /* argp names the program by it */
+    argv[0] = program_name;
+    return command->run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
-        strcmp(argv[1], "-h") == 0) {
-        print_help(argc < 2 ? stderr : stdout);
-        return argc < 2 ? ASSAY_EXIT_USAGE : ASSAY_EXIT_CLEAN;
+    const char *name = argc < 2 ? NULL : argv[1];
+    argp_program_version = "assay " ASSAY_VERSION;
+    if (!name) {
+        print_help(stderr);
+        return ASSAY_EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("assay " ASSAY_VERSION);
+    if (strcmp(name, "--version") == 0) {
+        puts(argp_program_version);
         return ASSAY_EXIT_CLEAN;
     }
-    for (const struct command *c = commands; c->name; c++)
-        if (strcmp(c->name, argv[1]) == 0) {
-            static char program_name[64];
-            snprintf(program_name, sizeof program_name, "assay %s", c->name);
-            program_invocation_name = program_name; /* argp names the program by it */
-            argv[1] = program_name;
-            return c->run(argc - 1, argv + 1);
-        }
-    fprintf(stderr, "assay: '%s' is not a command; 'assay help' lists them\n", argv[1]);
-    return ASSAY_EXIT_USAGE;
+    bool help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
+    if (help && argc < 3) {
+        print_help(stdout);
+        return ASSAY_EXIT_CLEAN;
+    }
+    if (help)
+        name = argv[2];
+    const struct command *command = find_command(name);
+    if (!command) {
+        const char *nearest = nearest_command(name);
+        if (nearest)
+            fprintf(stderr, "assay: '%s' is not a command; did you mean '%s'?\n", name, nearest);
+        else
+            fprintf(stderr, "assay: '%s' is not a command; 'assay help' lists them\n", name);
+        return ASSAY_EXIT_USAGE;
+    }
+    if (help) {
+        static char help_option[] = "--help";
+        return run_command(command, 2, (char *[]){NULL, help_option, NULL});
+    }
+    return run_command(command, argc - 1, argv + 1);
 }

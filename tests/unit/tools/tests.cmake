@@ -1,0 +1,2 @@
+assay_unit_test(tools/human_test.c assay_tools)
+assay_unit_test(tools/options_test.c assay_tools)
