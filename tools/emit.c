@@ -147,7 +147,7 @@ void assay_emit_table(struct assay_emit *emit, const char *schema,
                       const struct assay_emit_field *fields, json_t *rows)
 {
     ASSAY_CHECK(json_is_array(rows));
-    size_t columns = 0, count = json_array_size(rows), i;
+    size_t columns = 0, i;
     json_t *row;
     if (emit->json) {
         json_array_foreach(rows, i, row) print_line(schema, row);
@@ -156,31 +156,33 @@ void assay_emit_table(struct assay_emit *emit, const char *schema,
     }
     while (fields[columns].key)
         columns++;
-    char **cells = calloc(count * columns + 1, sizeof *cells);
     int *widths = calloc(columns + 1, sizeof *widths);
     bool *right = calloc(columns + 1, sizeof *right);
-    ASSAY_CHECK(cells && widths && right);
+    ASSAY_CHECK(widths && right);
     for (size_t c = 0; c < columns; c++)
         widths[c] = text_width(fields[c].title);
     json_array_foreach(rows, i, row)
     {
         for (size_t c = 0; c < columns; c++) {
             json_t *value = json_object_get(row, fields[c].key);
-            char *text = cells[i * columns + c] = render(value, fields[c].format);
+            char *text = render(value, fields[c].format);
             if (text_width(text) > widths[c])
                 widths[c] = text_width(text);
             right[c] = right[c] || json_is_number(value);
+            free(text);
         }
     }
     for (size_t c = 0; c < columns; c++)
         print_cell(fields[c].title, widths[c], right[c], c + 1 == columns);
-    for (i = 0; i < count * columns; i++) {
-        size_t c = i % columns;
-        print_cell(cells[i], widths[c], right[c], c + 1 == columns);
-        free(cells[i]);
+    json_array_foreach(rows, i, row)
+    {
+        for (size_t c = 0; c < columns; c++) {
+            char *text = render(json_object_get(row, fields[c].key), fields[c].format);
+            print_cell(text, widths[c], right[c], c + 1 == columns);
+            free(text);
+        }
     }
     fflush(stdout);
-    free(cells);
     free(widths);
     free(right);
     json_decref(rows);

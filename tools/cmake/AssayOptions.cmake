@@ -14,7 +14,8 @@ target_compile_features(assay_flags INTERFACE c_std_17)
 target_compile_definitions(assay_flags INTERFACE _GNU_SOURCE ASSAY_VERSION="${PROJECT_VERSION}")
 target_include_directories(assay_flags INTERFACE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
 target_compile_options(assay_flags INTERFACE -std=gnu17 -Wall -Wextra -Wshadow -Wstrict-prototypes
-    -Wmissing-prototypes -Wconversion -Wno-unused-parameter -fno-strict-aliasing)
+    -Wmissing-prototypes -Wconversion -Wno-unused-parameter -fno-strict-aliasing
+    "SHELL:-include ${CMAKE_SOURCE_DIR}/traces/core/banned.h")
 if(ASSAY_WERROR)
     target_compile_options(assay_flags INTERFACE -Werror)
 endif()
