@@ -1,10 +1,12 @@
 /* Bytes <-> programs, total in both directions that matter.
  *
- * decode: every input is a legal program (or, with misuse allowed, one with marked misuse) of at
- * least 64 ops; parameters are read from the input's tail, 4-byte op records from its front, exact
- * sizes by a varint escape. encode: decode(encode(p)) == p for every program within the limits, so
- * captured seeds are exact. Allocates nothing: the caller brings the event buffer. Used by the
- * engine, the isolated fuzzer and the corpus tools. */
+ * decode: every input is a legal program (or, with misuse allowed, one that ends in a marked
+ * misuse) of at least 64 ops; parameters are read from the input's tail, 4-byte op records from its
+ * front, exact values by a varint escape; what the records leave short of 64 ops is made from a
+ * seed in the tail. encode: decode(encode(p)) == p for every program within the limits, so captured
+ * seeds are exact; a program shorter than 64 ops is marked in the tail and decodes to just its ops,
+ * so minimised programs return to a corpus too. Allocates nothing: the caller brings the event
+ * buffer. Used by the engine, the isolated fuzzer and the corpus tools. */
 #ifndef ASSAY_PROGRAM_H
 #define ASSAY_PROGRAM_H
 
@@ -17,7 +19,7 @@ struct assay_program_limits {
     uint64_t max_object_bytes;
     uint64_t max_live_bytes;
     uint32_t max_live_objects;
-    bool misuse;
+    bool misuse; /* a program may end in a double free, marked ASSAY_FLAG_MISUSE */
 };
 
 struct assay_program {
@@ -26,6 +28,9 @@ struct assay_program {
     size_t count;
     uint32_t objects; /* highest object number */
 };
+
+/* 1 MiB objects, 64 MiB and 2,048 objects live, no misuse, every API. */
+void assay_program_limits_default(struct assay_program_limits *limits);
 
 void assay_program_decode(const uint8_t *data, size_t size,
                           const struct assay_program_limits *limits, struct assay_program *program);

@@ -1,0 +1,2 @@
+assay_unit_test(fuzzers/program_test.c assay_fuzzers)
+assay_unit_test(fuzzers/generate_test.c assay_fuzzers)
