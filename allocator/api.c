@@ -1,0 +1,196 @@
+/* The public names of bulwark.h: argument rules and errno of each namesake, nothing else. */
+#include <errno.h>
+#include <string.h>
+
+#include "bulwark.h"
+#include "heap.h"
+#include "large.h"
+#include "pages.h"
+#include "slab.h"
+
+struct bw_heap *bw_heap_create(const struct bw_config *config)
+{
+    struct bw_heap *heap = bw_heap_make(config);
+    if (heap == NULL)
+        errno = ENOMEM;
+    return heap;
+}
+
+/* alignment a power of two. NULL without errno where there is no room. */
+static void *allocate_elsewhere(struct bw_heap *heap, size_t size, size_t alignment, unsigned index)
+{
+    if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX)
+        return NULL;
+    if (index < BW_CLASS_COUNT) {
+        /* A full region (small address space) or no memory: the next classes have their own. */
+        bw_store_u32(&heap->spilled, 1);
+        while (++index < BW_CLASS_COUNT) {
+            if ((bw_class_size(index) & (alignment - 1)) != 0)
+                continue;
+            void *p = bw_slab_alloc(heap, index, size);
+            if (p != NULL)
+                return p;
+        }
+    }
+    return bw_large_alloc(heap, size, alignment);
+}
+
+static inline void *allocate(struct bw_heap *heap, size_t size, size_t alignment)
+{
+    unsigned index = BW_CLASS_COUNT;
+    if (__builtin_expect(size <= BW_REQUEST_MAX && alignment <= BW_SLOT_ALIGNMENT_MAX, 1)) {
+        index = bw_class_for(size, alignment);
+        if (__builtin_expect(index < BW_CLASS_COUNT, 1)) {
+            void *p = bw_slab_alloc(heap, index, size);
+            if (__builtin_expect(p != NULL, 1))
+                return p;
+        }
+    }
+    return allocate_elsewhere(heap, size, alignment, index);
+}
+
+static inline void *or_enomem(void *p)
+{
+    if (__builtin_expect(p == NULL, 0))
+        errno = ENOMEM;
+    return p;
+}
+
+void *bw_malloc(struct bw_heap *heap, size_t size)
+{
+    return or_enomem(allocate(heap, size, 1));
+}
+
+void *bw_calloc(struct bw_heap *heap, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return or_enomem(NULL);
+    void *p = or_enomem(allocate(heap, bytes, 1));
+    if (!(bw_policy_zero_on_free && bw_policy_check_on_reuse) && p != NULL && bytes != 0)
+        memset(p, 0, bytes);
+    return p;
+}
+
+void bw_free(struct bw_heap *heap, void *p)
+{
+    if (__builtin_expect(bw_slab_owns(heap, p), 1))
+        bw_slab_free(heap, p, NULL);
+    else if (p != NULL)
+        bw_large_free(heap, p, NULL);
+}
+
+static void free_claimed(struct bw_heap *heap, void *p, const struct bw_claim *claim)
+{
+    if (bw_slab_owns(heap, p))
+        bw_slab_free(heap, p, claim);
+    else if (p != NULL)
+        bw_large_free(heap, p, claim);
+}
+
+void bw_free_sized(struct bw_heap *heap, void *p, size_t size)
+{
+    free_claimed(heap, p, &(struct bw_claim){.size = size});
+}
+
+void bw_free_aligned_sized(struct bw_heap *heap, void *p, size_t alignment, size_t size)
+{
+    /* 0 is no alignment at all: 3 stands for it, which no object can have. */
+    free_claimed(heap, p,
+                 &(struct bw_claim){.size = size, .alignment = alignment == 0 ? 3 : alignment});
+}
+
+void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
+{
+    if (p == NULL)
+        return bw_malloc(heap, size);
+    size_t old;
+    bool done = bw_slab_owns(heap, p) ? bw_slab_resize(heap, p, size, &old)
+                                      : bw_large_resize(heap, p, size, &old);
+    if (done)
+        return p;
+    void *moved = bw_malloc(heap, size);
+    if (moved == NULL)
+        return NULL;
+    if (old != 0 && size != 0)
+        memcpy(moved, p, old < size ? old : size);
+    bw_free(heap, p);
+    return moved;
+}
+
+void *bw_reallocarray(struct bw_heap *heap, void *p, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return or_enomem(NULL);
+    return bw_realloc(heap, p, bytes);
+}
+
+static bool is_power_of_two(size_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+void *bw_aligned_alloc(struct bw_heap *heap, size_t alignment, size_t size)
+{
+    if (!is_power_of_two(alignment)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return or_enomem(allocate(heap, size, alignment));
+}
+
+int bw_posix_memalign(struct bw_heap *heap, void **out, size_t alignment, size_t size)
+{
+    if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
+        return EINVAL;
+    void *p = allocate(heap, size, alignment);
+    if (p == NULL)
+        return ENOMEM;
+    *out = p;
+    return 0;
+}
+
+void *bw_memalign(struct bw_heap *heap, size_t alignment, size_t size)
+{
+    return bw_aligned_alloc(heap, alignment, size);
+}
+
+void *bw_valloc(struct bw_heap *heap, size_t size)
+{
+    return or_enomem(allocate(heap, size, bw_page_size()));
+}
+
+void *bw_pvalloc(struct bw_heap *heap, size_t size)
+{
+    size_t page = bw_page_size();
+    if (size > PTRDIFF_MAX - page)
+        return or_enomem(NULL);
+    return or_enomem(allocate(heap, size == 0 ? page : bw_round_up(size, page), page));
+}
+
+static size_t size_of(struct bw_heap *heap, void *p)
+{
+    if (p == NULL)
+        return 0;
+    return bw_slab_owns(heap, p) ? bw_slab_size(heap, p, BW_INTENT_ASK)
+                                 : bw_large_size(heap, p, BW_INTENT_ASK);
+}
+
+size_t bw_malloc_usable_size(struct bw_heap *heap, void *p)
+{
+    return size_of(heap, p);
+}
+
+size_t bw_malloc_object_size(struct bw_heap *heap, void *p)
+{
+    return size_of(heap, p);
+}
+
+int bw_malloc_trim(struct bw_heap *heap, size_t pad)
+{
+    (void)pad;
+    bool slabs = bw_slab_trim(heap);
+    bool larges = bw_large_trim(heap);
+    return slabs || larges;
+}

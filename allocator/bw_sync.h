@@ -1,0 +1,88 @@
+/* Every lock and every atomic of Bulwark. Nothing else in allocator/ may use __atomic or futex, so
+ * that a checked build can replace this one header by a scheduling point.
+ *
+ * The lock is three-state (0 free, 1 held, 2 held with waiters) over a futex, plus BW_LOCK_FORK:
+ * held by the thread that is inside fork(), which may still allocate (other libraries' fork
+ * handlers do). While the process has one thread, lock and unlock are plain stores; both flavours
+ * leave the same words behind, so a lock may be taken in one and released in the other. */
+#ifndef BW_SYNC_H
+#define BW_SYNC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#if defined(__has_include)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define BW_SINGLE_THREADED (__libc_single_threaded)
+#endif
+#endif
+#ifndef BW_SINGLE_THREADED
+#define BW_SINGLE_THREADED 0
+#endif
+
+enum { BW_LOCK_FREE = 0, BW_LOCK_HELD = 1, BW_LOCK_WAITERS = 2, BW_LOCK_FORK = 3 };
+
+struct bw_lock {
+    uint32_t word;
+};
+
+void bw_lock_slow(struct bw_lock *lock);
+void bw_unlock_slow(struct bw_lock *lock);
+
+static inline void bw_lock(struct bw_lock *lock)
+{
+    if (BW_SINGLE_THREADED && lock->word == BW_LOCK_FREE) {
+        lock->word = BW_LOCK_HELD;
+        return;
+    }
+    uint32_t expected = BW_LOCK_FREE;
+    if (__builtin_expect(!__atomic_compare_exchange_n(&lock->word, &expected, BW_LOCK_HELD, false,
+                                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
+                         0))
+        bw_lock_slow(lock);
+}
+
+static inline void bw_unlock(struct bw_lock *lock)
+{
+    if (BW_SINGLE_THREADED && lock->word == BW_LOCK_HELD) {
+        lock->word = BW_LOCK_FREE;
+        return;
+    }
+    uint32_t expected = BW_LOCK_HELD;
+    if (__builtin_expect(!__atomic_compare_exchange_n(&lock->word, &expected, BW_LOCK_FREE, false,
+                                                      __ATOMIC_RELEASE, __ATOMIC_RELAXED),
+                         0))
+        bw_unlock_slow(lock);
+}
+
+/* Around fork(): take for good, then release in the parent or start afresh in the child. */
+void bw_lock_for_fork(struct bw_lock *lock);
+void bw_unlock_after_fork(struct bw_lock *lock);
+
+static inline void bw_lock_init(struct bw_lock *lock)
+{
+    __atomic_store_n(&lock->word, BW_LOCK_FREE, __ATOMIC_RELEASE);
+}
+
+static inline void *bw_load_pointer(void *const *from)
+{
+    return __atomic_load_n(from, __ATOMIC_ACQUIRE);
+}
+
+static inline void bw_store_pointer(void **to, void *value)
+{
+    __atomic_store_n(to, value, __ATOMIC_RELEASE);
+}
+
+static inline uint32_t bw_load_u32(const uint32_t *from)
+{
+    return __atomic_load_n(from, __ATOMIC_ACQUIRE);
+}
+
+static inline void bw_store_u32(uint32_t *to, uint32_t value)
+{
+    __atomic_store_n(to, value, __ATOMIC_RELEASE);
+}
+
+#endif

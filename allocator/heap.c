@@ -1,0 +1,239 @@
+/* Making, resetting and ending heaps; what all of them do around fork(). */
+#include "heap.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "large.h"
+#include "pages.h"
+#include "slab.h"
+#include "thread.h"
+
+/* Address space per class: half of it the class's region, at a random place in it. ThreadSanitizer
+ * leaves little address space to the program. */
+#if defined(__SANITIZE_THREAD__)
+enum { CLASS_SHIFT_MAX = 30 };
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+enum { CLASS_SHIFT_MAX = 30 };
+#else
+enum { CLASS_SHIFT_MAX = 36 };
+#endif
+#else
+enum { CLASS_SHIFT_MAX = 36 };
+#endif
+enum { CLASS_SHIFT_MIN = 20 };
+
+/* The random streams beside those of the classes. */
+enum { LAYOUT_NONCE = 2000, SECRET_NONCE = 2001 };
+
+static struct bw_lock list_lock;
+static struct bw_heap *all_heaps;
+
+static bool cpu_has_bit_instructions(void)
+{
+#ifdef __x86_64__
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi2");
+#else
+    return false;
+#endif
+}
+
+/* The address space limit is for the program: the heap's reservations take a quarter at most. */
+static unsigned first_shift(void)
+{
+    size_t limit = bw_pages_limit();
+    unsigned shift = CLASS_SHIFT_MAX;
+    if (limit == SIZE_MAX)
+        return shift;
+    while (shift > CLASS_SHIFT_MIN && ((size_t)BW_CLASS_COUNT << shift) > limit / 4)
+        shift--;
+    return shift;
+}
+
+/* A random number of pages in [0, 2^16). */
+static size_t random_pages(struct bw_random *random)
+{
+    return bw_random_16(random) * bw_page_size();
+}
+
+/* Sets slab_max for a region of `bytes`, and returns the bytes of the class's records. */
+static size_t size_class_region(struct bw_class *class, size_t bytes)
+{
+    class->slab_max = (uint32_t)(bytes / class->stride);
+    return bw_round_up((size_t) class->slab_max * class->meta_stride, bw_page_size());
+}
+
+/* Reserves everything for one choice of class_shift: the slab regions, and apart from them one
+ * reservation for heap and records. Returns NULL where there is no room. */
+static struct bw_heap *reserve(unsigned shift, const uint32_t key[8])
+{
+    size_t page = bw_page_size();
+    size_t region = (size_t)1 << (shift - 1);
+    bool small = shift < 30;
+    struct bw_random random;
+    struct bw_class shape;
+    size_t records[BW_CLASS_COUNT], gaps[BW_CLASS_COUNT];
+    size_t heap_bytes = bw_round_up(sizeof(struct bw_heap), page);
+    bw_random_start(&random, key, LAYOUT_NONCE);
+    size_t before_heap = page + (small ? 0 : random_pages(&random));
+    size_t total = before_heap + heap_bytes;
+    for (unsigned i = 0; i < BW_CLASS_COUNT; i++) {
+        bw_slab_geometry(&shape, i);
+        records[i] = size_class_region(&shape, region);
+        gaps[i] = page + (small ? 0 : random_pages(&random));
+        total += gaps[i] + records[i];
+    }
+    total += page;
+    uint8_t *meta = bw_pages_reserve(total);
+    if (meta == NULL)
+        return NULL;
+    size_t slab_reserved = (size_t)BW_CLASS_COUNT << shift;
+    uint8_t *slabs = bw_pages_reserve(slab_reserved);
+    struct bw_heap *heap = (struct bw_heap *)(meta + before_heap);
+    if (slabs == NULL || !bw_pages_commit(heap, heap_bytes)) {
+        if (slabs != NULL)
+            bw_pages_release(slabs, slab_reserved);
+        bw_pages_release(meta, total);
+        return NULL;
+    }
+    heap->reserved = meta;
+    heap->reserved_bytes = total;
+    heap->slab_start = slabs;
+    heap->slab_reserved = slab_reserved;
+    heap->class_shift = shift;
+    uint8_t *at = meta + before_heap + heap_bytes;
+    for (unsigned i = 0; i < BW_CLASS_COUNT; i++) {
+        struct bw_class *class = &heap->classes[i];
+        bw_slab_geometry(class, i);
+        (void)size_class_region(class, region);
+        class->meta = at + gaps[i];
+        at = class->meta + records[i];
+        size_t spare = ((size_t)1 << shift) - (size_t) class->slab_max * class->stride;
+        size_t shifted = bw_random_64(&random) % (spare / page) * page;
+        class->base = slabs + ((size_t)i << shift) + shifted;
+    }
+    return heap;
+}
+
+static void start(struct bw_heap *heap)
+{
+    struct bw_random random;
+    bw_random_start(&random, heap->key, SECRET_NONCE);
+    heap->secret = bw_random_64(&random);
+    heap->spilled = 0;
+}
+
+static void choose_key(uint32_t key[8], bool deterministic, uint64_t seed)
+{
+    if (deterministic)
+        bw_random_key_from_seed(key, seed);
+    else
+        bw_pages_entropy(key, 8 * sizeof key[0]);
+}
+
+struct bw_heap *bw_heap_make(const struct bw_config *config)
+{
+    uint32_t key[8];
+    struct bw_heap *heap = NULL;
+    choose_key(key, config->deterministic, config->seed);
+    for (unsigned shift = first_shift(); heap == NULL && shift >= CLASS_SHIFT_MIN; shift--)
+        heap = reserve(shift, key);
+    if (heap == NULL)
+        return NULL;
+    heap->deterministic = config->deterministic;
+    heap->bit_instructions = cpu_has_bit_instructions();
+    memcpy(heap->key, key, sizeof key);
+    start(heap);
+    for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
+        bw_slab_start(&heap->classes[i], heap->key, i);
+    bw_large_start(&heap->large, heap->key);
+    bw_lock(&list_lock);
+    heap->next = all_heaps;
+    all_heaps = heap;
+    bw_unlock(&list_lock);
+    return heap;
+}
+
+void bw_heap_reset(struct bw_heap *heap, uint64_t seed)
+{
+    choose_key(heap->key, heap->deterministic, seed);
+    start(heap);
+    for (unsigned i = 0; i < BW_CLASS_COUNT; i++) {
+        struct bw_class *class = &heap->classes[i];
+        if (class->carved == 0)
+            continue;
+        bw_slab_reset(class);
+        bw_slab_start(class, heap->key, i);
+    }
+    bw_large_drop(&heap->large);
+    bw_large_start(&heap->large, heap->key);
+}
+
+void bw_heap_destroy(struct bw_heap *heap)
+{
+    if (heap == NULL)
+        return;
+    bw_lock(&list_lock);
+    struct bw_heap **at = &all_heaps;
+    while (*at != heap)
+        at = &(*at)->next;
+    *at = heap->next;
+    bw_unlock(&list_lock);
+    bw_large_drop(&heap->large);
+    bw_pages_release(heap->slab_start, heap->slab_reserved);
+    bw_pages_release(heap->reserved, heap->reserved_bytes);
+}
+
+bool bw_heap_check(struct bw_heap *heap, const char **ret_reason)
+{
+    for (unsigned i = 0; i < BW_CLASS_COUNT; i++) {
+        if (!bw_slab_check(heap, &heap->classes[i], ret_reason))
+            return false;
+    }
+    return bw_large_check(heap, ret_reason);
+}
+
+/* ---- fork: the child must find every lock free and every heap consistent ---- */
+
+static void fork_prepare(void)
+{
+    bw_lock_for_fork(&list_lock);
+    for (struct bw_heap *heap = all_heaps; heap != NULL; heap = heap->next) {
+        for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
+            bw_lock_for_fork(&heap->classes[i].lock);
+        bw_lock_for_fork(&heap->large.lock);
+    }
+    bw_thread()->forking = true;
+}
+
+static void fork_release(void)
+{
+    bw_thread()->forking = false;
+    for (struct bw_heap *heap = all_heaps; heap != NULL; heap = heap->next) {
+        for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
+            bw_unlock_after_fork(&heap->classes[i].lock);
+        bw_unlock_after_fork(&heap->large.lock);
+    }
+    bw_unlock_after_fork(&list_lock);
+}
+
+/* Parent and child must not draw the same numbers. The secret stays: live objects carry it. */
+static void fork_child(void)
+{
+    for (struct bw_heap *heap = all_heaps; heap != NULL; heap = heap->next) {
+        if (heap->deterministic)
+            continue;
+        choose_key(heap->key, false, 0);
+        for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
+            bw_random_start(&heap->classes[i].random, heap->key, i);
+        bw_random_start(&heap->large.random, heap->key, heap->large.random.nonce);
+    }
+    fork_release();
+}
+
+__attribute__((constructor)) static void register_fork_handlers(void)
+{
+    (void)pthread_atfork(fork_prepare, fork_release, fork_child);
+}

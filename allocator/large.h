@@ -1,0 +1,20 @@
+/* Objects beyond 128 KiB or with alignment beyond a page: a mapping each, an unreadable gap of
+ * random size on both sides, described in a table out of line. A freed one keeps its addresses,
+ * unreadable, until a later free pushes it out of the quarantine at random. */
+#ifndef BW_LARGE_H
+#define BW_LARGE_H
+
+#include "meta.h"
+
+void bw_large_start(struct bw_large *large, const uint32_t *key);
+/* size up to PTRDIFF_MAX, alignment a power of two. NULL where there is no room. */
+void *bw_large_alloc(struct bw_heap *heap, size_t size, size_t alignment);
+void bw_large_free(struct bw_heap *heap, void *p, const struct bw_claim *claim);
+size_t bw_large_size(struct bw_heap *heap, void *p, enum bw_intent intent);
+bool bw_large_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old);
+/* Unmaps everything, the table too. */
+void bw_large_drop(struct bw_large *large);
+bool bw_large_trim(struct bw_heap *heap);
+bool bw_large_check(struct bw_heap *heap, const char **ret_reason);
+
+#endif

@@ -1,0 +1,115 @@
+/* The heap and its out-of-line metadata. No pointer to anything here is ever stored in memory that
+ * a program owns, and no offset from an object leads here: heap and slab records stand in a
+ * reservation of their own, with unreadable gaps of random size around each part.
+ *
+ * Invariants, for every slot of a carved slab: at most one of live and held is set; the slot is
+ * free when neither is; a slot that is not live reads as zero (zero_on_free); `free` of the slab
+ * counts the free slots; the slab is on the list that its count says (full: none). */
+#ifndef BW_META_H
+#define BW_META_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bulwark.h"
+#include "bw_sync.h"
+#include "fatal.h"
+#include "policy.h"
+#include "random.h"
+#include "sizeclass.h"
+
+enum { BW_SLAB_SLOTS_MAX = 256 };
+
+enum bw_list { BW_LIST_NONE, BW_LIST_PARTIAL, BW_LIST_EMPTY, BW_LIST_PURGED, BW_LIST_COUNT };
+
+/* One slab. bits holds `words` words each of live, held and fresh (never handed out), then the
+ * slack (slot size less requested size) of every slot: one byte below 256, else two. */
+struct bw_slab {
+    uint32_t next, prev; /* index + 1 on the list; 0 = none */
+    uint16_t free;
+    uint8_t list;
+    uint64_t bits[];
+};
+
+struct bw_class {
+    struct bw_lock lock; /* guards all that is not geometry, and the slab records */
+    /* Geometry: constant once the heap is made. */
+    uint32_t size;
+    uint64_t stride_reciprocal;  /* of stride / 4096, times 2^32, rounded up */
+    uint64_t slot_reciprocal;    /* of size / 16, the same */
+    uint32_t slab_bytes, stride; /* stride - slab_bytes is guard */
+    uint32_t slots, words;
+    uint32_t meta_stride;
+    uint32_t slab_max;
+    uint32_t quarantine_max;
+    uint8_t *base; /* slab i stands at base + i * stride */
+    uint8_t *meta; /* and its record at meta + i * meta_stride */
+    /* What the system gave: survives a reset. */
+    uint32_t guarded; /* slabs [0, guarded) have their guard */
+    size_t committed, meta_committed;
+    /* State. */
+    uint32_t carved;               /* slabs [0, carved) are in use */
+    uint32_t lists[BW_LIST_COUNT]; /* first slab, index + 1 */
+    uint32_t empty_count;
+    uint32_t quarantine_length;
+    uint32_t quarantine[bw_policy_quarantine_slots_max]; /* slab * 256 + slot */
+    struct bw_random random;
+} __attribute__((aligned(64)));
+
+struct bw_large_object {
+    uintptr_t address; /* 0 = no entry */
+    size_t size;       /* requested */
+    size_t usable;     /* readable bytes, whole pages */
+    uint32_t before;   /* guard bytes on each side */
+    uint32_t after;
+    uint32_t live; /* 0: in quarantine */
+};
+
+struct bw_large {
+    struct bw_lock lock;
+    struct bw_large_object *table; /* open addressing by address, at most half full */
+    uint32_t capacity, count;      /* capacity a power of two, 0 before the first object */
+    uint32_t quarantine_length;
+    uintptr_t quarantine[bw_policy_large_quarantine_objects];
+    struct bw_random random;
+};
+
+struct bw_heap {
+    uint8_t *slab_start; /* class i owns [i, i + 1) << class_shift from here */
+    size_t slab_reserved;
+    unsigned class_shift;
+    bool bit_instructions; /* popcnt, pdep */
+    bool deterministic;
+    uint32_t spilled; /* a class was full: objects may stand in a larger class than they need */
+    uint64_t secret;  /* of the canaries */
+    uint32_t key[8];
+    struct bw_class classes[BW_CLASS_COUNT];
+    struct bw_large large;
+    struct bw_heap *next; /* of all heaps, for fork */
+    void *reserved;       /* the reservation that this struct stands in */
+    size_t reserved_bytes;
+};
+
+static inline struct bw_slab *bw_slab_record(const struct bw_class *class, uint32_t index)
+{
+    return (struct bw_slab *)(class->meta + (size_t)index * class->meta_stride);
+}
+
+/* What a caller wants of an object: it decides the words of the message. */
+enum bw_intent { BW_INTENT_FREE, BW_INTENT_REALLOC, BW_INTENT_ASK };
+
+/* What free_sized and free_aligned_sized claim. */
+struct bw_claim {
+    size_t size;
+    size_t alignment; /* 0 = not claimed */
+};
+
+_Noreturn void bw_not_an_object(enum bw_intent intent, const void *p, size_t size,
+                                const char *state, const char *detail, size_t number);
+_Noreturn void bw_freed_object(enum bw_intent intent, const void *p, size_t size,
+                               const char *state);
+void bw_check_claim(const struct bw_claim *claim, const void *p, size_t size, unsigned class_index,
+                    bool spilled);
+
+#endif

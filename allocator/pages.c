@@ -1,0 +1,138 @@
+#include "pages.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bw_sync.h"
+#include "policy.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+enum { GUARDS_UNKNOWN, GUARDS_CHEAP, GUARDS_SPLIT };
+
+static uint32_t guard_kind;
+static struct bw_lock split_lock;
+static uint32_t split_count;
+
+size_t bw_page_size(void)
+{
+    static uint32_t page;
+    uint32_t known = bw_load_u32(&page);
+    if (known == 0) {
+        known = (uint32_t)getauxval(AT_PAGESZ);
+        bw_store_u32(&page, known);
+    }
+    return known;
+}
+
+void *bw_pages_reserve(size_t bytes)
+{
+    int saved = errno;
+    void *p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    errno = saved;
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void bw_pages_release(void *p, size_t bytes)
+{
+    int saved = errno;
+    (void)munmap(p, bytes);
+    errno = saved;
+}
+
+bool bw_pages_commit(void *p, size_t bytes)
+{
+    int saved = errno;
+    int result = mprotect(p, bytes, PROT_READ | PROT_WRITE);
+    errno = saved;
+    return result == 0;
+}
+
+bool bw_pages_decommit(void *p, size_t bytes)
+{
+    int saved = errno;
+    void *result =
+        mmap(p, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    errno = saved;
+    return result == p;
+}
+
+bool bw_pages_purge(void *p, size_t bytes)
+{
+    int saved = errno;
+    int result = madvise(p, bytes, MADV_DONTNEED);
+    errno = saved;
+    return result == 0;
+}
+
+static bool guard_by_split(void *p, size_t bytes)
+{
+    bw_lock(&split_lock);
+    bool allowed = split_count < bw_policy_guard_split_cap;
+    split_count += allowed;
+    bw_unlock(&split_lock);
+    return allowed && mprotect(p, bytes, PROT_NONE) == 0;
+}
+
+bool bw_pages_guard(void *p, size_t bytes)
+{
+    int saved = errno;
+    bool stands = false;
+    if (bw_load_u32(&guard_kind) != GUARDS_SPLIT) {
+        stands = madvise(p, bytes, MADV_GUARD_INSTALL) == 0;
+        if (stands)
+            bw_store_u32(&guard_kind, GUARDS_CHEAP);
+        else if (errno == EINVAL)
+            bw_store_u32(&guard_kind, GUARDS_SPLIT);
+    }
+    if (!stands && bw_load_u32(&guard_kind) == GUARDS_SPLIT)
+        stands = guard_by_split(p, bytes);
+    errno = saved;
+    return stands;
+}
+
+bool bw_pages_has_cheap_guards(void)
+{
+    return bw_load_u32(&guard_kind) == GUARDS_CHEAP;
+}
+
+size_t bw_pages_limit(void)
+{
+    struct rlimit limit;
+    int saved = errno;
+    int result = getrlimit(RLIMIT_AS, &limit);
+    errno = saved;
+    return result != 0 || limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : (size_t)limit.rlim_cur;
+}
+
+void bw_pages_entropy(void *to, size_t bytes)
+{
+    int saved = errno;
+    size_t done = 0;
+    while (done < bytes) {
+        long got = syscall(SYS_getrandom, (char *)to + done, bytes - done, 0);
+        if (got > 0)
+            done += (size_t)got;
+        else if (errno != EINTR)
+            break;
+    }
+    if (done < bytes) {
+        /* A sandbox without getrandom: the kernel's 16 start-up bytes and the clock. */
+        const uint8_t *start = (const uint8_t *)getauxval(AT_RANDOM);
+        struct timespec now;
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        uint64_t time = (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u + (uint64_t)getpid();
+        for (; done < bytes; done++)
+            ((uint8_t *)to)[done] =
+                (uint8_t)((start != NULL ? start[done % 16] : 0) ^ (time >> done % 8 * 8));
+    }
+    errno = saved;
+}

@@ -1,0 +1,36 @@
+/* The one file that knows the operating system's memory calls. No function here touches errno.
+ *
+ * Reserved memory is PROT_NONE and costs address space only; committed memory is readable, writable
+ * and zero; a guard faults on any access. */
+#ifndef BW_PAGES_H
+#define BW_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+size_t bw_page_size(void);
+static inline size_t bw_round_up(size_t n, size_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+/* Returns NULL where there is no room. */
+void *bw_pages_reserve(size_t bytes);
+void bw_pages_release(void *p, size_t bytes);
+/* Makes reserved pages usable. false = out of memory or of mappings. */
+bool bw_pages_commit(void *p, size_t bytes);
+/* Gives the memory back and makes the range unreadable again; the address stays reserved. */
+bool bw_pages_decommit(void *p, size_t bytes);
+/* Gives the memory back; the range stays committed and reads as zero. Guards inside stay. */
+bool bw_pages_purge(void *p, size_t bytes);
+/* A guard inside committed memory: MADV_GUARD_INSTALL, which costs no mapping; else mprotect, up to
+ * bw_policy_guard_split_cap of them. Returns whether the guard stands. */
+bool bw_pages_guard(void *p, size_t bytes);
+bool bw_pages_has_cheap_guards(void);
+
+/* The address space limit of the process in bytes, SIZE_MAX if there is none. */
+size_t bw_pages_limit(void);
+void bw_pages_entropy(void *to, size_t bytes);
+
+#endif

@@ -1,0 +1,56 @@
+/* Size classes: 0 bytes (unreadable), then steps of 16 to 128, then four per doubling to 128 KiB. A
+ * request of n bytes needs n + 1 where canaries are on, so that every object ends in a canary byte.
+ */
+#ifndef BW_SIZECLASS_H
+#define BW_SIZECLASS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy.h"
+
+enum {
+    BW_CLASS_COUNT = 49,
+    BW_SLOT_MAX = 131072,
+    BW_SLOT_ALIGNMENT_MAX = 4096,
+    BW_CANARY_MIN = bw_policy_canary ? 1 : 0,
+    BW_REQUEST_MAX = BW_SLOT_MAX - BW_CANARY_MIN, /* larger requests are large objects */
+};
+
+/* need in [1, BW_SLOT_MAX]. */
+static inline unsigned bw_class_of(size_t need)
+{
+    if (need <= 128)
+        return (unsigned)(need + 15) >> 4;
+    unsigned doubling = 63u - (unsigned)__builtin_clzl(need - 1);
+    return 9 + (doubling - 7) * 4 + (unsigned)((need - 1) >> (doubling - 2)) - 4;
+}
+
+/* Class 0 has slots of 16 unreadable bytes: its objects are told apart by address only. */
+static inline uint32_t bw_class_size(unsigned index)
+{
+    if (index == 0)
+        return 16;
+    if (index <= 8)
+        return index * 16;
+    return (5 + (index - 9) % 4) << (5 + (index - 9) / 4);
+}
+
+/* The class of a request: size in [0, BW_REQUEST_MAX], alignment a power of two up to
+ * BW_SLOT_ALIGNMENT_MAX. Returns BW_CLASS_COUNT where no class will do. */
+static inline unsigned bw_class_for(size_t size, size_t alignment)
+{
+    if (alignment <= 16)
+        return size == 0 ? 0 : bw_class_of(size + BW_CANARY_MIN);
+    size_t need = (size + BW_CANARY_MIN + alignment - 1) & ~(alignment - 1);
+    if (need == 0)
+        need = alignment;
+    if (need > BW_SLOT_MAX)
+        return BW_CLASS_COUNT;
+    unsigned index = bw_class_of(need);
+    while (index < BW_CLASS_COUNT && (bw_class_size(index) & (alignment - 1)) != 0)
+        index++;
+    return index;
+}
+
+#endif

@@ -1,0 +1,591 @@
+#include "slab.h"
+
+#include "canary.h"
+#include "pages.h"
+
+enum { COMMIT_MIN = 64 << 10, COMMIT_MAX = 1 << 20, SLAB_TARGET = 16 << 10 };
+
+/* ---- geometry ---- */
+
+static bool slack_is_wide(const struct bw_class *class)
+{
+    return class->size >= 256;
+}
+
+void bw_slab_geometry(struct bw_class *class, unsigned index)
+{
+    size_t page = bw_page_size();
+    class->size = bw_class_size(index);
+    uint32_t slots = SLAB_TARGET / class->size;
+    if (slots > BW_SLAB_SLOTS_MAX)
+        slots = BW_SLAB_SLOTS_MAX;
+    if (slots == 0)
+        slots = 1;
+    class->slab_bytes = (uint32_t)bw_round_up((size_t)slots * class->size, page);
+    slots = class->slab_bytes / class->size;
+    class->slots = slots < BW_SLAB_SLOTS_MAX ? slots : BW_SLAB_SLOTS_MAX;
+    class->words = (class->slots + 63) / 64;
+    class->stride = class->slab_bytes + (bw_policy_guard_slabs ? (uint32_t)page : 0);
+    class->stride_reciprocal = (1ull << 32) / (class->stride >> 12) + 1;
+    class->slot_reciprocal = (1ull << 32) / (class->size >> 4) + 1;
+    size_t slack = (size_t) class->slots * (slack_is_wide(class) ? 2 : 1);
+    class->meta_stride = (uint32_t)bw_round_up(
+        sizeof(struct bw_slab) + 3 * class->words * sizeof(uint64_t) + slack, 8);
+    uint32_t quarantine = bw_policy_quarantine_bytes / class->size;
+    if (quarantine > bw_policy_quarantine_slots_max)
+        quarantine = bw_policy_quarantine_slots_max;
+    if (quarantine < bw_policy_quarantine_slots_min)
+        quarantine = bw_policy_quarantine_slots_min;
+    class->quarantine_max = bw_policy_quarantine_bytes == 0 ? 0 : quarantine;
+}
+
+void bw_slab_start(struct bw_class *class, const uint32_t *key, unsigned index)
+{
+    bw_lock_init(&class->lock);
+    class->carved = 0;
+    class->empty_count = 0;
+    class->quarantine_length = 0;
+    for (int list = 0; list < BW_LIST_COUNT; list++)
+        class->lists[list] = 0;
+    bw_random_start(&class->random, key, index);
+}
+
+static uint64_t *live_bits(struct bw_slab *slab)
+{
+    return slab->bits;
+}
+
+static uint64_t *held_bits(const struct bw_class *class, struct bw_slab *slab)
+{
+    return slab->bits + class->words;
+}
+
+static uint64_t *fresh_bits(const struct bw_class *class, struct bw_slab *slab)
+{
+    return slab->bits + 2 * class->words;
+}
+
+static uint32_t get_slack(const struct bw_class *class, struct bw_slab *slab, uint32_t slot)
+{
+    const void *all = slab->bits + 3 * class->words;
+    return slack_is_wide(class) ? ((const uint16_t *)all)[slot] : ((const uint8_t *)all)[slot];
+}
+
+static void set_slack(const struct bw_class *class, struct bw_slab *slab, uint32_t slot,
+                      uint32_t slack)
+{
+    void *all = slab->bits + 3 * class->words;
+    if (slack_is_wide(class))
+        ((uint16_t *)all)[slot] = (uint16_t)slack;
+    else
+        ((uint8_t *)all)[slot] = (uint8_t)slack;
+}
+
+static bool has(const uint64_t *bits, uint32_t slot)
+{
+    return (bits[slot / 64] >> slot % 64 & 1) != 0;
+}
+
+static void set(uint64_t *bits, uint32_t slot)
+{
+    bits[slot / 64] |= 1ull << slot % 64;
+}
+
+static void clear(uint64_t *bits, uint32_t slot)
+{
+    bits[slot / 64] &= ~(1ull << slot % 64);
+}
+
+/* The slots of word w. */
+static uint64_t word_mask(const struct bw_class *class, uint32_t w)
+{
+    uint32_t rest = class->slots - w * 64;
+    return rest >= 64 ? UINT64_MAX : (1ull << rest) - 1;
+}
+
+static bool is_unreadable(const struct bw_heap *heap, const struct bw_class *class)
+{
+    return class == &heap->classes[0];
+}
+
+/* The canary stands in [requested, end); what follows end in the slot stays zero. */
+static uint32_t canary_slack(const struct bw_class *class, uint32_t slack)
+{
+    uint32_t most = (slack & 15) + bw_policy_canary_bytes_max;
+    return slack < most ? slack : most;
+}
+
+static uint8_t *canary_end(const struct bw_class *class, uint8_t *slot, uint32_t slack)
+{
+    return slot + class->size - slack + canary_slack(class, slack);
+}
+
+/* ---- lists of slabs ---- */
+
+static void list_add(struct bw_class *class, enum bw_list list, uint32_t index)
+{
+    struct bw_slab *slab = bw_slab_record(class, index);
+    slab->list = (uint8_t)list;
+    slab->prev = 0;
+    slab->next = class->lists[list];
+    if (slab->next != 0)
+        bw_slab_record(class, slab->next - 1)->prev = index + 1;
+    class->lists[list] = index + 1;
+}
+
+static void list_remove(struct bw_class *class, uint32_t index)
+{
+    struct bw_slab *slab = bw_slab_record(class, index);
+    if (slab->prev != 0)
+        bw_slab_record(class, slab->prev - 1)->next = slab->next;
+    else
+        class->lists[slab->list] = slab->next;
+    if (slab->next != 0)
+        bw_slab_record(class, slab->next - 1)->prev = slab->prev;
+    slab->list = BW_LIST_NONE;
+}
+
+/* ---- getting a slab with a free slot ---- */
+
+static bool commit_up_to(uint8_t *base, size_t *committed, size_t wanted, size_t limit)
+{
+    if (wanted <= *committed)
+        return true;
+    size_t step = *committed < COMMIT_MIN ? COMMIT_MIN : *committed;
+    if (step > COMMIT_MAX)
+        step = COMMIT_MAX;
+    size_t target = *committed + step > wanted ? *committed + step : wanted;
+    target = bw_round_up(target, bw_page_size());
+    if (target > limit)
+        target = limit;
+    if (target < wanted || !bw_pages_commit(base + *committed, target - *committed))
+        return false;
+    *committed = target;
+    return true;
+}
+
+static bool carve(struct bw_heap *heap, struct bw_class *class)
+{
+    uint32_t index = class->carved;
+    if (index >= class->slab_max)
+        return false;
+    size_t page = bw_page_size();
+    size_t meta_limit = bw_round_up((size_t) class->slab_max * class->meta_stride, page);
+    if (!commit_up_to(class->meta, &class->meta_committed, (size_t)(index + 1) * class->meta_stride,
+                      meta_limit))
+        return false;
+    if (!is_unreadable(heap, class)) {
+        if (!commit_up_to(class->base, &class->committed, (size_t)(index + 1) * class->stride,
+                          (size_t) class->slab_max * class->stride))
+            return false;
+        if (bw_policy_guard_slabs && index >= class->guarded) {
+            (void)bw_pages_guard(class->base + (size_t)index * class->stride + class->slab_bytes,
+                                 class->stride - class->slab_bytes);
+            class->guarded = index + 1;
+        }
+    }
+    struct bw_slab *slab = bw_slab_record(class, index);
+    slab->free = (uint16_t) class->slots;
+    for (uint32_t w = 0; w < class->words; w++) {
+        live_bits(slab)[w] = 0;
+        held_bits(class, slab)[w] = 0;
+        fresh_bits(class, slab)[w] = word_mask(class, w);
+    }
+    class->carved = index + 1;
+    list_add(class, BW_LIST_PARTIAL, index);
+    return true;
+}
+
+static bool refill(struct bw_heap *heap, struct bw_class *class)
+{
+    for (int list = BW_LIST_EMPTY; list <= BW_LIST_PURGED; list++) {
+        uint32_t first = class->lists[list];
+        if (first != 0) {
+            class->empty_count -= list == BW_LIST_EMPTY;
+            list_remove(class, first - 1);
+            list_add(class, BW_LIST_PARTIAL, first - 1);
+            return true;
+        }
+    }
+    return carve(heap, class);
+}
+
+/* ---- choosing a slot ---- */
+
+static inline uint32_t count_bits(const struct bw_heap *heap, uint64_t word)
+{
+#ifdef __x86_64__
+    if (__builtin_expect(heap->bit_instructions, 1)) {
+        uint64_t count;
+        __asm__("popcntq %1, %0" : "=r"(count) : "r"(word) : "cc");
+        return (uint32_t)count;
+    }
+#endif
+    return (uint32_t)__builtin_popcountll(word);
+}
+
+/* Position of the bit of rank `rank` (from 0) in word. */
+static inline uint32_t select_bit(const struct bw_heap *heap, uint64_t word, uint32_t rank)
+{
+#ifdef __x86_64__
+    if (__builtin_expect(heap->bit_instructions, 1)) {
+        uint64_t bit;
+        __asm__("pdepq %2, %1, %0" : "=r"(bit) : "r"(1ull << rank), "r"(word));
+        return (uint32_t)__builtin_ctzll(bit);
+    }
+#endif
+    while (rank-- > 0)
+        word &= word - 1;
+    return (uint32_t)__builtin_ctzll(word);
+}
+
+static inline uint32_t take_free_slot(struct bw_heap *heap, struct bw_class *class,
+                                      struct bw_slab *slab)
+{
+    uint32_t rank = bw_policy_random_slot ? bw_random_below(&class->random, slab->free) : 0;
+    const uint64_t *live = live_bits(slab), *held = held_bits(class, slab);
+    for (uint32_t w = 0;; w++) {
+        uint64_t word = ~(live[w] | held[w]) & word_mask(class, w);
+        uint32_t count = count_bits(heap, word);
+        if (rank < count)
+            return w * 64 + select_bit(heap, word, rank);
+        rank -= count;
+    }
+}
+
+void *bw_slab_alloc(struct bw_heap *heap, unsigned index, size_t size)
+{
+    struct bw_class *class = &heap->classes[index];
+    bw_lock(&class->lock);
+    if (__builtin_expect(class->lists[BW_LIST_PARTIAL] == 0, 0) && !refill(heap, class)) {
+        bw_unlock(&class->lock);
+        return NULL;
+    }
+    uint32_t slab_index = class->lists[BW_LIST_PARTIAL] - 1;
+    struct bw_slab *slab = bw_slab_record(class, slab_index);
+    uint32_t slot = take_free_slot(heap, class, slab);
+    uint8_t *p = class->base + (size_t)slab_index * class->stride + (size_t)slot * class->size;
+    set(live_bits(slab), slot);
+    if (--slab->free == 0)
+        list_remove(class, slab_index);
+    uint32_t slack = class->size - (uint32_t)size;
+    bool fresh = has(fresh_bits(class, slab), slot);
+    clear(fresh_bits(class, slab), slot);
+    if (is_unreadable(heap, class)) {
+        bw_unlock(&class->lock);
+        return p;
+    }
+    set_slack(class, slab, slot, slack);
+    bw_unlock(&class->lock);
+
+    bool unchecked = fresh && class->size > bw_policy_fresh_unchecked_above;
+    if (bw_policy_check_on_reuse && !unchecked && __builtin_expect(!bw_is_zero(p, class->size), 0))
+        bw_fatal(&(struct bw_misuse){"write after free", p, BW_SIZE_UNKNOWN, "free",
+                                     "first changed byte at offset",
+                                     bw_first_nonzero(p, class->size)});
+    bw_canary_fill(heap->secret, p, canary_end(class, p, slack), canary_slack(class, slack));
+    return p;
+}
+
+/* ---- finding the slot of an address ---- */
+
+struct place {
+    struct bw_class *class;
+    unsigned class_index;
+    uint32_t slab_index, slot, offset; /* offset into the slot */
+    bool in_slot;                      /* false: in no slot of a carved slab */
+};
+
+static inline struct place locate(struct bw_heap *heap, const void *p)
+{
+    struct place place = {0};
+    size_t from_start = (size_t)((uintptr_t)p - (uintptr_t)heap->slab_start);
+    place.class_index = (unsigned)(from_start >> heap->class_shift);
+    struct bw_class *class = place.class = &heap->classes[place.class_index];
+    size_t from_base = (size_t)((uintptr_t)p - (uintptr_t) class->base);
+    if (from_base >= (size_t) class->slab_max * class->stride)
+        return place;
+    place.slab_index = (uint32_t)((from_base >> 12) * class->stride_reciprocal >> 32);
+    uint32_t rest = (uint32_t)(from_base - (size_t)place.slab_index * class->stride);
+    place.slot = (uint32_t)((rest >> 4) * class->slot_reciprocal >> 32);
+    place.offset = rest - place.slot * class->size;
+    place.in_slot = place.slot < class->slots;
+    return place;
+}
+
+static const char *state_name(const struct bw_class *class, struct bw_slab *slab, uint32_t slot)
+{
+    if (has(live_bits(slab), slot))
+        return "live";
+    if (has(held_bits(class, slab), slot))
+        return "quarantined";
+    return has(fresh_bits(class, slab), slot) ? "never handed out" : "free";
+}
+
+/* p is not the address of a live object: says what it is instead. Takes the lock held, lets go. */
+static _Noreturn void refuse(struct bw_heap *heap, const struct place *place, const void *p,
+                             enum bw_intent intent)
+{
+    struct bw_class *class = place->class;
+    if (!place->in_slot || place->slab_index >= class->carved) {
+        bw_unlock(&class->lock);
+        bw_not_an_object(intent, p, BW_SIZE_UNKNOWN, "no object", NULL, 0);
+    }
+    struct bw_slab *slab = bw_slab_record(class, place->slab_index);
+    const char *state = state_name(class, slab, place->slot);
+    bool fresh = has(fresh_bits(class, slab), place->slot);
+    size_t size = BW_SIZE_UNKNOWN;
+    if (!fresh)
+        size = is_unreadable(heap, class) ? 0 : class->size - get_slack(class, slab, place->slot);
+    bw_unlock(&class->lock);
+    if (place->offset != 0)
+        bw_not_an_object(intent, p, size, state, "offset into the object", place->offset);
+    if (fresh)
+        bw_not_an_object(intent, p, size, state, NULL, 0);
+    bw_freed_object(intent, p, size, state);
+}
+
+/* Locks the class of the live object p and returns its place. */
+static inline struct place lock_live(struct bw_heap *heap, const void *p, enum bw_intent intent)
+{
+    struct place place = locate(heap, p);
+    bw_lock(&place.class->lock);
+    if (__builtin_expect(
+            !place.in_slot || place.offset != 0 || place.slab_index >= place.class->carved ||
+                !has(live_bits(bw_slab_record(place.class, place.slab_index)), place.slot),
+            0))
+        refuse(heap, &place, p, intent);
+    return place;
+}
+
+static _Noreturn void report_overflow(struct bw_heap *heap, struct bw_class *class, uint8_t *p,
+                                      uint32_t slack)
+{
+    size_t at = bw_canary_first_damaged(heap->secret, p, canary_end(class, p, slack),
+                                        canary_slack(class, slack));
+    bw_fatal(&(struct bw_misuse){"overflow", p, class->size - slack, "live",
+                                 "first changed byte at offset", at});
+}
+
+static inline void check_canary(struct bw_heap *heap, struct bw_class *class, uint8_t *p,
+                                uint32_t slack)
+{
+    if (__builtin_expect(!bw_canary_intact(heap->secret, p, canary_end(class, p, slack),
+                                           canary_slack(class, slack)),
+                         0)) {
+        bw_unlock(&class->lock);
+        report_overflow(heap, class, p, slack);
+    }
+}
+
+/* ---- giving back ---- */
+
+static void became_empty(struct bw_heap *heap, struct bw_class *class, uint32_t index)
+{
+    list_remove(class, index);
+    size_t kept = (size_t) class->empty_count * class->slab_bytes;
+    struct bw_slab *slab = bw_slab_record(class, index);
+    if (kept < bw_policy_purge_bytes || is_unreadable(heap, class) ||
+        !bw_pages_purge(class->base + (size_t)index * class->stride, class->slab_bytes)) {
+        class->empty_count++;
+        list_add(class, BW_LIST_EMPTY, index);
+        return;
+    }
+    for (uint32_t w = 0; w < class->words; w++)
+        fresh_bits(class, slab)[w] = word_mask(class, w);
+    list_add(class, BW_LIST_PURGED, index);
+}
+
+static inline void release(struct bw_heap *heap, struct bw_class *class, uint32_t slab_index,
+                           uint32_t slot)
+{
+    struct bw_slab *slab = bw_slab_record(class, slab_index);
+    clear(held_bits(class, slab), slot);
+    if (slab->free++ == 0)
+        list_add(class, BW_LIST_PARTIAL, slab_index);
+    if (__builtin_expect(slab->free == class->slots, 0))
+        became_empty(heap, class, slab_index);
+}
+
+/* The freed slot enters the quarantine at a random place; what stood there is free again. */
+static inline void quarantine(struct bw_heap *heap, struct bw_class *class, uint32_t slab_index,
+                              uint32_t slot)
+{
+    if (class->quarantine_max == 0) {
+        release(heap, class, slab_index, slot);
+        return;
+    }
+    uint32_t id = slab_index * BW_SLAB_SLOTS_MAX + slot;
+    if (__builtin_expect(class->quarantine_length < class->quarantine_max, 0)) {
+        class->quarantine[class->quarantine_length++] = id;
+        return;
+    }
+    uint32_t at = bw_random_below(&class->random, class->quarantine_max);
+    uint32_t out = class->quarantine[at];
+    class->quarantine[at] = id;
+    release(heap, class, out / BW_SLAB_SLOTS_MAX, out % BW_SLAB_SLOTS_MAX);
+}
+
+enum { ZERO_UNDER_LOCK = 1024 };
+
+void bw_slab_free(struct bw_heap *heap, void *p, const struct bw_claim *claim)
+{
+    struct place place = lock_live(heap, p, BW_INTENT_FREE);
+    struct bw_class *class = place.class;
+    struct bw_slab *slab = bw_slab_record(class, place.slab_index);
+    bool readable = !is_unreadable(heap, class);
+    uint32_t slack = readable ? get_slack(class, slab, place.slot) : class->size;
+    if (claim != NULL) {
+        bw_unlock(&class->lock);
+        bw_check_claim(claim, p, class->size - slack, place.class_index,
+                       bw_load_u32(&heap->spilled) != 0);
+        place = lock_live(heap, p, BW_INTENT_FREE);
+    }
+    if (readable)
+        check_canary(heap, class, p, slack);
+    clear(live_bits(slab), place.slot);
+    set(held_bits(class, slab), place.slot);
+    if (bw_policy_zero_on_free && readable) {
+        size_t used = (size_t)(canary_end(class, p, slack) - (uint8_t *)p);
+        if (class->size <= ZERO_UNDER_LOCK) {
+            bw_zero(p, used);
+        } else {
+            /* The slot is held and in no list: it is this thread's alone. */
+            bw_unlock(&class->lock);
+            bw_zero(p, used);
+            bw_lock(&class->lock);
+        }
+    }
+    quarantine(heap, class, place.slab_index, place.slot);
+    bw_unlock(&class->lock);
+}
+
+size_t bw_slab_size(struct bw_heap *heap, void *p, enum bw_intent intent)
+{
+    struct place place = lock_live(heap, p, intent);
+    struct bw_class *class = place.class;
+    size_t size = 0;
+    if (!is_unreadable(heap, class))
+        size = class->size - get_slack(class, bw_slab_record(class, place.slab_index), place.slot);
+    bw_unlock(&class->lock);
+    return size;
+}
+
+bool bw_slab_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old)
+{
+    struct place place = lock_live(heap, p, BW_INTENT_REALLOC);
+    struct bw_class *class = place.class;
+    if (is_unreadable(heap, class)) {
+        bw_unlock(&class->lock);
+        *ret_old = 0;
+        return size == 0;
+    }
+    struct bw_slab *slab = bw_slab_record(class, place.slab_index);
+    uint32_t slack = get_slack(class, slab, place.slot);
+    uint8_t *bytes = p;
+    size_t old = *ret_old = class->size - slack;
+    check_canary(heap, class, p, slack);
+    if (size == 0 || size > BW_REQUEST_MAX || bw_class_for(size, 1) != place.class_index) {
+        bw_unlock(&class->lock);
+        return false;
+    }
+    uint8_t *old_end = canary_end(class, bytes, slack);
+    uint32_t new_slack = class->size - (uint32_t)size;
+    uint8_t *new_end = canary_end(class, bytes, new_slack);
+    /* No pattern byte may become the program's, and what lies behind the canary is zero. */
+    if (size > old)
+        memset(bytes + old, 0,
+               size - old < (size_t)(old_end - bytes) - old ? size - old
+                                                            : (size_t)(old_end - bytes) - old);
+    else
+        memset(bytes + size, 0, (size_t)(old_end - bytes) - size);
+    set_slack(class, slab, place.slot, new_slack);
+    bw_canary_fill(heap->secret, bytes, new_end, canary_slack(class, new_slack));
+    bw_unlock(&class->lock);
+    return true;
+}
+
+bool bw_slab_trim(struct bw_heap *heap)
+{
+    bool any = false;
+    for (unsigned i = 1; i < BW_CLASS_COUNT; i++) {
+        struct bw_class *class = &heap->classes[i];
+        bw_lock(&class->lock);
+        for (uint32_t first; (first = class->lists[BW_LIST_EMPTY]) != 0;) {
+            if (!bw_pages_purge(class->base + (size_t)(first - 1) * class->stride,
+                                class->slab_bytes))
+                break;
+            struct bw_slab *slab = bw_slab_record(class, first - 1);
+            for (uint32_t w = 0; w < class->words; w++)
+                fresh_bits(class, slab)[w] = word_mask(class, w);
+            list_remove(class, first - 1);
+            list_add(class, BW_LIST_PURGED, first - 1);
+            class->empty_count--;
+            any = true;
+        }
+        bw_unlock(&class->lock);
+    }
+    return any;
+}
+
+enum { RESET_BY_HAND = 64 << 10 };
+
+void bw_slab_reset(struct bw_class *class)
+{
+    size_t used = (size_t) class->carved * class->stride;
+    if (used == 0 || class->committed == 0)
+        return;
+    if (used > RESET_BY_HAND && bw_pages_purge(class->base, used))
+        return;
+    for (uint32_t i = 0; i < class->carved; i++)
+        memset(class->base + (size_t)i * class->stride, 0, class->slab_bytes);
+}
+
+/* ---- the walk ---- */
+
+static const char *check_slot(struct bw_heap *heap, struct bw_class *class, struct bw_slab *slab,
+                              uint32_t slot, uint8_t *p)
+{
+    bool live = has(live_bits(slab), slot), held = has(held_bits(class, slab), slot);
+    if (live && held)
+        return "metadata: a slot is live and quarantined";
+    if (is_unreadable(heap, class))
+        return NULL;
+    if (live) {
+        uint32_t slack = get_slack(class, slab, slot);
+        uint8_t *end = canary_end(class, p, slack);
+        if (!bw_canary_intact(heap->secret, p, end, canary_slack(class, slack)))
+            return "overflow: the canary of a live object is damaged";
+        if (bw_policy_zero_on_free && !bw_is_zero(end, (size_t)(p + class->size - end)))
+            return "overflow: bytes behind the canary of a live object are not zero";
+        return NULL;
+    }
+    if (has(fresh_bits(class, slab), slot) && class->size > bw_policy_fresh_unchecked_above)
+        return NULL;
+    if (bw_policy_zero_on_free && !bw_is_zero(p, class->size))
+        return "write after free: a slot that is not live is not zero";
+    return NULL;
+}
+
+bool bw_slab_check(struct bw_heap *heap, struct bw_class *class, const char **ret_reason)
+{
+    const char *reason = NULL;
+    bw_lock(&class->lock);
+    for (uint32_t i = 0; i < class->carved && reason == NULL; i++) {
+        struct bw_slab *slab = bw_slab_record(class, i);
+        uint32_t free = 0;
+        for (uint32_t slot = 0; slot < class->slots && reason == NULL; slot++) {
+            uint8_t *p = class->base + (size_t)i * class->stride + (size_t)slot * class->size;
+            free += !has(live_bits(slab), slot) && !has(held_bits(class, slab), slot);
+            reason = check_slot(heap, class, slab, slot, p);
+        }
+        if (reason == NULL && free != slab->free)
+            reason = "metadata: the count of free slots is wrong";
+        if (reason == NULL && (slab->list == BW_LIST_NONE) != (free == 0))
+            reason = "metadata: a slab is on the wrong list";
+    }
+    bw_unlock(&class->lock);
+    if (reason != NULL)
+        *ret_reason = reason;
+    return reason == NULL;
+}
