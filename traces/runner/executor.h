@@ -28,9 +28,15 @@ struct assay_executor_config {
 struct assay_executor;
 
 size_t assay_executor_bytes(const struct assay_executor_config *config);
+/* What a stream from an executor of this configuration has (ASSAY_HAS_* bits); accesses, callers
+ * and time are the source's affair. */
+uint64_t assay_executor_has(const struct assay_executor_config *config);
 /* NULL if the arena is too small. */
 struct assay_executor *assay_executor_create(struct assay_arena *arena,
                                              const struct assay_executor_config *config);
+/* No result may lie in [base, base + bytes): the caller's arenas and shared memory. The executor's
+ * own arena, stacks and images of the process are known to it. */
+void assay_executor_forbid(struct assay_executor *executor, const void *base, size_t bytes);
 /* Bit per enum assay_op: APIs that the subject lacks. */
 uint64_t assay_executor_missing(const struct assay_subject *subject);
 /* Executes events[0..n) in order; sink may be NULL. Extra EVIDENCE events go to the sink only. Ops
@@ -43,5 +49,7 @@ void assay_executor_finish(struct assay_executor *executor, const struct assay_s
 /* Frees every live object (not through the sink), calls subject->reset, starts anew with op index
  * 0. */
 void assay_executor_reset(struct assay_executor *executor, uint64_t seed);
+/* As reset, but without calling the subject: for a heap that was destroyed, or left by longjmp. */
+void assay_executor_forget(struct assay_executor *executor, uint64_t seed);
 
 #endif

@@ -1,0 +1,328 @@
+#include "traces/runner/touch.h"
+
+#include <string.h>
+
+/* Marks a key as ours: 16 bits that a foreign word has by chance once in 65536. */
+enum { TAG = 0xa55a };
+
+typedef uint64_t lanes __attribute__((vector_size(16), aligned(1), may_alias));
+
+/* The finaliser of splitmix64: a bijection of 64-bit words. */
+static inline uint64_t mix(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static inline uint64_t unmix(uint64_t z)
+{
+    z = (z ^ (z >> 31) ^ (z >> 62)) * UINT64_C(0x319642b2d24d8ec3);
+    z = (z ^ (z >> 27) ^ (z >> 54)) * UINT64_C(0x96de1b173f119089);
+    return z ^ (z >> 30) ^ (z >> 60);
+}
+
+uint64_t assay_touch_key(uint64_t seed, uint32_t object, uint16_t epoch)
+{
+    return mix(((uint64_t)TAG << 48 | (uint64_t)epoch << 32 | object) ^ mix(seed));
+}
+
+bool assay_touch_whose_key(uint64_t seed, uint64_t key, uint32_t *ret_object, uint16_t *ret_epoch)
+{
+    uint64_t plain = unmix(key) ^ mix(seed);
+    if (plain >> 48 != TAG)
+        return false;
+    *ret_object = (uint32_t)plain;
+    *ret_epoch = (uint16_t)(plain >> 32);
+    return true;
+}
+
+bool assay_touch_whose_word(uint64_t seed, uint64_t word, uint64_t words, uint32_t objects,
+                            uint32_t *ret_object, uint16_t *ret_epoch)
+{
+    for (uint64_t j = 0; j < words; j++) {
+        uint32_t object;
+        uint16_t epoch;
+        /* tag and a small epoch and a plausible number: a chance hit is below 2^-20 per try */
+        if (assay_touch_whose_key(seed, word - j * ASSAY_TOUCH_STRIDE, &object, &epoch) &&
+            object > 0 && object <= objects && epoch < 256) {
+            *ret_object = object;
+            *ret_epoch = epoch;
+            return true;
+        }
+    }
+    return false;
+}
+
+static inline uint64_t load(const char *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+static inline void store(char *p, uint64_t word)
+{
+    memcpy(p, &word, sizeof word);
+}
+
+/* Whole words from `word` on; p is any address. Returns the word after the last. */
+static inline uint64_t fill_words(char *p, uint64_t word, uint64_t words)
+{
+    if (words >= 8) {
+        lanes a = {word, word + ASSAY_TOUCH_STRIDE};
+        const lanes two = {2 * ASSAY_TOUCH_STRIDE, 2 * ASSAY_TOUCH_STRIDE};
+        const lanes eight = {8 * ASSAY_TOUCH_STRIDE, 8 * ASSAY_TOUCH_STRIDE};
+        lanes b = a + two, c = b + two, d = c + two;
+        for (; words >= 8; words -= 8, p += 64) {
+            *(lanes *)p = a;
+            *(lanes *)(p + 16) = b;
+            *(lanes *)(p + 32) = c;
+            *(lanes *)(p + 48) = d;
+            a += eight, b += eight, c += eight, d += eight;
+        }
+        word = a[0];
+    }
+    for (; words > 0; words--, p += 8, word += ASSAY_TOUCH_STRIDE)
+        store(p, word);
+    return word;
+}
+
+static inline uint64_t differ_words(const char *p, uint64_t word, uint64_t words)
+{
+    uint64_t differ = 0;
+    if (words >= 8) {
+        lanes a = {word, word + ASSAY_TOUCH_STRIDE}, any = {0, 0};
+        const lanes two = {2 * ASSAY_TOUCH_STRIDE, 2 * ASSAY_TOUCH_STRIDE};
+        const lanes eight = {8 * ASSAY_TOUCH_STRIDE, 8 * ASSAY_TOUCH_STRIDE};
+        lanes b = a + two, c = b + two, d = c + two;
+        for (; words >= 8; words -= 8, p += 64) {
+            any |= (*(const lanes *)p ^ a) | (*(const lanes *)(p + 16) ^ b) |
+                   (*(const lanes *)(p + 32) ^ c) | (*(const lanes *)(p + 48) ^ d);
+            a += eight, b += eight, c += eight, d += eight;
+        }
+        differ = any[0] | any[1];
+        word = a[0];
+    }
+    for (; words > 0; words--, p += 8, word += ASSAY_TOUCH_STRIDE)
+        differ |= load(p) ^ word;
+    return differ;
+}
+
+static inline uint64_t low_bytes(uint64_t bytes)
+{
+    return bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * bytes)) - 1;
+}
+
+/* Up to 7 bytes as one word, without reading past them. */
+static inline uint64_t load_few(const char *p, uint64_t bytes)
+{
+    uint64_t word = 0;
+    if (bytes & 4) {
+        uint32_t part;
+        memcpy(&part, p, 4);
+        word = part;
+    }
+    if (bytes & 2) {
+        uint16_t part;
+        memcpy(&part, p + (bytes & 4), 2);
+        word |= (uint64_t)part << (8 * (bytes & 4));
+    }
+    if (bytes & 1)
+        word |= (uint64_t)(unsigned char)p[bytes & 6] << (8 * (bytes & 6));
+    return word;
+}
+
+static inline void store_few(char *p, uint64_t word, uint64_t bytes)
+{
+    if (bytes & 4) {
+        uint32_t part = (uint32_t)word;
+        memcpy(p, &part, 4);
+        word >>= 32;
+        p += 4;
+    }
+    if (bytes & 2) {
+        uint16_t part = (uint16_t)word;
+        memcpy(p, &part, 2);
+        word >>= 16;
+        p += 2;
+    }
+    if (bytes & 1)
+        *p = (char)word;
+}
+
+static inline uint64_t word_at(uint64_t key, uint64_t offset)
+{
+    return key + offset / 8 * ASSAY_TOUCH_STRIDE;
+}
+
+void assay_touch_fill(char *base, uint64_t key, uint64_t from, uint64_t to)
+{
+    for (; from % 8 != 0 && from < to; from++)
+        base[from] = (char)(word_at(key, from) >> (8 * (from % 8)));
+    if (from >= to)
+        return;
+    uint64_t word = fill_words(base + from, word_at(key, from), (to - from) / 8);
+    store_few(base + (to & ~UINT64_C(7)), word, to % 8);
+}
+
+/* Names the first wrong byte once a difference is known to be there. */
+static uint64_t first_wrong(const char *base, uint64_t key, uint64_t from, uint64_t to)
+{
+    for (; from < to; from++)
+        if ((unsigned char)base[from] != (unsigned char)(word_at(key, from) >> (8 * (from % 8))))
+            break;
+    return from;
+}
+
+uint64_t assay_touch_verify(const char *base, uint64_t key, uint64_t from, uint64_t to)
+{
+    uint64_t start = from, differ = 0;
+    for (; from % 8 != 0 && from < to; from++)
+        differ |= (unsigned char)base[from] ^
+                  (uint64_t)(unsigned char)(word_at(key, from) >> (8 * (from % 8)));
+    if (from < to) {
+        uint64_t words = (to - from) / 8, rest = to % 8;
+        differ |= differ_words(base + from, word_at(key, from), words);
+        differ |= (load_few(base + (to & ~UINT64_C(7)), rest) ^ word_at(key, to)) & low_bytes(rest);
+    }
+    return __builtin_expect(differ != 0, 0) ? first_wrong(base, key, start, to) : to;
+}
+
+uint64_t assay_touch_zero(const char *base, uint64_t from, uint64_t to)
+{
+    uint64_t start = from, any = 0;
+    lanes wide = {0, 0};
+    for (; to - from >= 32; from += 32)
+        wide |= *(const lanes *)(base + from) | *(const lanes *)(base + from + 16);
+    for (; to - from >= 8; from += 8)
+        any |= load(base + from);
+    any |= load_few(base + from, to - from) | wide[0] | wide[1];
+    if (__builtin_expect(any == 0, 1))
+        return to;
+    while (start < to && base[start] == 0)
+        start++;
+    return start;
+}
+
+void assay_touch_read(const char *base, uint64_t from, uint64_t to)
+{
+    for (uint64_t i = from; i < to; i += 64)
+        (void)*(const volatile char *)(base + i);
+    if (to > from)
+        (void)*(const volatile char *)(base + to - 1);
+}
+
+bool assay_content_whole(uint64_t bytes, uint32_t object, bool content_full)
+{
+    return bytes <= ASSAY_TOUCH_WHOLE_BYTES || content_full ||
+           mix(object) % ASSAY_TOUCH_WHOLE_ONE_IN == 0;
+}
+
+/* The touched parts of an object, in rising order. */
+struct part {
+    uint64_t from, to;
+};
+enum { PARTS_MAX = ASSAY_TOUCH_WORDS + 2 };
+
+static inline int parts_of(const struct assay_content *content, struct part parts[PARTS_MAX])
+{
+    if (content->whole) {
+        parts[0] = (struct part){0, content->bytes};
+        return 1;
+    }
+    int n = 0;
+    uint64_t tail = (content->bytes - ASSAY_TOUCH_TAIL_BYTES) & ~UINT64_C(7);
+    uint64_t step = (tail - ASSAY_TOUCH_HEAD_BYTES) / 8 / ASSAY_TOUCH_WORDS; /* words, >= 13 */
+    parts[n++] = (struct part){0, ASSAY_TOUCH_HEAD_BYTES};
+    for (uint64_t k = 0; k < ASSAY_TOUCH_WORDS; k++) {
+        uint64_t within =
+            (uint64_t)(((unsigned __int128)(content->key * (2 * k + 1)) * step) >> 64);
+        uint64_t at = ASSAY_TOUCH_HEAD_BYTES + (k * step + within) * 8;
+        parts[n++] = (struct part){at, at + 8};
+    }
+    parts[n++] = (struct part){tail, content->bytes};
+    return n;
+}
+
+void assay_content_fill(const struct assay_content *content)
+{
+    if (__builtin_expect(content->whole, 1)) {
+        assay_touch_fill(content->base, content->key, 0, content->bytes);
+        return;
+    }
+    struct part parts[PARTS_MAX];
+    int n = parts_of(content, parts);
+    for (int i = 0; i < n; i++)
+        assay_touch_fill(content->base, content->key, parts[i].from, parts[i].to);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* [from, to) of an object that has a run: three stretches, each with its own key. */
+static uint64_t verify_with_run(const struct assay_content *content, uint64_t from, uint64_t to)
+{
+    const struct part before = {from, least(to, content->run_from)},
+                      within = {most(from, content->run_from), least(to, content->run_to)},
+                      behind = {most(from, content->run_to), to};
+    const struct part stretches[3] = {before, within, behind};
+    for (int i = 0; i < 3; i++) {
+        if (stretches[i].from >= stretches[i].to)
+            continue;
+        uint64_t at = assay_touch_verify(content->base, i == 1 ? content->run_key : content->key,
+                                         stretches[i].from, stretches[i].to);
+        if (at < stretches[i].to)
+            return at;
+    }
+    return to;
+}
+
+uint64_t assay_content_verify(const struct assay_content *content, uint64_t limit)
+{
+    struct part parts[PARTS_MAX];
+    uint64_t end = least(content->bytes, limit);
+    if (__builtin_expect(content->whole && content->run_from == content->run_to, 1)) {
+        uint64_t at = assay_touch_verify(content->base, content->key, 0, end);
+        return at < end ? at : UINT64_MAX;
+    }
+    int n = parts_of(content, parts);
+    for (int i = 0; i < n && parts[i].from < end; i++) {
+        uint64_t to = least(parts[i].to, end);
+        uint64_t at = verify_with_run(content, parts[i].from, to);
+        if (at < to)
+            return at;
+    }
+    return UINT64_MAX;
+}
+
+uint64_t assay_content_zero(const struct assay_content *content)
+{
+    struct part parts[PARTS_MAX];
+    int n = parts_of(content, parts);
+    for (int i = 0; i < n; i++) {
+        uint64_t at = assay_touch_zero(content->base, parts[i].from, parts[i].to);
+        if (at < parts[i].to)
+            return at;
+    }
+    return UINT64_MAX;
+}
+
+uint64_t assay_content_expected(const struct assay_content *content, uint64_t offset)
+{
+    uint64_t word = 0;
+    for (uint64_t i = 0; i < 8; i++) {
+        uint64_t at = offset + i;
+        bool run = at >= content->run_from && at < content->run_to;
+        uint64_t byte = word_at(run ? content->run_key : content->key, at) >> (8 * (at % 8)) & 0xff;
+        word |= byte << (8 * i);
+    }
+    return word;
+}
