@@ -32,12 +32,12 @@ const char *assay_error_name(int code);
  * reads well. Formats with vsnprintf into the fixed buffer: no allocation for %s %d %u %x %zu and
  * their kin. */
 int assay_fail(struct assay_error *err, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 
 /* As assay_fail with code ASSAY_E_SYSTEM (ASSAY_E_PERMISSION for EPERM/EACCES, ASSAY_E_NOT_FOUND
  * for ENOENT) and ": <strerror of errno>" added. */
 int assay_fail_errno(struct assay_error *err, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((format(__printf__, 2, 3)));
 
 /* A bug of ours: one line with file and line to stderr by write(2), then _exit(70). */
 _Noreturn void assay_bug(const char *file, int line, const char *what);

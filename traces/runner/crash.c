@@ -11,7 +11,6 @@ enum { SIGNALS = sizeof signals / sizeof *signals, STACK_BYTES = 64 * 1024 };
 
 static struct assay_crash_record *crash_record;
 static struct sigaction previous[SIGNALS];
-static bool installed;
 static __thread struct assay_landing *thread_landing;
 
 static void hand_on(int signal, siginfo_t *info, void *context)
@@ -77,8 +76,6 @@ int assay_crash_thread(void *stack, size_t bytes, struct assay_error *err)
 int assay_crash_install(struct assay_crash_record *record, struct assay_error *err)
 {
     crash_record = record;
-    if (installed)
-        return 0;
     stack_t now;
     if (sigaltstack(NULL, &now) == 0 && (now.ss_flags & SS_DISABLE)) {
         void *stack =
@@ -94,9 +91,12 @@ int assay_crash_install(struct assay_crash_record *record, struct assay_error *e
     action.sa_sigaction = on_signal;
     /* NODEFER: siglongjmp leaves the handler without a return, and the mask is not saved */
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-    for (int i = 0; i < SIGNALS; i++)
-        if (sigaction(signals[i], &action, &previous[i]) != 0)
+    for (int i = 0; i < SIGNALS; i++) {
+        struct sigaction old;
+        if (sigaction(signals[i], &action, &old) != 0)
             return assay_fail_errno(err, "cannot handle signal %d", signals[i]);
-    installed = true;
+        if (!(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != on_signal)
+            previous[i] = old;
+    }
     return 0;
 }

@@ -30,7 +30,8 @@ struct assay_landing {
 };
 
 /* Handlers for SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGTRAP and SIGSYS; the calling thread
- * gets an alternate stack. record may be NULL. Calling it again replaces record. */
+ * gets an alternate stack. record may be NULL. Calling it again replaces record and
+ * takes back signals that somebody took since. */
 int assay_crash_install(struct assay_crash_record *record, struct assay_error *err);
 /* An alternate stack for a further thread; memory from its caller, SIGSTKSZ-like (64 KiB is
  * enough). */
