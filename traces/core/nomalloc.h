@@ -16,7 +16,11 @@
 #include <string.h>
 #include <time.h>
 
+#if defined(__clang__)
+#define ASSAY_BANNED __attribute__((unavailable("allocates: not allowed beside a subject")))
+#else
 #define ASSAY_BANNED __attribute__((error("allocates: not allowed beside a subject")))
+#endif
 void *malloc(size_t) ASSAY_BANNED;
 void *calloc(size_t, size_t) ASSAY_BANNED;
 void *realloc(void *, size_t) ASSAY_BANNED;
