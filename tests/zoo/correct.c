@@ -1,0 +1,2 @@
+/* Nothing planted: no oracle may flag it. */
+#include "tests/zoo/zoo.h"

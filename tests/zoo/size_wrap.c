@@ -1,0 +1,4 @@
+/* 64 bytes are added for a header before the size is tested: the last 64 sizes wrap into small
+ * ones. */
+#define ZOO_REQUEST(bytes) ((bytes) + 64)
+#include "tests/zoo/zoo.h"
