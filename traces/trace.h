@@ -49,9 +49,10 @@ struct assay_trace_site {
 };
 
 struct assay_trace_options {
-    bool no_addresses; /* leave the address column out */
-    bool no_callers;   /* leave the site column out */
-    int level;         /* zstd level, 0 = 3 */
+    bool no_addresses;     /* leave the address column out */
+    bool no_callers;       /* leave the site column out */
+    int level;             /* zstd level, 0 = 3 */
+    uint32_t time_unit_ns; /* times are rounded down to a multiple of it, 0 = 64; 1 = exact */
 };
 
 /* Returns 0 and *ret_writer; ASSAY_E_SYSTEM, ASSAY_E_PERMISSION, ASSAY_E_MEMORY. */
@@ -83,6 +84,11 @@ const struct assay_trace_meta *assay_trace_meta(const struct assay_trace_reader 
 const struct assay_trace_totals *assay_trace_totals(const struct assay_trace_reader *reader);
 bool assay_trace_complete(const struct assay_trace_reader *reader);
 uint64_t assay_trace_file_bytes(const struct assay_trace_reader *reader);
+/* Times in the file are multiples of this. */
+uint32_t assay_trace_time_unit_ns(const struct assay_trace_reader *reader);
+/* Stored bytes of one column over the blocks read so far; NULL name and 0 past the last. */
+uint64_t assay_trace_column_bytes(const struct assay_trace_reader *reader, unsigned column,
+                                  const char **ret_name);
 /* NULL if there is no such site. Sites are known once the block that uses them has been read. */
 const struct assay_trace_site *assay_trace_get_site(const struct assay_trace_reader *reader,
                                                     uint32_t site);
