@@ -4,7 +4,6 @@ option(ASSAY_COVERAGE "instrument for gcov" OFF)
 option(ASSAY_WERROR "warnings are errors" ON)
 set(ASSAY_EBPF AUTO CACHE STRING "eBPF capture: AUTO, ON or OFF")
 set(ASSAY_ENGINE AUTO CACHE STRING "assay-engine, the coverage-guided fuzzer (needs clang): AUTO, ON or OFF")
-set(ASSAY_SUMMARY "" CACHE INTERNAL "")
 
 find_package(PkgConfig REQUIRED)
 
@@ -43,11 +42,16 @@ function(assay_feature option have what)
         set(${option}_ENABLED FALSE PARENT_SCOPE)
         set(state "no (${what} is missing)")
     endif()
-    set(ASSAY_SUMMARY "${ASSAY_SUMMARY}  ${option}: ${state}\n" CACHE INTERNAL "")
+    set_property(GLOBAL APPEND_STRING PROPERTY ASSAY_SUMMARY "  ${option}: ${state}\n")
 endfunction()
 
 function(assay_print_summary)
+    get_property(features GLOBAL PROPERTY ASSAY_SUMMARY)
+    set(sanitizers "${ASSAY_SANITIZE}")
+    if(NOT sanitizers)
+        set(sanitizers none)
+    endif()
     message(STATUS "Assay ${PROJECT_VERSION}\n"
         "  compiler: ${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}, ${CMAKE_BUILD_TYPE}\n"
-        "  sanitizers: ${ASSAY_SANITIZE}\n${ASSAY_SUMMARY}")
+        "  sanitizers: ${sanitizers}\n${features}")
 endfunction()

@@ -1,0 +1,138 @@
+/* assay list: what the registries hold. */
+#include <stdio.h>
+#include <string.h>
+
+#include "oracles/judge.h"
+#include "tools/command.h"
+#include "tools/options.h"
+#include "traces/event.h"
+
+static void add(json_t *rows, json_t *row)
+{
+    ASSAY_CHECK(row && json_array_append_new(rows, row) == 0);
+}
+
+static void list_commands(struct assay_emit *emit)
+{
+    static const struct assay_emit_field fields[] = {
+        {"name", "command", ASSAY_EMIT_PLAIN},
+        {"group", "group", ASSAY_EMIT_PLAIN},
+        {"summary", "what it does", ASSAY_EMIT_PLAIN},
+        {0},
+    };
+    json_t *rows = json_array();
+#define ASSAY_COMMAND(name, group, summary)                                                        \
+    add(rows, json_pack("{s:s, s:s, s:s}", "name", #name, "group", group, "summary", summary));
+#include "tools/commands.def"
+#undef ASSAY_COMMAND
+    assay_emit_table(emit, "assay.list.command", fields, rows);
+}
+
+static json_t *has_names(uint64_t mask)
+{
+    json_t *names = json_array();
+    for (unsigned bit = 0; bit < ASSAY_HAS_COUNT; bit++)
+        if (mask >> bit & 1)
+            json_array_append_new(names, json_string(assay_has_name(bit)));
+    return names;
+}
+
+static void list_properties(struct assay_emit *emit)
+{
+    static const char *const severities[] = {
+        [ASSAY_SEVERITY_QUALITY] = "quality",
+        [ASSAY_SEVERITY_CONTRACT] = "contract",
+        [ASSAY_SEVERITY_SECURITY] = "security",
+        [ASSAY_SEVERITY_CORRUPTION] = "corruption",
+    };
+    static const struct {
+        const char *id, *statement;
+        enum assay_severity severity;
+        uint64_t needs, optional;
+        const char *source, *policy;
+    } properties[] = {
+#define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy)                   \
+    {#ID, statement, ASSAY_SEVERITY_##severity, needs, optional, source, policy},
+#include "oracles/properties.def"
+#undef ASSAY_PROPERTY
+        {0},
+    };
+    static const struct assay_emit_field fields[] = {
+        {"id", "property", ASSAY_EMIT_PLAIN},
+        {"severity", "severity", ASSAY_EMIT_PLAIN},
+        {"statement", "statement", ASSAY_EMIT_PLAIN},
+        {"needs", "needs", ASSAY_EMIT_PLAIN},
+        {0},
+    };
+    json_t *rows = json_array();
+    for (size_t i = 0; properties[i].id; i++)
+        add(rows, json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "id", properties[i].id,
+                            "severity", severities[properties[i].severity], "statement",
+                            properties[i].statement, "needs", has_names(properties[i].needs),
+                            "optional", has_names(properties[i].optional), "source",
+                            properties[i].source, "policy", properties[i].policy));
+    assay_emit_table(emit, "assay.list.property", fields, rows);
+}
+
+static const struct {
+    const char *name, *what;
+    void (*list)(struct assay_emit *emit);
+} lists[] = {
+    {"commands", "the commands of assay", list_commands},
+    {"properties", "what can be judged, and what a stream must have for it", list_properties},
+    {0},
+};
+
+static void list_lists(struct assay_emit *emit)
+{
+    static const struct assay_emit_field fields[] = {
+        {"name", "list", ASSAY_EMIT_PLAIN},
+        {"what", "what it shows", ASSAY_EMIT_PLAIN},
+        {0},
+    };
+    json_t *rows = json_array();
+    for (size_t i = 0; lists[i].name; i++)
+        add(rows, json_pack("{s:s, s:s}", "name", lists[i].name, "what", lists[i].what));
+    assay_emit_table(emit, "assay.list", fields, rows);
+}
+
+struct options {
+    struct assay_common common;
+    size_t list; /* index into lists, SIZE_MAX = none named */
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0)
+            return assay_usage(state, "one list at a time, '%s' is the second", arg);
+        for (size_t i = 0; lists[i].name; i++)
+            if (strcmp(lists[i].name, arg) == 0)
+                options->list = i;
+        if (options->list == SIZE_MAX)
+            return assay_usage(state, "there is no list '%s'; 'assay list' names them", arg);
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int assay_cmd_list(int argc, char **argv)
+{
+    static const struct argp argp = {NULL,
+                                     parse,
+                                     "[LIST]",
+                                     "Prints one of the registries; without LIST, their names.",
+                                     assay_common_children,
+                                     NULL,
+                                     NULL};
+    struct options options = {.list = SIZE_MAX};
+    assay_options_parse(&argp, argc, argv, 0, &options);
+    if (options.list == SIZE_MAX)
+        list_lists(&options.common.emit);
+    else
+        lists[options.list].list(&options.common.emit);
+    return ASSAY_EXIT_CLEAN;
+}
