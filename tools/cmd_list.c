@@ -113,7 +113,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             if (strcmp(lists[i].name, arg) == 0)
                 options->list = i;
         if (options->list == SIZE_MAX)
-            return assay_usage(state, "there is no list '%s'; 'assay list' names them", arg);
+            return assay_usage(state, "there is no list '%s', 'assay list' names them", arg);
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
