@@ -15,7 +15,7 @@
 
 enum assay_property {
     ASSAY_PROPERTY_NONE,
-#define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy)                   \
+#define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
     ASSAY_PROPERTY_##ID,
 #include "oracles/properties.def"
 #undef ASSAY_PROPERTY

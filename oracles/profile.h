@@ -32,6 +32,7 @@ struct assay_profile {
     uint32_t min_alignment;       /* 0: min(16, largest power of two <= size); else always this */
     uint64_t budget_live_bytes;   /* C01 holds below this: 0 = 256 MiB */
     uint64_t budget_object_bytes; /* 0 = 64 MiB */
+    uint64_t max_alignment;       /* C01 holds up to this alignment: 0 = one page */
     uint8_t malloc_zero_null;     /* enum assay_answer: malloc(0) is NULL */
     uint8_t realloc_zero;         /* enum assay_zero_resize */
     uint8_t usable_is_requested;  /* usable_size gives exactly the requested size */

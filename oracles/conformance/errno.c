@@ -1,0 +1,29 @@
+/* C19, C20: errno kept by free; posix_memalign's code and its *out. */
+#include "oracles/oracle.h"
+
+enum assay_outcome assay_oracle_C19(const struct assay_case *c, struct assay_verdict *v)
+{
+    if (!c->operand && !c->null_operand)
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (c->foreign && assay_case_judges(c, ASSAY_PROPERTY_C28))
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (c->event->error != 0)
+        return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, 0, c->event->error);
+    return ASSAY_OUTCOME_HOLDS;
+}
+
+/* 'errno unchanged' is not judged: the event holds the returned code in errno's place. */
+enum assay_outcome assay_oracle_C20(const struct assay_case *c, struct assay_verdict *v)
+{
+    bool bad = !assay_power_of_two(c->alignment) || c->alignment < sizeof(void *);
+    uint8_t code = c->event->error;
+    if (!bad && code == 0)
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (bad && c->succeeded)
+        return assay_violated(v, ASSAY_RELATION_NOT_NULL, EINVAL, code);
+    if (bad && code != EINVAL && !(code == ENOMEM && assay_case_oversize(c)))
+        return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, EINVAL, code);
+    if (c->event->failed & ASSAY_FACT_OUT)
+        return assay_violated(v, ASSAY_RELATION_OTHER, 0, c->event->address);
+    return ASSAY_OUTCOME_HOLDS;
+}

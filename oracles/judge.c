@@ -1,0 +1,593 @@
+/* The judge: looks the operand up once, brings the model up to the event, and calls the oracles
+ * that subscribe to the op's kind. One function per kind is generated from ops.def; properties.def
+ * decides, at compile time, which oracles each calls.
+ *
+ * Rules that are not in the catalogue:
+ * - Events that the C library made or that were not executed are left out; objects that were live
+ *   when the capture began enter the model unjudged.
+ * - After a misuse the program is no longer legal: until the next reset only SECURITY rows are
+ *   judged, whether the misuse was noticed or not (nobody can tell whether it was neutralised).
+ *   An unmarked op on a dead or interior address counts as misuse too.
+ * - A failed content fact waits for its EVIDENCE event, which decides relation and blame.
+ * - One judge is one process; the caller feeds it the events of that process. */
+#include "oracles/judge.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "oracles/oracle.h"
+
+enum { PENDING_MAX = 4 };
+
+struct pending {
+    struct assay_violation violation;
+    uint8_t fact;
+    bool after_refusal; /* only refused requests came since the heap last changed */
+};
+
+struct assay_judge {
+    struct assay_judge_config config;
+    uint64_t judged; /* bit per property */
+    struct assay_model model;
+    uint64_t op_index;
+    uint64_t last_call;      /* op index of the last op that changed the heap */
+    uint64_t last_refused;   /* op index of the last refused request, valid with refused */
+    uint64_t last_checked;   /* op index of the last passed check, valid with checked */
+    uint32_t checked_object; /* its object, 0 = all */
+    bool refused, checked;   /* since last_call */
+    bool tainted;            /* a misuse happened */
+    bool misuse_next;        /* a MISUSE record announced the next op */
+    const struct assay_event *current; /* given to before(), not yet to after() */
+    struct pending pending[PENDING_MAX];
+    unsigned pending_count;
+    struct assay_event last; /* the last event that failed a fact, for further EVIDENCE */
+    bool last_after_refusal;
+    uint64_t evaluations[ASSAY_PROPERTY_COUNT];
+    uint64_t violations[ASSAY_PROPERTY_COUNT];
+    uint64_t calls;
+};
+
+_Static_assert(ASSAY_PROPERTY_COUNT <= 64, "properties are kept as bits of a word");
+_Static_assert(ASSAY_OP_COUNT <= 64, "op kinds are kept as bits of a word");
+
+static const uint64_t subscribed[ASSAY_PROPERTY_COUNT] = {
+#define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
+    [ASSAY_PROPERTY_##ID] = (ops),
+#include "oracles/properties.def"
+#undef ASSAY_PROPERTY
+};
+
+static uint32_t size_band(uint64_t bytes)
+{
+    return bytes ? 64 - (uint32_t)__builtin_clzll(bytes) : 0;
+}
+
+static void emit(struct assay_judge *judge, const struct assay_violation *violation)
+{
+    judge->violations[violation->property]++;
+    if (judge->config.report)
+        judge->config.report(judge->config.report_self, violation);
+}
+
+/* ---- content facts and their evidence ---- */
+
+static bool known_whole(const struct assay_judge *judge, uint32_t number)
+{
+    const struct assay_object *object = assay_model_get(&judge->model, number);
+    if (object && object->birth == judge->last_call)
+        return true;
+    return judge->checked && judge->last_checked < judge->last_refused &&
+           (judge->checked_object == 0 || judge->checked_object == number);
+}
+
+static void set_band(const struct assay_judge *judge, struct assay_violation *violation)
+{
+    const struct assay_object *object = assay_model_get(&judge->model, violation->object);
+    if (object)
+        violation->size_band = size_band(object->requested);
+}
+
+static void flush_pending(struct assay_judge *judge)
+{
+    unsigned count = judge->pending_count;
+    judge->pending_count = 0;
+    for (unsigned i = 0; i < count; i++)
+        emit(judge, &judge->pending[i].violation);
+}
+
+static void take_evidence(struct assay_judge *judge, const struct assay_event *evidence)
+{
+    struct pending further, *found = NULL;
+    unsigned at = 0;
+    for (; at < judge->pending_count; at++)
+        if (judge->pending[at].fact & evidence->failed) {
+            found = &judge->pending[at];
+            break;
+        }
+    if (!found) {
+        /* A sweep may find several damaged objects: one EVIDENCE each. */
+        if (!(evidence->failed & judge->last.failed & ASSAY_FACT_SIBLINGS) || judge->tainted ||
+            !(judge->judged >> ASSAY_PROPERTY_C08 & 1))
+            return;
+        further = (struct pending){.fact = ASSAY_FACT_SIBLINGS,
+                                   .after_refusal = judge->last_after_refusal};
+        further.violation.property = ASSAY_PROPERTY_C08;
+        further.violation.kind = judge->last.kind;
+        further.violation.op_index = judge->op_index ? judge->op_index - 1 : 0;
+        further.violation.event = judge->last;
+        found = &further;
+    }
+    struct assay_violation violation = found->violation;
+    bool blame_refusal = found->after_refusal && known_whole(judge, evidence->object);
+    if (found != &further)
+        judge->pending[at] = judge->pending[--judge->pending_count];
+    assay_content_blame(&violation, evidence, &judge->model, judge->judged, blame_refusal);
+    set_band(judge, &violation);
+    emit(judge, &violation);
+}
+
+/* ---- running oracles ---- */
+
+static __attribute__((noinline)) void violated(struct assay_judge *judge,
+                                               const struct assay_case *c, unsigned property,
+                                               const struct assay_verdict *v, uint32_t number)
+{
+    struct assay_violation violation = {
+        .property = (uint16_t)property,
+        .kind = c->kind,
+        .relation = v->relation,
+        .object = number,
+        .other = v->other,
+        .size_band = size_band(c->bytes),
+        .op_index = c->op_index,
+        .expected = v->expected,
+        .seen = v->seen,
+        .offset = v->offset,
+        .event = *c->event,
+    };
+    if (c->operand && !assay_event_bears(c->event))
+        violation.size_band = size_band(c->operand->requested);
+    if (v->fact == 0) {
+        emit(judge, &violation);
+        return;
+    }
+    if (judge->pending_count == PENDING_MAX)
+        flush_pending(judge);
+    judge->pending[judge->pending_count++] =
+        (struct pending){.violation = violation, .fact = v->fact, .after_refusal = c->refused};
+    judge->last = *c->event;
+    judge->last_after_refusal = c->refused;
+}
+
+static inline __attribute__((always_inline)) void
+run_oracle(struct assay_judge *judge, const struct assay_case *c, unsigned property,
+           enum assay_outcome (*oracle)(const struct assay_case *, struct assay_verdict *),
+           uint32_t number)
+{
+    if (!(judge->judged >> property & 1))
+        return;
+    struct assay_verdict v = {0};
+    enum assay_outcome outcome = oracle(c, &v);
+    judge->evaluations[property] += outcome != ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (__builtin_expect(outcome == ASSAY_OUTCOME_VIOLATED, 0))
+        violated(judge, c, property, &v, number);
+}
+
+/* Calls every oracle that subscribes to `kind` (a constant where this is inlined). */
+static inline __attribute__((always_inline)) void run_oracles(struct assay_judge *judge,
+                                                              const struct assay_case *c,
+                                                              unsigned kind, bool misuse,
+                                                              uint32_t number)
+{
+#define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
+    if (((ops) >> kind & 1) && (ASSAY_SEVERITY_##severity == ASSAY_SEVERITY_SECURITY) == misuse)   \
+        run_oracle(judge, c, ASSAY_PROPERTY_##ID, assay_oracle_##ID, number);
+#include "oracles/properties.def"
+#undef ASSAY_PROPERTY
+}
+
+/* ---- one op ---- */
+
+static inline bool has_offset(unsigned kind)
+{
+    return kind == ASSAY_OP_REALLOC || kind == ASSAY_OP_FREE || kind == ASSAY_OP_FREE_SIZED ||
+           kind == ASSAY_OP_USABLE_SIZE || kind == ASSAY_OP_OBJECT_SIZE;
+}
+
+static inline __attribute__((always_inline)) bool is_misuse(const struct assay_event *event,
+                                                            const struct assay_object *object,
+                                                            unsigned kind, unsigned op_class)
+{
+    if (event->flags & ASSAY_FLAG_MISUSE)
+        return true;
+    if (op_class == ASSAY_CLASS_ALLOCATE || kind == ASSAY_OP_TRIM || kind == ASSAY_OP_CHECK)
+        return false;
+    if (event->place != ASSAY_PLACE_OBJECT)
+        return event->place != ASSAY_PLACE_NULL && event->place != ASSAY_PLACE_WILD;
+    if (!object)
+        return false;
+    if (object->state == ASSAY_OBJECT_FREED)
+        return true;
+    if (op_class == ASSAY_CLASS_ACCESS)
+        return kind == ASSAY_OP_WRITE && object->state == ASSAY_OBJECT_LIVE &&
+               (event->arg > object->requested || event->size > object->requested - event->arg);
+    return has_offset(kind) && kind != ASSAY_OP_OBJECT_SIZE && event->arg != 0;
+}
+
+static __attribute__((noinline)) void judge_misuse(struct assay_judge *judge,
+                                                   const struct assay_event *event,
+                                                   const struct assay_object *object, bool hung)
+{
+    struct assay_case c = {
+        .event = event,
+        .profile = &judge->config.profile,
+        .judged = judge->judged,
+        .op_index = judge->op_index,
+        .last_call = judge->last_call,
+        .kind = event->kind,
+        .hung = hung,
+    };
+    bool straight =
+        event->place == ASSAY_PLACE_OBJECT && (!has_offset(event->kind) || event->arg == 0);
+    if (object && straight)
+        *(object->state == ASSAY_OBJECT_LIVE ? &c.operand : &c.dead) = object;
+    judge->tainted = true;
+    run_oracles(judge, &c, event->kind, true, event->object);
+}
+
+static void fill_record(struct assay_object *object, const struct assay_case *c)
+{
+    const struct assay_event *event = c->event;
+    bool usable = event->flags & ASSAY_FLAG_USABLE;
+    uint64_t most = UINT64_C(0xffffffffffff);
+    uint64_t alignment = assay_power_of_two(c->alignment) ? c->alignment : 0;
+    if (c->operand && c->profile->realloc_keeps_alignment == ASSAY_ANSWER_YES)
+        alignment = c->operand->alignment_log2 ? UINT64_C(1) << c->operand->alignment_log2 : 0;
+    object->address = event->address;
+    object->requested = (c->bytes < most ? c->bytes : most) & UINT64_C(0xffffffffffff);
+    object->owner = event->thread;
+    object->usable_extra = usable ? event->usable_extra : 0;
+    object->birth = c->op_index > UINT32_MAX ? UINT32_MAX : (uint32_t)c->op_index;
+    object->death = 0;
+    object->api = c->kind;
+    object->alignment_log2 = alignment > 1 ? (uint8_t)__builtin_ctzll(alignment) : 0;
+    object->flags = usable ? ASSAY_OBJECT_USABLE_KNOWN | ASSAY_OBJECT_EXTENT_USABLE : 0;
+    if (event->flags & ASSAY_FLAG_PREEXISTING)
+        object->flags |= ASSAY_OBJECT_PREEXISTING;
+}
+
+static __attribute__((noinline)) void describe_overlap(const struct assay_judge *judge,
+                                                       struct assay_case *c,
+                                                       const struct assay_index_conflict *conflict)
+{
+    c->overlap = conflict->requested;
+    c->overlap_usable = conflict->usable;
+    const struct assay_object *other = assay_model_get(
+        &judge->model, conflict->requested ? conflict->requested : conflict->usable);
+    if (other->address == c->event->address)
+        c->overlap_flags |= ASSAY_OVERLAP_SAME_START;
+    if (other->address == c->event->address && other->requested == 0 && c->bytes == 0)
+        c->overlap_flags |= ASSAY_OVERLAP_BOTH_EMPTY;
+    if (other->flags & ASSAY_OBJECT_SURVIVOR)
+        c->overlap_flags |= ASSAY_OVERLAP_SURVIVOR;
+}
+
+static void bear(struct assay_judge *judge, struct assay_case *c)
+{
+    struct assay_object *object = assay_model_get(&judge->model, c->event->born);
+    struct assay_index_conflict conflict;
+    if (!object || object->state == ASSAY_OBJECT_LIVE)
+        return;
+    fill_record(object, c);
+    assay_model_bear(&judge->model, c->event->born, &conflict);
+    if (__builtin_expect((conflict.requested | conflict.usable) != 0, 0))
+        describe_overlap(judge, c, &conflict);
+}
+
+/* A resize that came to its end. The operand's index entry goes first, so that growing in place is
+ * no overlap. */
+static void resize(struct assay_judge *judge, struct assay_case *c, uint32_t number)
+{
+    struct assay_model *model = &judge->model;
+    if (c->operand) {
+        struct assay_object *object = assay_model_get(model, number);
+        bool failed = !c->succeeded && (c->bytes != 0 || c->event->error == ENOMEM);
+        if (failed && object->state == ASSAY_OBJECT_LIVE) {
+            object->flags |= ASSAY_OBJECT_SURVIVOR;
+            return;
+        }
+        if (failed) {
+            struct assay_index_conflict conflict;
+            object->flags |= ASSAY_OBJECT_SURVIVOR;
+            assay_model_revive(model, number, &conflict);
+            if (conflict.requested) {
+                c->overlap = conflict.requested;
+                c->overlap_flags = ASSAY_OVERLAP_SURVIVOR;
+            }
+            return;
+        }
+        bool ambiguous = !c->succeeded && c->profile->realloc_zero != ASSAY_ZERO_RESIZE_FREES;
+        enum assay_object_state state = ambiguous ? ASSAY_OBJECT_AMBIGUOUS : ASSAY_OBJECT_FREED;
+        if (object->state == ASSAY_OBJECT_LIVE)
+            assay_model_end(model, number, state);
+        else
+            object->state = (uint8_t)state;
+    }
+    if (c->succeeded)
+        bear(judge, c);
+}
+
+static void learn_usable(struct assay_object *object, const struct assay_event *event)
+{
+    if (!object || (object->flags & ASSAY_OBJECT_USABLE_KNOWN) || event->value < object->requested)
+        return;
+    uint64_t more = event->value - object->requested;
+    object->usable_extra = more > INT32_MAX ? INT32_MAX : (int32_t)more;
+    object->flags |= ASSAY_OBJECT_USABLE_KNOWN;
+}
+
+/* What changed the heap, what was refused, what was found whole: the ground of C23 and S01. */
+static inline __attribute__((always_inline)) void
+remember(struct assay_judge *judge, const struct assay_case *c, unsigned op_class, uint32_t number)
+{
+    bool bearing = op_class == ASSAY_CLASS_ALLOCATE || op_class == ASSAY_CLASS_RESIZE;
+    if (bearing && !c->succeeded && (c->bytes != 0 || c->event->error == ENOMEM)) {
+        judge->refused = true;
+        judge->last_refused = judge->op_index;
+        return;
+    }
+    if (bearing || (op_class == ASSAY_CLASS_RELEASE && c->operand)) {
+        judge->last_call = judge->op_index;
+        judge->refused = judge->checked = false;
+        return;
+    }
+    if (c->kind == ASSAY_OP_CHECK && (c->event->checked & ~c->event->failed) &&
+        c->event->failed == 0) {
+        judge->checked = true;
+        judge->last_checked = judge->op_index;
+        judge->checked_object = number;
+    }
+}
+
+static inline __attribute__((always_inline)) void judge_op(struct assay_judge *judge,
+                                                           const struct assay_event *event,
+                                                           unsigned kind, unsigned op_class)
+{
+    bool resizing = op_class == ASSAY_CLASS_RESIZE, releasing = op_class == ASSAY_CLASS_RELEASE;
+    bool bearing = op_class == ASSAY_CLASS_ALLOCATE || resizing;
+    bool pointer = kind != ASSAY_OP_TRIM && op_class != ASSAY_CLASS_ALLOCATE;
+    struct assay_object *object = NULL;
+    if (pointer && event->place == ASSAY_PLACE_OBJECT)
+        object = assay_model_get(&judge->model, event->object);
+    if (__builtin_expect(is_misuse(event, object, kind, op_class), 0)) {
+        judge_misuse(judge, event, object, false);
+        if (!releasing || !object || object->state != ASSAY_OBJECT_LIVE || event->arg != 0)
+            return;
+    }
+    bool open =
+        object &&
+        (object->state == ASSAY_OBJECT_LIVE ||
+         (resizing && object->state == ASSAY_OBJECT_RESIZING && (event->flags & ASSAY_FLAG_END)));
+    struct assay_case c = {
+        .event = event,
+        .profile = &judge->config.profile,
+        .operand = open ? object : NULL,
+        .judged = judge->judged,
+        .op_index = judge->op_index,
+        .last_call = judge->last_call,
+        .live_bytes = judge->model.live_bytes,
+        .kind = (uint8_t)kind,
+        .refused = judge->refused,
+    };
+    if (resizing && (event->flags & ASSAY_FLAG_BEGIN)) {
+        if (open)
+            assay_model_end(&judge->model, event->object, ASSAY_OBJECT_RESIZING);
+        return;
+    }
+    if (bearing) {
+        c.overflow = !assay_event_bytes(event, &c.bytes);
+        c.alignment = assay_event_alignment(event);
+        c.succeeded = event->address != ASSAY_ADDRESS_NULL;
+    }
+    if (pointer)
+        c.null_operand =
+            event->place == ASSAY_PLACE_NULL || (event->place == ASSAY_PLACE_OBJECT &&
+                                                 (!object || object->state == ASSAY_OBJECT_UNBORN));
+    if ((resizing || releasing) && open)
+        c.foreign = object->owner != event->thread && (judge->config.has & ASSAY_HAS_THREAD);
+
+    judge->model.op_index = judge->op_index;
+    if (__builtin_expect(event->signal != 0, 0))
+        c.succeeded = false;
+    else if (op_class == ASSAY_CLASS_ALLOCATE && c.succeeded)
+        bear(judge, &c);
+    else if (resizing)
+        resize(judge, &c, event->object);
+    else if (releasing && open)
+        assay_model_end(&judge->model, event->object, ASSAY_OBJECT_FREED);
+
+    if (__builtin_expect(event->signal != 0, 0)) {
+        if (!judge->tainted && judge->config.legal)
+            run_oracle(judge, &c, ASSAY_PROPERTY_C26, assay_oracle_C26,
+                       event->object ? event->object : event->born);
+        return;
+    }
+    if (__builtin_expect(!judge->tainted && !(event->flags & ASSAY_FLAG_PREEXISTING), 1)) {
+        judge->calls += bearing || releasing;
+        run_oracles(judge, &c, kind, false, bearing && c.succeeded ? event->born : event->object);
+    }
+    if (kind == ASSAY_OP_USABLE_SIZE && open)
+        learn_usable(object, event);
+    remember(judge, &c, op_class, event->object);
+}
+
+/* One function per op kind. Kinds that no executor serves yet pass by. */
+typedef void (*judge_function)(struct assay_judge *, const struct assay_event *);
+
+#define ASSAY_OP(number, NAME, name, op_class, arg)                                                \
+    static void judge_##NAME(struct assay_judge *judge, const struct assay_event *event)           \
+    {                                                                                              \
+        if (ASSAY_ON_ANY >> (number)&1)                                                            \
+            judge_op(judge, event, number, ASSAY_CLASS_##op_class);                                \
+    }
+#include "traces/ops.def"
+#undef ASSAY_OP
+
+static const judge_function judges[ASSAY_OP_COUNT] = {
+#define ASSAY_OP(number, NAME, name, op_class, arg) [number] = judge_##NAME,
+#include "traces/ops.def"
+#undef ASSAY_OP
+};
+
+/* ---- the sink ---- */
+
+void assay_judge_before(struct assay_judge *judge, const struct assay_event *op)
+{
+    judge->current = op;
+}
+
+void assay_judge_after(struct assay_judge *judge, const struct assay_event *event)
+{
+    if (__builtin_expect(event->kind == ASSAY_OP_EVIDENCE, 0)) {
+        take_evidence(judge, event);
+        return;
+    }
+    if (__builtin_expect(judge->pending_count != 0, 0))
+        flush_pending(judge);
+    judge->last.failed = 0;
+    if (__builtin_expect(judge->misuse_next, 0)) {
+        struct assay_event marked = *event;
+        marked.flags |= ASSAY_FLAG_MISUSE;
+        judge->misuse_next = false;
+        if (event->kind < ASSAY_OP_COUNT && judges[event->kind] &&
+            !(event->flags & (ASSAY_FLAG_SKIPPED | ASSAY_FLAG_LIBRARY)))
+            judges[event->kind](judge, &marked);
+    } else if (event->kind == ASSAY_OP_MISUSE) {
+        judge->misuse_next = true;
+    } else if (event->kind < ASSAY_OP_COUNT && judges[event->kind] &&
+               !(event->flags & (ASSAY_FLAG_SKIPPED | ASSAY_FLAG_LIBRARY))) {
+        judges[event->kind](judge, event);
+    }
+    judge->op_index++;
+    judge->current = NULL;
+}
+
+void assay_judge_end(struct assay_judge *judge)
+{
+    flush_pending(judge);
+    judge->current = NULL;
+}
+
+void assay_judge_crash(struct assay_judge *judge, int signal)
+{
+    static const struct assay_event nothing;
+    struct assay_event event = judge->current ? *judge->current : nothing;
+    struct assay_object *object = NULL;
+    flush_pending(judge);
+    event.signal = (uint8_t)signal;
+    judge->current = NULL;
+    unsigned op_class = assay_op_info(event.kind)->op_class;
+    if (judge->misuse_next)
+        event.flags |= ASSAY_FLAG_MISUSE;
+    if (event.place == ASSAY_PLACE_OBJECT)
+        object = assay_model_get(&judge->model, event.object);
+    if (event.kind < ASSAY_OP_COUNT && is_misuse(&event, object, event.kind, op_class)) {
+        judge_misuse(judge, &event, object, signal == 0);
+        return;
+    }
+    if (judge->tainted || !judge->config.legal)
+        return;
+    struct assay_case c = {
+        .event = &event,
+        .profile = &judge->config.profile,
+        .operand = object,
+        .judged = judge->judged,
+        .op_index = judge->op_index,
+        .kind = event.kind,
+        .hung = signal == 0,
+    };
+    assay_event_bytes(&event, &c.bytes);
+    run_oracle(judge, &c, ASSAY_PROPERTY_C26, assay_oracle_C26,
+               event.object ? event.object : event.born);
+}
+
+void assay_judge_reset(struct assay_judge *judge)
+{
+    flush_pending(judge);
+    assay_model_reset(&judge->model);
+    judge->op_index = 0;
+    judge->last_call = UINT64_MAX;
+    judge->refused = judge->checked = judge->tainted = judge->misuse_next = false;
+    judge->last.failed = 0;
+    judge->current = NULL;
+}
+
+static void sink_before(void *self, const struct assay_event *op)
+{
+    assay_judge_before(self, op);
+}
+
+static void sink_after(void *self, const struct assay_event *event)
+{
+    assay_judge_after(self, event);
+}
+
+static void sink_end(void *self)
+{
+    assay_judge_end(self);
+}
+
+struct assay_sink assay_judge_sink(struct assay_judge *judge)
+{
+    return (struct assay_sink){judge, sink_before, sink_after, sink_end};
+}
+
+/* ---- life and counters ---- */
+
+size_t assay_judge_bytes(const struct assay_judge_config *config)
+{
+    return sizeof(struct assay_judge) + 128 +
+           assay_model_bytes(config->max_objects, config->max_live);
+}
+
+static bool judges_property(const struct assay_judge_config *config, unsigned property)
+{
+    const struct assay_property_info *info = assay_property_info(property);
+    if (property == ASSAY_PROPERTY_NONE || property >= ASSAY_PROPERTY_COUNT)
+        return false;
+    return (info->needs & ~config->has) == 0 && (subscribed[property] & ~config->missing_apis) != 0;
+}
+
+struct assay_judge *assay_judge_create(struct assay_arena *arena,
+                                       const struct assay_judge_config *config)
+{
+    struct assay_judge *judge = assay_arena_take(arena, sizeof *judge, 64);
+    if (!judge || !assay_model_create(&judge->model, arena, config->max_objects, config->max_live))
+        return NULL;
+    judge->config = *config;
+    judge->last_call = UINT64_MAX;
+    for (unsigned i = 1; i < ASSAY_PROPERTY_COUNT; i++)
+        if (judges_property(config, i))
+            judge->judged |= UINT64_C(1) << i;
+    return judge;
+}
+
+uint64_t assay_judge_evaluations(const struct assay_judge *judge, unsigned property)
+{
+    return property < ASSAY_PROPERTY_COUNT ? judge->evaluations[property] : 0;
+}
+
+uint64_t assay_judge_violations(const struct assay_judge *judge, unsigned property)
+{
+    return property < ASSAY_PROPERTY_COUNT ? judge->violations[property] : 0;
+}
+
+bool assay_judge_judges(const struct assay_judge *judge, unsigned property)
+{
+    return property < ASSAY_PROPERTY_COUNT && (judge->judged >> property & 1);
+}
+
+uint64_t assay_judge_calls(const struct assay_judge *judge)
+{
+    return judge->calls;
+}

@@ -1,0 +1,576 @@
+#include "oracles/model/index.h"
+
+#include <string.h>
+
+#include "oracles/model/model.h"
+
+enum {
+    CHUNKS_MIN = 1024,
+    CHUNKS_MAX = 65536,
+    LARGE_MIN = 8192,
+    PAGE_GRANULES = 1 << (ASSAY_INDEX_PAGE_SHIFT - ASSAY_INDEX_GRANULE_SHIFT)
+};
+#define SHARED     UINT32_C(0x80000000)
+#define NUMBER_MAX UINT32_C(0x7fffffff)
+
+static uint32_t clamp(uint32_t value, uint32_t low, uint32_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static uint32_t chunk_capacity(uint32_t max_live)
+{
+    return clamp(max_live, CHUNKS_MIN, CHUNKS_MAX);
+}
+
+static uint32_t directory_bits(uint32_t chunks)
+{
+    uint32_t bits = 1;
+    while ((UINT32_C(1) << bits) < chunks * 2)
+        bits++;
+    return bits;
+}
+
+static uint32_t large_capacity(uint32_t max_live)
+{
+    return clamp(max_live, LARGE_MIN, NUMBER_MAX - LARGE_MIN) + ASSAY_INDEX_DEAD_MAX;
+}
+
+static uint32_t node_capacity(uint32_t max_live)
+{
+    return clamp(max_live, 4096, NUMBER_MAX / 8) * 2;
+}
+
+size_t assay_index_bytes(uint32_t max_live)
+{
+    size_t chunks = chunk_capacity(max_live);
+    size_t directory = (size_t)1 << directory_bits(chunk_capacity(max_live));
+    return directory * (sizeof(uint64_t) + sizeof(uint32_t)) +
+           chunks * (sizeof(struct assay_index_chunk) + sizeof(uint32_t) * ASSAY_INDEX_GRANULES) +
+           large_capacity(max_live) * sizeof(struct assay_index_large) +
+           node_capacity(max_live) * sizeof(struct assay_index_node) + 5 * 4096;
+}
+
+bool assay_index_create(struct assay_index *index, struct assay_arena *arena, uint32_t max_live)
+{
+    uint32_t chunks = chunk_capacity(max_live), bits = directory_bits(chunks);
+    *index = (struct assay_index){
+        .directory_bits = bits,
+        .epoch = 1,
+        .chunk_capacity = chunks,
+        .large_capacity = large_capacity(max_live),
+        .node_base = 1,
+        .node_capacity = node_capacity(max_live),
+    };
+    index->keys = assay_arena_take(arena, sizeof(uint64_t) << bits, 64);
+    index->slots = assay_arena_take(arena, sizeof(uint32_t) << bits, 64);
+    index->chunks = assay_arena_take(arena, chunks * sizeof(struct assay_index_chunk), 64);
+    index->granules = assay_arena_take(arena, chunks * sizeof *index->granules, 4096);
+    index->large =
+        assay_arena_take(arena, index->large_capacity * sizeof(struct assay_index_large), 64);
+    index->nodes =
+        assay_arena_take(arena, index->node_capacity * sizeof(struct assay_index_node), 64);
+    return index->keys && index->slots && index->chunks && index->granules && index->large &&
+           index->nodes;
+}
+
+void assay_index_reset(struct assay_index *index, uint32_t highest, uint32_t max)
+{
+    index->epoch++;
+    index->base += highest;
+    index->node_base += index->node_used;
+    index->node_used = index->node_free = 0;
+    index->large_count = index->large_dead = index->odd_count = 0;
+    index->overflowed = false;
+    if (index->base > NUMBER_MAX - max || index->node_base > NUMBER_MAX - index->node_capacity ||
+        index->epoch == 0) {
+        memset(index->granules, 0, index->chunk_high * sizeof *index->granules);
+        memset(index->chunks, 0, index->chunk_high * sizeof *index->chunks);
+        index->base = 0;
+        index->node_base = 1;
+        index->epoch = 1;
+    }
+    if (index->chunk_count > index->chunk_capacity / 2) {
+        /* Granules keep stale values, all at or below the new base: they read as empty. */
+        memset(index->keys, 0, sizeof(uint64_t) << index->directory_bits);
+        index->chunk_count = 0;
+    }
+}
+
+/* The extent that the index holds for an object: the same at insertion and removal. */
+static void extent(const struct assay_object *object, uint64_t *ret_from, uint64_t *ret_to)
+{
+    uint64_t span = assay_object_span(object);
+    if ((object->flags & ASSAY_OBJECT_EXTENT_USABLE) && object->usable_extra > 0)
+        span = assay_object_usable(object);
+    *ret_from = object->address;
+    if (__builtin_add_overflow(object->address, span, ret_to))
+        *ret_to = UINT64_MAX;
+}
+
+static bool apart(uint64_t from, uint64_t bytes, uint64_t other_from, uint64_t other_bytes)
+{
+    return from < other_from ? other_from - from >= bytes : from - other_from >= other_bytes;
+}
+
+static void collide(const struct assay_object *objects, uint32_t number, uint32_t other,
+                    struct assay_index_conflict *conflict)
+{
+    const struct assay_object *a = &objects[number], *b = &objects[other];
+    if (!apart(a->address, assay_object_span(a), b->address, assay_object_span(b))) {
+        if (conflict->requested == 0)
+            conflict->requested = other;
+        return;
+    }
+    uint64_t a_from, a_to, b_from, b_to;
+    extent(a, &a_from, &a_to);
+    extent(b, &b_from, &b_to);
+    if (conflict->usable == 0 && a_from < b_to && b_from < a_to)
+        conflict->usable = other;
+}
+
+static uint32_t directory_start(const struct assay_index *index, uint64_t key)
+{
+    return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - index->directory_bits));
+}
+
+/* Returns the chunk number or UINT32_MAX. */
+static inline uint32_t find_chunk(const struct assay_index *index, uint64_t key)
+{
+    uint32_t mask = (UINT32_C(1) << index->directory_bits) - 1;
+    for (uint32_t i = directory_start(index, key); index->keys[i] != 0; i = (i + 1) & mask)
+        if (index->keys[i] == key + 1)
+            return index->slots[i];
+    return UINT32_MAX;
+}
+
+static bool is_live(const struct assay_object *objects, uint32_t number)
+{
+    return objects[number].state == ASSAY_OBJECT_LIVE;
+}
+
+/* First entry of the sorted array that ends after `from`. */
+static uint32_t large_lower(const struct assay_index *index, uint64_t from)
+{
+    uint32_t low = 0, high = index->large_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (index->large[middle].to <= from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Brings a chunk that an earlier program touched up to the present one. */
+static void renew_chunk(struct assay_index *index, const struct assay_object *objects,
+                        uint32_t number)
+{
+    struct assay_index_chunk *chunk = &index->chunks[number];
+    uint64_t from = chunk->key << ASSAY_INDEX_CHUNK_SHIFT;
+    uint64_t last = from + ((UINT64_C(1) << ASSAY_INDEX_CHUNK_SHIFT) - 1);
+    chunk->epoch = index->epoch;
+    chunk->touched = 0;
+    chunk->large_live = 0;
+    for (uint32_t i = large_lower(index, from);
+         i < index->large_count && index->large[i].from <= last; i++)
+        chunk->large_live += is_live(objects, index->large[i].object);
+}
+
+static bool value_is_live(const struct assay_index *index, const struct assay_object *objects,
+                          uint32_t value)
+{
+    if (value & SHARED) {
+        uint32_t id = value & NUMBER_MAX;
+        if (id < index->node_base)
+            return false;
+        for (; id != 0; id = index->nodes[id - index->node_base].next)
+            if (is_live(objects, index->nodes[id - index->node_base].object))
+                return true;
+        return false;
+    }
+    return value > index->base && is_live(objects, value - index->base);
+}
+
+static bool chunk_is_idle(const struct assay_index *index, const struct assay_object *objects,
+                          uint32_t number)
+{
+    if (index->chunks[number].epoch != index->epoch)
+        return true;
+    for (uint32_t i = 0; i < ASSAY_INDEX_GRANULES; i++)
+        if (value_is_live(index, objects, index->granules[number][i]))
+            return false;
+    return true;
+}
+
+/* All chunks are in use: drop those in which nothing lives. Rare, so it may be slow. */
+static bool recycle_chunks(struct assay_index *index, const struct assay_object *objects)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < index->chunk_count; i++) {
+        if (chunk_is_idle(index, objects, i))
+            continue;
+        if (kept != i) {
+            index->chunks[kept] = index->chunks[i];
+            memcpy(index->granules[kept], index->granules[i], sizeof index->granules[kept]);
+        }
+        kept++;
+    }
+    memset(index->granules[kept], 0, (index->chunk_count - kept) * sizeof *index->granules);
+    index->chunk_count = kept;
+    memset(index->keys, 0, sizeof(uint64_t) << index->directory_bits);
+    uint32_t mask = (UINT32_C(1) << index->directory_bits) - 1;
+    for (uint32_t i = 0; i < kept; i++) {
+        uint32_t at = directory_start(index, index->chunks[i].key);
+        while (index->keys[at] != 0)
+            at = (at + 1) & mask;
+        index->keys[at] = index->chunks[i].key + 1;
+        index->slots[at] = i;
+    }
+    return kept < index->chunk_capacity;
+}
+
+static uint32_t create_chunk(struct assay_index *index, const struct assay_object *objects,
+                             uint64_t key)
+{
+    if (index->chunk_count == index->chunk_capacity && !recycle_chunks(index, objects))
+        return UINT32_MAX;
+    uint32_t mask = (UINT32_C(1) << index->directory_bits) - 1;
+    uint32_t at = directory_start(index, key), number = index->chunk_count++;
+    if (index->chunk_count > index->chunk_high)
+        index->chunk_high = index->chunk_count;
+    while (index->keys[at] != 0)
+        at = (at + 1) & mask;
+    index->keys[at] = key + 1;
+    index->slots[at] = number;
+    index->chunks[number] = (struct assay_index_chunk){.key = key};
+    return number;
+}
+
+static inline uint32_t need_chunk(struct assay_index *index, const struct assay_object *objects,
+                                  uint64_t key)
+{
+    uint32_t number = find_chunk(index, key);
+    if (__builtin_expect(number == UINT32_MAX, 0)) {
+        number = create_chunk(index, objects, key);
+        if (number == UINT32_MAX)
+            return number;
+    }
+    if (__builtin_expect(index->chunks[number].epoch != index->epoch, 0))
+        renew_chunk(index, objects, number);
+    return number;
+}
+
+static uint32_t take_node(struct assay_index *index, uint32_t object, uint32_t next)
+{
+    uint32_t id = index->node_free;
+    if (id != 0)
+        index->node_free = index->nodes[id - index->node_base].next;
+    else if (index->node_used < index->node_capacity)
+        id = index->node_base + index->node_used++;
+    else {
+        index->overflowed = true;
+        return next;
+    }
+    index->nodes[id - index->node_base] = (struct assay_index_node){object, next};
+    return id;
+}
+
+/* A granule that is not empty and not of a dead object: collide with who lives there, and share.
+ * Returns the granule's new value. */
+static uint32_t share_granule(struct assay_index *index, const struct assay_object *objects,
+                              uint32_t number, uint32_t value,
+                              struct assay_index_conflict *conflict)
+{
+    uint32_t list = 0;
+    if (!(value & SHARED)) {
+        collide(objects, number, value - index->base, conflict);
+        list = take_node(index, value - index->base, 0);
+    } else {
+        uint32_t id = value & NUMBER_MAX;
+        while (id != 0) {
+            struct assay_index_node *node = &index->nodes[id - index->node_base];
+            uint32_t next = node->next;
+            if (is_live(objects, node->object) && node->object != number) {
+                collide(objects, number, node->object, conflict);
+                node->next = list;
+                list = id;
+            } else {
+                node->next = index->node_free;
+                index->node_free = id;
+            }
+            id = next;
+        }
+    }
+    if (list == 0)
+        return index->base + number;
+    list = take_node(index, number, list);
+    return SHARED | list;
+}
+
+static void collide_large(const struct assay_index *index, const struct assay_object *objects,
+                          uint32_t number, uint64_t from, uint64_t to,
+                          struct assay_index_conflict *conflict)
+{
+    for (uint32_t i = large_lower(index, from); i < index->large_count && index->large[i].from < to;
+         i++)
+        if (is_live(objects, index->large[i].object))
+            collide(objects, number, index->large[i].object, conflict);
+}
+
+static void collide_odd(const struct assay_index *index, const struct assay_object *objects,
+                        uint32_t number, struct assay_index_conflict *conflict)
+{
+    for (uint32_t i = 0; i < index->odd_count; i++)
+        if (index->odd[i] != number && is_live(objects, index->odd[i]))
+            collide(objects, number, index->odd[i], conflict);
+}
+
+/* Adds d to large_live of each chunk that [from, to) reaches into. */
+static void count_large(struct assay_index *index, uint64_t from, uint64_t to, uint32_t d)
+{
+    uint64_t first = from >> ASSAY_INDEX_CHUNK_SHIFT, last = (to - 1) >> ASSAY_INDEX_CHUNK_SHIFT;
+    if (last - first >= index->chunk_count) {
+        for (uint32_t i = 0; i < index->chunk_count; i++)
+            if (index->chunks[i].epoch == index->epoch && index->chunks[i].key >= first &&
+                index->chunks[i].key <= last)
+                index->chunks[i].large_live += d;
+        return;
+    }
+    for (uint64_t key = first; key <= last; key++) {
+        uint32_t number = find_chunk(index, key);
+        if (number != UINT32_MAX && index->chunks[number].epoch == index->epoch)
+            index->chunks[number].large_live += d;
+    }
+}
+
+/* Small objects under a large one: collide with the live, forget the dead (the large one is the
+ * last occupant now; and the next scan is short). */
+static void sweep_chunk(struct assay_index *index, const struct assay_object *objects,
+                        uint32_t chunk_number, uint32_t object, uint64_t from, uint64_t to,
+                        struct assay_index_conflict *conflict)
+{
+    struct assay_index_chunk *chunk = &index->chunks[chunk_number];
+    if (chunk->epoch != index->epoch)
+        return;
+    uint64_t chunk_from = chunk->key << ASSAY_INDEX_CHUNK_SHIFT;
+    uint64_t mask = chunk->touched;
+    while (mask != 0) {
+        unsigned page = (unsigned)__builtin_ctzll(mask);
+        mask &= mask - 1;
+        uint64_t page_from = chunk_from + ((uint64_t)page << ASSAY_INDEX_PAGE_SHIFT);
+        uint64_t page_last = page_from + ((UINT64_C(1) << ASSAY_INDEX_PAGE_SHIFT) - 1);
+        if (page_last < from || page_from >= to)
+            continue;
+        uint32_t *granules = &index->granules[chunk_number][page * PAGE_GRANULES];
+        bool live = false;
+        for (unsigned i = 0; i < PAGE_GRANULES; i++) {
+            uint64_t granule_from = page_from + ((uint64_t)i << ASSAY_INDEX_GRANULE_SHIFT);
+            if (granules[i] == 0 || granule_from >= to || granule_from + 15 < from)
+                continue;
+            uint32_t value = granules[i];
+            if (!value_is_live(index, objects, value))
+                continue;
+            live = true;
+            if (!(value & SHARED)) {
+                collide(objects, object, value - index->base, conflict);
+                continue;
+            }
+            for (uint32_t id = value & NUMBER_MAX; id != 0;
+                 id = index->nodes[id - index->node_base].next) {
+                uint32_t other = index->nodes[id - index->node_base].object;
+                if (is_live(objects, other))
+                    collide(objects, object, other, conflict);
+            }
+        }
+        if (!live && page_from >= from && page_last < to) {
+            memset(granules, 0, PAGE_GRANULES * sizeof *granules);
+            chunk->touched &= ~(UINT64_C(1) << page);
+        }
+    }
+}
+
+static void sweep_small(struct assay_index *index, const struct assay_object *objects,
+                        uint32_t object, uint64_t from, uint64_t to,
+                        struct assay_index_conflict *conflict)
+{
+    uint64_t first = from >> ASSAY_INDEX_CHUNK_SHIFT, last = (to - 1) >> ASSAY_INDEX_CHUNK_SHIFT;
+    if (last - first >= index->chunk_count) {
+        for (uint32_t i = 0; i < index->chunk_count; i++)
+            if (index->chunks[i].key >= first && index->chunks[i].key <= last)
+                sweep_chunk(index, objects, i, object, from, to, conflict);
+        return;
+    }
+    for (uint64_t key = first; key <= last; key++) {
+        uint32_t number = find_chunk(index, key);
+        if (number != UINT32_MAX)
+            sweep_chunk(index, objects, number, object, from, to, conflict);
+    }
+}
+
+static void drop_dead_large(struct assay_index *index, const struct assay_object *objects)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < index->large_count; i++)
+        if (is_live(objects, index->large[i].object))
+            index->large[kept++] = index->large[i];
+    index->large_count = kept;
+    index->large_dead = 0;
+}
+
+static void put_odd(struct assay_index *index, const struct assay_object *objects, uint32_t number)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < index->odd_count; i++)
+        if (is_live(objects, index->odd[i]))
+            index->odd[kept++] = index->odd[i];
+    index->odd_count = kept;
+    if (index->odd_count < ASSAY_INDEX_ODD_MAX)
+        index->odd[index->odd_count++] = number;
+    else
+        index->overflowed = true;
+}
+
+static void insert_large(struct assay_index *index, const struct assay_object *objects,
+                         uint32_t number, uint64_t from, uint64_t to,
+                         struct assay_index_conflict *conflict)
+{
+    sweep_small(index, objects, number, from, to, conflict);
+    if (index->large_dead >= ASSAY_INDEX_DEAD_MAX || index->large_count == index->large_capacity)
+        drop_dead_large(index, objects);
+    uint32_t at = large_lower(index, from), end = at;
+    bool crowded = false;
+    for (; end < index->large_count && index->large[end].from < to; end++)
+        if (index->large[end].object != number && is_live(objects, index->large[end].object)) {
+            collide(objects, number, index->large[end].object, conflict);
+            crowded = true;
+        }
+    if (crowded || index->large_count == index->large_capacity) {
+        put_odd(index, objects, number);
+        return;
+    }
+    index->large_dead -= end - at;
+    memmove(&index->large[at + 1], &index->large[end],
+            (index->large_count - end) * sizeof *index->large);
+    index->large_count = index->large_count - (end - at) + 1;
+    index->large[at] = (struct assay_index_large){from, to, number};
+    count_large(index, from, to, 1);
+}
+
+/* One chunk's part of a small object. Returns false when there is no room for the chunk. */
+static inline bool insert_small(struct assay_index *index, const struct assay_object *objects,
+                                uint32_t number, uint64_t from, uint64_t last,
+                                struct assay_index_conflict *conflict)
+{
+    uint32_t chunk_number = need_chunk(index, objects, from >> ASSAY_INDEX_CHUNK_SHIFT);
+    if (chunk_number == UINT32_MAX)
+        return false;
+    struct assay_index_chunk *chunk = &index->chunks[chunk_number];
+    uint32_t *granules = index->granules[chunk_number];
+    uint32_t chunk_mask = (UINT32_C(1) << ASSAY_INDEX_CHUNK_SHIFT) - 1;
+    uint32_t first_at = (uint32_t)from & chunk_mask, last_at = (uint32_t)last & chunk_mask;
+    unsigned first_page = first_at >> ASSAY_INDEX_PAGE_SHIFT,
+             last_page = last_at >> ASSAY_INDEX_PAGE_SHIFT;
+    chunk->touched |= ((UINT64_C(2) << (last_page - first_page)) - 1) << first_page;
+    if (__builtin_expect(chunk->large_live != 0, 0))
+        collide_large(index, objects, number, from, last + 1, conflict);
+    uint32_t mine = index->base + number, dead = 0;
+    for (uint32_t i = first_at >> ASSAY_INDEX_GRANULE_SHIFT,
+                  end = last_at >> ASSAY_INDEX_GRANULE_SHIFT;
+         i <= end; i++) {
+        uint32_t value = granules[i];
+        if (__builtin_expect(value & SHARED, 0)) {
+            if ((value & NUMBER_MAX) >= index->node_base) {
+                granules[i] = share_granule(index, objects, number, value, conflict);
+                continue;
+            }
+        } else if (value > index->base && value != dead && value != mine) {
+            if (__builtin_expect(is_live(objects, value - index->base), 0)) {
+                granules[i] = share_granule(index, objects, number, value, conflict);
+                continue;
+            }
+            dead = value;
+        }
+        granules[i] = mine;
+    }
+    return true;
+}
+
+void assay_index_insert(struct assay_index *index, const struct assay_object *objects,
+                        uint32_t number, struct assay_index_conflict *ret_conflict)
+{
+    uint64_t from, to;
+    *ret_conflict = (struct assay_index_conflict){0, 0};
+    extent(&objects[number], &from, &to);
+    if (__builtin_expect(index->odd_count != 0, 0))
+        collide_odd(index, objects, number, ret_conflict);
+    if (__builtin_expect(to - from > ASSAY_INDEX_LARGE, 0)) {
+        insert_large(index, objects, number, from, to, ret_conflict);
+        return;
+    }
+    uint64_t last = to - 1, chunk_last = from | ((UINT64_C(1) << ASSAY_INDEX_CHUNK_SHIFT) - 1);
+    bool whole = last <= chunk_last;
+    bool done = insert_small(index, objects, number, from, whole ? last : chunk_last, ret_conflict);
+    if (!whole)
+        done &= insert_small(index, objects, number, chunk_last + 1, last, ret_conflict);
+    if (__builtin_expect(!done, 0))
+        put_odd(index, objects, number);
+}
+
+void assay_index_remove(struct assay_index *index, const struct assay_object *objects,
+                        uint32_t number)
+{
+    uint64_t from, to;
+    extent(&objects[number], &from, &to);
+    if (__builtin_expect(to - from <= ASSAY_INDEX_LARGE, 1))
+        return;
+    uint32_t at = large_lower(index, from);
+    if (at < index->large_count && index->large[at].object == number) {
+        index->large_dead++;
+        count_large(index, from, to, UINT32_MAX);
+    }
+}
+
+uint32_t assay_index_occupant(const struct assay_index *index, const struct assay_object *objects,
+                              uint64_t address)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 0; i < index->odd_count; i++) {
+        uint64_t from, to;
+        extent(&objects[index->odd[i]], &from, &to);
+        if (address >= from && address < to && is_live(objects, index->odd[i]))
+            return index->odd[i];
+    }
+    uint32_t at = large_lower(index, address);
+    if (at < index->large_count && index->large[at].from <= address)
+        best = index->large[at].object;
+    if (best && is_live(objects, best))
+        return best;
+    uint32_t chunk = find_chunk(index, address >> ASSAY_INDEX_CHUNK_SHIFT);
+    if (chunk == UINT32_MAX || index->chunks[chunk].epoch != index->epoch)
+        return best;
+    uint32_t value =
+        index->granules[chunk][(address >> ASSAY_INDEX_GRANULE_SHIFT) & (ASSAY_INDEX_GRANULES - 1)];
+    uint32_t id = 0, candidate = 0;
+    if (value & SHARED)
+        id = (value & NUMBER_MAX) >= index->node_base ? value & NUMBER_MAX : 0;
+    else if (value > index->base)
+        candidate = value - index->base;
+    do {
+        if (id != 0)
+            candidate = index->nodes[id - index->node_base].object;
+        if (candidate != 0) {
+            uint64_t from, to;
+            extent(&objects[candidate], &from, &to);
+            if (address >= from && address < to) {
+                if (is_live(objects, candidate))
+                    return candidate;
+                if (candidate > best)
+                    best = candidate;
+            }
+        }
+        id = id != 0 ? index->nodes[id - index->node_base].next : 0;
+    } while (id != 0);
+    return best;
+}

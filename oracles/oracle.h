@@ -1,0 +1,128 @@
+/* What an oracle sees and says: the whole interface of one oracle on one page.
+ *
+ * An oracle is a function `enum assay_outcome assay_oracle_<ID>(const struct assay_case *, struct
+ * assay_verdict *)`, pure in what the case holds: the event, the model's records of the objects
+ * concerned (as they were before the op), the profile. It never reads a subject's memory; what
+ * memory looked like is in event->checked and event->failed. To add one: a row in properties.def
+ * (which names the op kinds it subscribes to) and the function in a file of conformance/ or
+ * security/. The judge calls it for those kinds only, on legal ops (SECURITY rows: on misuse). */
+#ifndef ASSAY_ORACLE_H
+#define ASSAY_ORACLE_H
+
+#include <errno.h>
+
+#include "oracles/judge.h"
+#include "oracles/model/model.h"
+
+#define ASSAY_ON(NAME) (UINT64_C(1) << ASSAY_OP_##NAME)
+#define ASSAY_ON_ALIGNED                                                                           \
+    (ASSAY_ON(ALIGNED_ALLOC) | ASSAY_ON(POSIX_MEMALIGN) | ASSAY_ON(MEMALIGN) | ASSAY_ON(VALLOC) |  \
+     ASSAY_ON(PVALLOC))
+#define ASSAY_ON_ALLOCATE (ASSAY_ON(MALLOC) | ASSAY_ON(CALLOC) | ASSAY_ON_ALIGNED)
+#define ASSAY_ON_RESIZE   (ASSAY_ON(REALLOC) | ASSAY_ON(REALLOCARRAY))
+#define ASSAY_ON_BEARING  (ASSAY_ON_ALLOCATE | ASSAY_ON_RESIZE)
+#define ASSAY_ON_RELEASE  (ASSAY_ON(FREE) | ASSAY_ON(FREE_SIZED) | ASSAY_ON(FREE_ALIGNED_SIZED))
+#define ASSAY_ON_QUERY    (ASSAY_ON(USABLE_SIZE) | ASSAY_ON(OBJECT_SIZE) | ASSAY_ON(TRIM))
+#define ASSAY_ON_ACCESS   (ASSAY_ON(READ) | ASSAY_ON(WRITE) | ASSAY_ON(CHECK))
+#define ASSAY_ON_ANY      (ASSAY_ON_BEARING | ASSAY_ON_RELEASE | ASSAY_ON_QUERY | ASSAY_ON_ACCESS)
+
+enum {
+    ASSAY_PAGE_BYTES = 4096,
+    ASSAY_DEFAULT_ALIGNMENT = 16,
+};
+#define ASSAY_DEFAULT_BUDGET_LIVE   (UINT64_C(256) << 20)
+#define ASSAY_DEFAULT_BUDGET_OBJECT (UINT64_C(64) << 20)
+
+enum assay_outcome {
+    ASSAY_OUTCOME_NOT_APPLICABLE, /* the property's precondition does not hold for this op */
+    ASSAY_OUTCOME_HOLDS,
+    ASSAY_OUTCOME_VIOLATED,
+};
+
+struct assay_verdict {
+    uint8_t relation; /* enum assay_relation */
+    uint8_t fact;     /* the enum assay_fact that failed: the EVIDENCE event that follows is its */
+    uint32_t other;
+    uint64_t expected, seen, offset;
+};
+
+/* How a new object collides with a live one. */
+enum assay_overlap_flag {
+    ASSAY_OVERLAP_SAME_START = 1 << 0,
+    ASSAY_OVERLAP_BOTH_EMPTY = 1 << 1, /* two objects of size 0 at one address */
+    ASSAY_OVERLAP_SURVIVOR = 1 << 2,   /* the other survived a failed resize */
+};
+
+struct assay_case {
+    const struct assay_event *event;
+    const struct assay_profile *profile;
+    const struct assay_object *operand; /* live operand, NULL = none or a null pointer */
+    const struct assay_object *dead;    /* operand that is dead already (misuse) */
+    uint64_t judged;                    /* bit per property that is judged for this stream */
+    uint64_t op_index;
+    uint64_t last_call;      /* index of the last op that changed the heap, UINT64_MAX = none yet */
+    uint64_t bytes;          /* requested; UINT64_MAX on overflow */
+    uint64_t alignment;      /* asked for, 0 = none */
+    uint64_t live_bytes;     /* before the op */
+    uint32_t overlap;        /* live object that shares requested bytes with the new one */
+    uint32_t overlap_usable; /* live object that shares usable bytes only */
+    uint8_t overlap_flags;   /* of overlap, else of overlap_usable */
+    uint8_t kind;
+    bool overflow;     /* the product does not fit */
+    bool succeeded;    /* bearing ops: the result is not a null pointer */
+    bool null_operand; /* release, resize, query: of a null pointer */
+    bool foreign;      /* release, resize: by a thread that does not own the operand */
+    bool refused;      /* since the last op that changed the heap, a request was refused */
+    bool hung;         /* the op never came back */
+};
+
+#define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
+    enum assay_outcome assay_oracle_##ID(const struct assay_case *c, struct assay_verdict *v);
+#include "oracles/properties.def"
+#undef ASSAY_PROPERTY
+
+static inline bool assay_case_judges(const struct assay_case *c, enum assay_property property)
+{
+    return (c->judged >> property) & 1;
+}
+
+static inline bool assay_power_of_two(uint64_t value)
+{
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+static inline enum assay_outcome assay_violated(struct assay_verdict *v,
+                                                enum assay_relation relation, uint64_t expected,
+                                                uint64_t seen)
+{
+    v->relation = (uint8_t)relation;
+    v->expected = expected;
+    v->seen = seen;
+    return ASSAY_OUTCOME_VIOLATED;
+}
+
+/* A fact that the executor found wrong; relation and offset follow in the EVIDENCE event. */
+static inline enum assay_outcome assay_fact_violated(struct assay_verdict *v, enum assay_fact fact)
+{
+    v->relation = ASSAY_RELATION_CONTENT_UNKNOWN;
+    v->fact = (uint8_t)fact;
+    return ASSAY_OUTCOME_VIOLATED;
+}
+
+/* The alignment argument is one that the API must serve. */
+bool assay_case_alignment_valid(const struct assay_case *c);
+/* The request must be granted: sizes and alignment are valid and under the profile's budget. */
+bool assay_case_within_budget(const struct assay_case *c);
+/* size over PTRDIFF_MAX, or size + alignment wraps: must be refused. */
+bool assay_case_oversize(const struct assay_case *c);
+/* errno (or the returned code) of a refused request is promised to be ENOMEM. */
+bool assay_case_errno_promised(const struct assay_case *c);
+
+struct assay_model;
+/* Content damage: which property is to blame, once the EVIDENCE is known. In: the violation as the
+ * oracle saw it (object, event) and whether the object was known to be whole after the last op that
+ * changed the heap. Fills relation, other, offset, expected, seen; may change property. */
+void assay_content_blame(struct assay_violation *violation, const struct assay_event *evidence,
+                         const struct assay_model *model, uint64_t judged, bool blame_refusal);
+
+#endif

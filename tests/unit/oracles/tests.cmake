@@ -1,0 +1,1 @@
+assay_unit_test(oracles/judge_test.c assay_judge)
