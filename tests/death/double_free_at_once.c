@@ -1,0 +1,11 @@
+/* expect ABRT: bulwark: double free: address ADDRESS, size 24, state quarantined */
+#include "death.h"
+
+int main(void)
+{
+    char *p = HIDE(malloc(24));
+    SHOW(p);
+    free(p);
+    free(HIDE(p));
+    return 0;
+}

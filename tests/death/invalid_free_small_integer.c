@@ -1,0 +1,8 @@
+/* expect ABRT: bulwark: invalid free: address 0x1, size unknown, state no object */
+#include "death.h"
+
+int main(void)
+{
+    free(HIDE(1));
+    return 0;
+}

@@ -1,0 +1,8 @@
+/* expect ABRT: bulwark: invalid free: address 0xdeadbeef0, size unknown, state no object */
+#include "death.h"
+
+int main(void)
+{
+    free(HIDE(0xdeadbeef0));
+    return 0;
+}

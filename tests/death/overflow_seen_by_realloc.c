@@ -1,0 +1,12 @@
+/* expect ABRT: bulwark: overflow: address ADDRESS, size 24, state live, first changed byte at
+ * offset 25 */
+#include "death.h"
+
+int main(void)
+{
+    char *p = HIDE(malloc(24));
+    SHOW(p);
+    PUT(p, 25, 1);
+    p = HIDE(realloc(p, 1000));
+    return 0;
+}

@@ -1,0 +1,17 @@
+# One misuse per file; its first comment says how it must die. Run under the drop-in.
+file(GLOB death_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/*.c")
+find_package(Threads REQUIRED)
+foreach(source IN LISTS death_sources)
+    get_filename_component(name "${source}" NAME_WE)
+    add_executable(death_${name} "${source}")
+    # Never sanitized: the subject is the preloaded library.
+    target_compile_options(death_${name} PRIVATE -std=gnu17 -D_GNU_SOURCE -O1 -g -w)
+    target_link_libraries(death_${name} PRIVATE bulwark Threads::Threads)
+    set_target_properties(death_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests/death")
+    if(ASSAY_SANITIZE)
+        add_test(NAME death_${name} COMMAND sh -c "echo 'a sanitized library cannot be preloaded'; exit 5")
+    else()
+        add_test(NAME death_${name} COMMAND "${CMAKE_CURRENT_LIST_DIR}/run" "$<TARGET_FILE:death_${name}>" "${source}" "$<TARGET_FILE:bulwark>")
+    endif()
+    set_tests_properties(death_${name} PROPERTIES LABELS death TIMEOUT 60 SKIP_RETURN_CODE 5)
+endforeach()

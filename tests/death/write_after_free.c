@@ -1,0 +1,13 @@
+/* expect ABRT: bulwark: write after free: address ADDRESS, size unknown, state free, first changed
+ * byte at offset 9 */
+#include "death.h"
+
+int main(void)
+{
+    char *p = HIDE(malloc(40));
+    SHOW(p);
+    free(p);
+    PUT(p, 9, 1);
+    churn(40);
+    return 0;
+}
