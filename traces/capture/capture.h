@@ -49,6 +49,7 @@ struct assay_capture_result {
     bool interrupted;    /* stop ended the command */
     bool started;        /* the command ran: another method must not run it again */
     unsigned unfollowed; /* processes that were seen but could not be recorded */
+    char notes[1000];    /* what a user should know, one line each, "" if nothing */
 };
 
 /* Both return 0 and fill result, or ASSAY_E_NOT_FOUND, _PERMISSION (the command, the output),

@@ -1,0 +1,116 @@
+/* What the eBPF capture needs of the machine, tried and not guessed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "traces/capture/ebpf.h"
+
+/* From linux/capability.h */
+enum { CAPABILITY_SYS_ADMIN = 21, CAPABILITY_PERFMON = 38, CAPABILITY_BPF = 39 };
+
+static uint64_t effective_capabilities(void)
+{
+    FILE *status = fopen("/proc/self/status", "re");
+    char line[256];
+    unsigned long long mask = 0;
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "CapEff: %llx", &mask) == 1)
+            break;
+    if (status)
+        fclose(status);
+    return mask;
+}
+
+static bool may_trace(void)
+{
+    uint64_t mask = effective_capabilities(), bpf = UINT64_C(1) << CAPABILITY_BPF,
+             perfmon = UINT64_C(1) << CAPABILITY_PERFMON;
+    return (mask >> CAPABILITY_SYS_ADMIN & 1) != 0 || (mask & (bpf | perfmon)) == (bpf | perfmon);
+}
+
+static bool has_btf(void)
+{
+    return access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+}
+
+/* Loads the programs with a small ring and follows fork, exec and exit; probes nothing. */
+static int try_load(enum assay_ebpf_mode *ret_mode, struct assay_error *err)
+{
+    struct assay_ebpf_tuning tuning = {.ring_bytes = 1 << 16};
+    struct assay_ebpf *ebpf = NULL;
+    int rc = assay_ebpf_start(&tuning, NULL, 0, NULL, 0, &ebpf, err);
+    if (rc < 0)
+        return rc;
+    *ret_mode = assay_ebpf_mode_used(ebpf);
+    assay_ebpf_stop(ebpf);
+    return 0;
+}
+
+int assay_capture_ebpf_available(struct assay_error *why_not)
+{
+    enum assay_ebpf_mode mode;
+    if (!may_trace())
+        return assay_fail(why_not, ASSAY_E_PERMISSION,
+                          "ebpf needs root, or the capabilities bpf and perfmon");
+    if (!has_btf())
+        return assay_fail(why_not, ASSAY_E_UNSUPPORTED,
+                          "ebpf needs a kernel with BTF (/sys/kernel/btf/vmlinux)");
+    return try_load(&mode, why_not);
+}
+
+/* "malloc push, free branch, ...": the sites of the functions that matter in a library. */
+static bool describe_sites(const char *path, char *text, size_t bytes)
+{
+    static const char *const names[] = {"malloc", "free", "calloc", "realloc"};
+    struct assay_probe_file *file;
+    struct assay_error err;
+    bool cheap = true;
+    int used = snprintf(text, bytes, "%s:", path);
+    if (assay_probe_file_open(path, &file, &err) < 0) {
+        snprintf(text, bytes, "%.150s", err.text);
+        return false;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct assay_probe_site site;
+        bool found = assay_probe_site_find(file, names[i], &site, NULL) == 0;
+        cheap &= found && site.kind != ASSAY_SITE_STEPPED;
+        if (used >= 0 && (size_t)used < bytes)
+            used += snprintf(text + used, bytes - (size_t)used, "%s %s %s", i ? "," : "", names[i],
+                             found ? assay_site_kind_name(site.kind) : "missing");
+    }
+    assay_probe_file_close(file);
+    return cheap;
+}
+
+size_t assay_ebpf_checks(struct assay_ebpf_check *checks, size_t n)
+{
+    struct assay_ebpf_check rows[4] = {
+        {.name = "ebpf privileges", .ok = may_trace()},
+        {.name = "ebpf kernel types", .ok = has_btf()},
+        {.name = "ebpf programs"},
+        {.name = "ebpf probe sites"},
+    };
+    struct utsname kernel = {0};
+    struct assay_error err = {0};
+    enum assay_ebpf_mode mode = ASSAY_EBPF_MODE_AUTO;
+    struct assay_ebpf_library library;
+    uname(&kernel);
+    snprintf(rows[0].text, sizeof rows[0].text, "%s",
+             rows[0].ok ? "root, or capabilities bpf and perfmon"
+                        : "run as root, or give the capabilities bpf and perfmon");
+    snprintf(rows[1].text, sizeof rows[1].text, "kernel %.60s %s BTF", kernel.release,
+             rows[1].ok ? "has" : "has no readable");
+    rows[2].ok = rows[0].ok && rows[1].ok && try_load(&mode, &err) == 0;
+    snprintf(rows[2].text, sizeof rows[2].text, "%s%.150s",
+             rows[2].ok ? "load; probes by " : "not tried or refused: ",
+             rows[2].ok ? assay_ebpf_mode_name(mode) : err.text);
+    if (assay_ebpf_libraries("/bin/sh", &library, 1, &err) > 0)
+        rows[3].ok = describe_sites(library.path, rows[3].text, sizeof rows[3].text);
+    else
+        snprintf(rows[3].text, sizeof rows[3].text, "%.150s", err.text);
+    size_t filled = n < 4 ? n : 4;
+    memcpy(checks, rows, filled * sizeof *rows);
+    return filled;
+}
