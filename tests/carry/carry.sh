@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts here: a real program gives the same answer with and without the library, and the library
 # has nothing to complain about. Usage of each script: <script> <libbulwark.so> <source folder>.
 set -eu
@@ -15,7 +16,7 @@ need() {
 # same <command...>: runs it in folders of its own, plain and carried, and compares standard output.
 same() {
     for how in plain carried; do
-        rm -rf "$work/$how" && mkdir "$work/$how"
+        rm -rf "${work:?}/$how" && mkdir "$work/$how"
         preload=
         if [ "$how" = carried ]; then preload=$library; fi
         status=0

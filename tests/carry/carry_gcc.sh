@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Compiles Bulwark's own sources: the objects must be the same, byte for byte.
+# shellcheck source=tests/carry/carry.sh
 . "$(dirname "$0")/carry.sh"
 need gcc
 cat >script <<'SH'

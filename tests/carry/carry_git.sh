@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A repository made here: clone, gc, fsck, log, blame.
+# shellcheck source=tests/carry/carry.sh
 . "$(dirname "$0")/carry.sh"
 need git
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
@@ -8,7 +9,7 @@ export GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-01T00:
 git init -q -b main origin
 cp -r "$source_folder/allocator" "$source_folder/tests" origin/
 (
-    cd origin
+    cd origin || exit 1
     for i in $(seq 60); do
         seq "$i" $((i * 40)) >"numbers$((i % 9))"
         sed -i "1i\\line $i" allocator/README.md 2>/dev/null || true

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # python3's own tests of the builtin types and json, where an interpreter brings them.
+# shellcheck source=tests/carry/carry.sh
 . "$(dirname "$0")/carry.sh"
 need python3
 python=$(python3 -c 'import sys; print(sys.executable)')

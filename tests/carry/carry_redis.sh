@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # redis-server carried, under redis-benchmark and a background save (fork of a threaded process).
+# shellcheck source=tests/carry/carry.sh
 . "$(dirname "$0")/carry.sh"
 need redis-server
 need redis-benchmark

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck source=tests/carry/carry.sh
 . "$(dirname "$0")/carry.sh"
 need sqlite3
 cat >sql <<'SQL'
