@@ -116,8 +116,9 @@ static void look_kernel(struct outcome *outcome)
 {
     struct utsname name;
     uname(&name);
-    unsigned major = 0, minor = 0;
-    sscanf(name.release, "%u.%u", &major, &minor);
+    char *rest = name.release;
+    unsigned long major = strtoul(rest, &rest, 10);
+    unsigned long minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
     bool new_enough = major > 5 || (major == 5 && minor >= 10);
     found(outcome, new_enough ? STATUS_OK : STATUS_LIMITED, "%s %s %s", name.sysname, name.release,
           name.machine);

@@ -210,6 +210,7 @@ static int put_site(struct assay_trace_writer *writer, const struct assay_trace_
                     uint32_t module)
 {
     bool fresh = module > writer->modules_n;
+    ASSAY_CHECK(!fresh || site->module);
     size_t length = fresh ? strnlen(site->module, TRACE_STRING_MAX) : 0;
     size_t need = writer->new_sites_bytes + 4 * ASSAY_VARINT_MAX + length;
     if (fresh && (module > TRACE_MODULES_MAX || add_module(writer, site->module)))
