@@ -45,18 +45,6 @@ static void list_properties(struct assay_emit *emit)
         [ASSAY_SEVERITY_SECURITY] = "security",
         [ASSAY_SEVERITY_CORRUPTION] = "corruption",
     };
-    static const struct {
-        const char *id, *statement;
-        enum assay_severity severity;
-        uint64_t needs, optional;
-        const char *source, *policy;
-    } properties[] = {
-#define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy)                   \
-    {#ID, statement, ASSAY_SEVERITY_##severity, needs, optional, source, policy},
-#include "oracles/properties.def"
-#undef ASSAY_PROPERTY
-        {0},
-    };
     static const struct assay_emit_field fields[] = {
         {"id", "property", ASSAY_EMIT_PLAIN},
         {"severity", "severity", ASSAY_EMIT_PLAIN},
@@ -65,12 +53,13 @@ static void list_properties(struct assay_emit *emit)
         {0},
     };
     json_t *rows = json_array();
-    for (size_t i = 0; properties[i].id; i++)
-        add(rows, json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "id", properties[i].id,
-                            "severity", severities[properties[i].severity], "statement",
-                            properties[i].statement, "needs", has_names(properties[i].needs),
-                            "optional", has_names(properties[i].optional), "source",
-                            properties[i].source, "policy", properties[i].policy));
+    for (unsigned p = ASSAY_PROPERTY_NONE + 1; p < ASSAY_PROPERTY_COUNT; p++) {
+        const struct assay_property_info *info = assay_property_info(p);
+        add(rows, json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "id", info->id, "severity",
+                            severities[info->severity], "statement", info->statement, "needs",
+                            has_names(info->needs), "optional", has_names(info->optional), "source",
+                            info->source, "policy", info->policy));
+    }
     assay_emit_table(emit, "assay.list.property", fields, rows);
 }
 

@@ -3,4 +3,4 @@ assay list --json
 assay list commands | sed 1q
 assay list nonsense
 assay list commands properties
-assay list properties --json | head -1
+assay list properties --json | sed -n 1p | cut -c1-60
