@@ -19,10 +19,19 @@
 
 enum { PENDING_MAX = 4 };
 
+/* What is known of the heap's recent past: the ground of C23 and S01. */
+struct ground {
+    uint64_t last_call;      /* op index of the last op that changed the heap */
+    uint64_t last_refused;   /* of the last refused request, valid with refused */
+    uint64_t last_checked;   /* of the last passed check, valid with checked */
+    uint32_t checked_object; /* its object, 0 = all */
+    bool refused, checked;   /* since last_call */
+};
+
 struct pending {
     struct assay_violation violation;
+    struct ground ground; /* as it was when the fact was established */
     uint8_t fact;
-    bool after_refusal; /* only refused requests came since the heap last changed */
 };
 
 struct assay_judge {
@@ -30,18 +39,14 @@ struct assay_judge {
     uint64_t judged; /* bit per property */
     struct assay_model model;
     uint64_t op_index;
-    uint64_t last_call;      /* op index of the last op that changed the heap */
-    uint64_t last_refused;   /* op index of the last refused request, valid with refused */
-    uint64_t last_checked;   /* op index of the last passed check, valid with checked */
-    uint32_t checked_object; /* its object, 0 = all */
-    bool refused, checked;   /* since last_call */
-    bool tainted;            /* a misuse happened */
-    bool misuse_next;        /* a MISUSE record announced the next op */
+    struct ground ground;
+    bool tainted;                      /* a misuse happened */
+    bool misuse_next;                  /* a MISUSE record announced the next op */
     const struct assay_event *current; /* given to before(), not yet to after() */
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
     struct assay_event last; /* the last event that failed a fact, for further EVIDENCE */
-    bool last_after_refusal;
+    struct ground last_ground;
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     uint64_t violations[ASSAY_PROPERTY_COUNT];
     uint64_t calls;
@@ -71,13 +76,17 @@ static void emit(struct assay_judge *judge, const struct assay_violation *violat
 
 /* ---- content facts and their evidence ---- */
 
-static bool known_whole(const struct assay_judge *judge, uint32_t number)
+/* Nothing but refused requests can have touched the object since it was known to be whole. */
+static bool blame_refusal(const struct assay_judge *judge, const struct ground *ground,
+                          uint32_t number)
 {
     const struct assay_object *object = assay_model_get(&judge->model, number);
-    if (object && object->birth == judge->last_call)
+    if (!ground->refused || !object)
+        return false;
+    if (object->birth == ground->last_call)
         return true;
-    return judge->checked && judge->last_checked < judge->last_refused &&
-           (judge->checked_object == 0 || judge->checked_object == number);
+    return ground->checked && ground->last_checked < ground->last_refused &&
+           (ground->checked_object == 0 || ground->checked_object == number);
 }
 
 static void set_band(const struct assay_judge *judge, struct assay_violation *violation)
@@ -109,8 +118,7 @@ static void take_evidence(struct assay_judge *judge, const struct assay_event *e
         if (!(evidence->failed & judge->last.failed & ASSAY_FACT_SIBLINGS) || judge->tainted ||
             !(judge->judged >> ASSAY_PROPERTY_C08 & 1))
             return;
-        further = (struct pending){.fact = ASSAY_FACT_SIBLINGS,
-                                   .after_refusal = judge->last_after_refusal};
+        further = (struct pending){.fact = ASSAY_FACT_SIBLINGS, .ground = judge->last_ground};
         further.violation.property = ASSAY_PROPERTY_C08;
         further.violation.kind = judge->last.kind;
         further.violation.op_index = judge->op_index ? judge->op_index - 1 : 0;
@@ -118,10 +126,10 @@ static void take_evidence(struct assay_judge *judge, const struct assay_event *e
         found = &further;
     }
     struct assay_violation violation = found->violation;
-    bool blame_refusal = found->after_refusal && known_whole(judge, evidence->object);
+    bool refusal = blame_refusal(judge, &found->ground, evidence->object);
     if (found != &further)
         judge->pending[at] = judge->pending[--judge->pending_count];
-    assay_content_blame(&violation, evidence, &judge->model, judge->judged, blame_refusal);
+    assay_content_blame(&violation, evidence, &judge->model, judge->judged, refusal);
     set_band(judge, &violation);
     emit(judge, &violation);
 }
@@ -153,10 +161,17 @@ static __attribute__((noinline)) void violated(struct assay_judge *judge,
     }
     if (judge->pending_count == PENDING_MAX)
         flush_pending(judge);
+    /* Operands are looked at before the call, siblings after it. */
+    struct ground ground = judge->ground;
+    if (v->fact == ASSAY_FACT_SIBLINGS) {
+        ground.refused = c->refused_after;
+        if (c->refused_now)
+            ground.last_refused = c->op_index;
+    }
     judge->pending[judge->pending_count++] =
-        (struct pending){.violation = violation, .fact = v->fact, .after_refusal = c->refused};
+        (struct pending){.violation = violation, .fact = v->fact, .ground = ground};
     judge->last = *c->event;
-    judge->last_after_refusal = c->refused;
+    judge->last_ground = ground;
 }
 
 static inline __attribute__((always_inline)) void
@@ -223,7 +238,7 @@ static __attribute__((noinline)) void judge_misuse(struct assay_judge *judge,
         .profile = &judge->config.profile,
         .judged = judge->judged,
         .op_index = judge->op_index,
-        .last_call = judge->last_call,
+        .last_call = judge->ground.last_call,
         .kind = event->kind,
         .hung = hung,
     };
@@ -272,26 +287,27 @@ static __attribute__((noinline)) void describe_overlap(const struct assay_judge 
         c->overlap_flags |= ASSAY_OVERLAP_SURVIVOR;
 }
 
-static void bear(struct assay_judge *judge, struct assay_case *c)
+static void bear(struct assay_judge *judge, struct assay_case *c, uint32_t number)
 {
-    struct assay_object *object = assay_model_get(&judge->model, c->event->born);
+    struct assay_object *object = assay_model_get(&judge->model, number);
     struct assay_index_conflict conflict;
     if (!object || object->state == ASSAY_OBJECT_LIVE)
         return;
     fill_record(object, c);
-    assay_model_bear(&judge->model, c->event->born, &conflict);
+    assay_model_bear(&judge->model, number, &conflict);
     if (__builtin_expect((conflict.requested | conflict.usable) != 0, 0))
         describe_overlap(judge, c, &conflict);
 }
 
 /* A resize that came to its end. The operand's index entry goes first, so that growing in place is
- * no overlap. */
+ * no overlap. A resize that was refused where a trace was taken and is granted here bears no
+ * number: then the operand keeps its own. */
 static void resize(struct assay_judge *judge, struct assay_case *c, uint32_t number)
 {
     struct assay_model *model = &judge->model;
     if (c->operand) {
         struct assay_object *object = assay_model_get(model, number);
-        bool failed = !c->succeeded && (c->bytes != 0 || c->event->error == ENOMEM);
+        bool failed = !c->succeeded && (c->bytes != 0 || c->event->error != 0);
         if (failed && object->state == ASSAY_OBJECT_LIVE) {
             object->flags |= ASSAY_OBJECT_SURVIVOR;
             return;
@@ -314,7 +330,7 @@ static void resize(struct assay_judge *judge, struct assay_case *c, uint32_t num
             object->state = (uint8_t)state;
     }
     if (c->succeeded)
-        bear(judge, c);
+        bear(judge, c, c->operand && c->event->born == 0 ? number : c->event->born);
 }
 
 static void learn_usable(struct assay_object *object, const struct assay_event *event)
@@ -326,26 +342,19 @@ static void learn_usable(struct assay_object *object, const struct assay_event *
     object->flags |= ASSAY_OBJECT_USABLE_KNOWN;
 }
 
-/* What changed the heap, what was refused, what was found whole: the ground of C23 and S01. */
 static inline __attribute__((always_inline)) void
-remember(struct assay_judge *judge, const struct assay_case *c, unsigned op_class, uint32_t number)
+remember(struct ground *ground, const struct assay_case *c, bool changes, uint32_t number)
 {
-    bool bearing = op_class == ASSAY_CLASS_ALLOCATE || op_class == ASSAY_CLASS_RESIZE;
-    if (bearing && !c->succeeded && (c->bytes != 0 || c->event->error == ENOMEM)) {
-        judge->refused = true;
-        judge->last_refused = judge->op_index;
-        return;
-    }
-    if (bearing || (op_class == ASSAY_CLASS_RELEASE && c->operand)) {
-        judge->last_call = judge->op_index;
-        judge->refused = judge->checked = false;
-        return;
-    }
-    if (c->kind == ASSAY_OP_CHECK && (c->event->checked & ~c->event->failed) &&
-        c->event->failed == 0) {
-        judge->checked = true;
-        judge->last_checked = judge->op_index;
-        judge->checked_object = number;
+    if (c->refused_now) {
+        ground->refused = true;
+        ground->last_refused = c->op_index;
+    } else if (changes) {
+        ground->last_call = c->op_index;
+        ground->refused = ground->checked = false;
+    } else if (c->kind == ASSAY_OP_CHECK && c->event->checked != 0 && c->event->failed == 0) {
+        ground->checked = true;
+        ground->last_checked = c->op_index;
+        ground->checked_object = number;
     }
 }
 
@@ -364,20 +373,18 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
         if (!releasing || !object || object->state != ASSAY_OBJECT_LIVE || event->arg != 0)
             return;
     }
-    bool open =
-        object &&
-        (object->state == ASSAY_OBJECT_LIVE ||
-         (resizing && object->state == ASSAY_OBJECT_RESIZING && (event->flags & ASSAY_FLAG_END)));
+    bool open = object && (object->state == ASSAY_OBJECT_LIVE ||
+                           (resizing && object->state == ASSAY_OBJECT_RESIZING));
     struct assay_case c = {
         .event = event,
         .profile = &judge->config.profile,
         .operand = open ? object : NULL,
         .judged = judge->judged,
         .op_index = judge->op_index,
-        .last_call = judge->last_call,
+        .last_call = judge->ground.last_call,
         .live_bytes = judge->model.live_bytes,
         .kind = (uint8_t)kind,
-        .refused = judge->refused,
+        .refused = judge->ground.refused,
     };
     if (resizing && (event->flags & ASSAY_FLAG_BEGIN)) {
         if (open)
@@ -394,13 +401,17 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
             event->place == ASSAY_PLACE_NULL || (event->place == ASSAY_PLACE_OBJECT &&
                                                  (!object || object->state == ASSAY_OBJECT_UNBORN));
     if ((resizing || releasing) && open)
-        c.foreign = object->owner != event->thread && (judge->config.has & ASSAY_HAS_THREAD);
+        c.foreign = object->owner != event->thread && (judge->judged >> ASSAY_PROPERTY_C28 & 1);
+
+    c.refused_now = bearing && !c.succeeded && (c.bytes != 0 || event->error != 0);
+    bool changes = (bearing && !c.refused_now) || (releasing && open);
+    c.refused_after = c.refused_now || (c.refused && !changes);
 
     judge->model.op_index = judge->op_index;
     if (__builtin_expect(event->signal != 0, 0))
         c.succeeded = false;
     else if (op_class == ASSAY_CLASS_ALLOCATE && c.succeeded)
-        bear(judge, &c);
+        bear(judge, &c, event->born);
     else if (resizing)
         resize(judge, &c, event->object);
     else if (releasing && open)
@@ -418,7 +429,7 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
     }
     if (kind == ASSAY_OP_USABLE_SIZE && open)
         learn_usable(object, event);
-    remember(judge, &c, op_class, event->object);
+    remember(&judge->ground, &c, changes, event->object);
 }
 
 /* One function per op kind. Kinds that no executor serves yet pass by. */
@@ -516,8 +527,8 @@ void assay_judge_reset(struct assay_judge *judge)
     flush_pending(judge);
     assay_model_reset(&judge->model);
     judge->op_index = 0;
-    judge->last_call = UINT64_MAX;
-    judge->refused = judge->checked = judge->tainted = judge->misuse_next = false;
+    judge->ground = (struct ground){.last_call = UINT64_MAX};
+    judge->tainted = judge->misuse_next = false;
     judge->last.failed = 0;
     judge->current = NULL;
 }
@@ -565,7 +576,7 @@ struct assay_judge *assay_judge_create(struct assay_arena *arena,
     if (!judge || !assay_model_create(&judge->model, arena, config->max_objects, config->max_live))
         return NULL;
     judge->config = *config;
-    judge->last_call = UINT64_MAX;
+    judge->ground.last_call = UINT64_MAX;
     for (unsigned i = 1; i < ASSAY_PROPERTY_COUNT; i++)
         if (judges_property(config, i))
             judge->judged |= UINT64_C(1) << i;

@@ -68,12 +68,14 @@ struct assay_case {
     uint32_t overlap_usable; /* live object that shares usable bytes only */
     uint8_t overlap_flags;   /* of overlap, else of overlap_usable */
     uint8_t kind;
-    bool overflow;     /* the product does not fit */
-    bool succeeded;    /* bearing ops: the result is not a null pointer */
-    bool null_operand; /* release, resize, query: of a null pointer */
-    bool foreign;      /* release, resize: by a thread that does not own the operand */
-    bool refused;      /* since the last op that changed the heap, a request was refused */
-    bool hung;         /* the op never came back */
+    bool overflow;      /* the product does not fit */
+    bool succeeded;     /* bearing ops: the result is not a null pointer */
+    bool null_operand;  /* release, resize, query: of a null pointer */
+    bool foreign;       /* release, resize: by a thread that does not own it, and C28 is judged */
+    bool refused;       /* only refused requests came since the heap last changed */
+    bool refused_now;   /* this op is a refused request */
+    bool refused_after; /* as refused, this op included */
+    bool hung;          /* the op never came back */
 };
 
 #define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
@@ -120,9 +122,9 @@ bool assay_case_errno_promised(const struct assay_case *c);
 
 struct assay_model;
 /* Content damage: which property is to blame, once the EVIDENCE is known. In: the violation as the
- * oracle saw it (object, event) and whether the object was known to be whole after the last op that
- * changed the heap. Fills relation, other, offset, expected, seen; may change property. */
+ * oracle saw it (object, event) and whether only refused requests can have done it. Fills relation,
+ * other, offset, expected, seen; may change property. */
 void assay_content_blame(struct assay_violation *violation, const struct assay_event *evidence,
-                         const struct assay_model *model, uint64_t judged, bool blame_refusal);
+                         const struct assay_model *model, uint64_t judged, bool refusal);
 
 #endif

@@ -19,7 +19,8 @@ enum assay_outcome assay_oracle_C02(const struct assay_case *c, struct assay_ver
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     uint64_t alignment = default_alignment(c);
     if (c->event->address & (alignment - 1))
-        return assay_violated(v, ASSAY_RELATION_OTHER, alignment, c->event->address);
+        return assay_violated(v, ASSAY_RELATION_OTHER, alignment,
+                              c->event->address & (alignment - 1));
     return ASSAY_OUTCOME_HOLDS;
 }
 
@@ -28,12 +29,15 @@ enum assay_outcome assay_oracle_C03(const struct assay_case *c, struct assay_ver
     if (!c->succeeded || !assay_power_of_two(c->alignment))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->event->address & (c->alignment - 1))
-        return assay_violated(v, ASSAY_RELATION_OTHER, c->alignment, c->event->address);
+        return assay_violated(v, ASSAY_RELATION_OTHER, c->alignment,
+                              c->event->address & (c->alignment - 1));
     if (c->kind == ASSAY_OP_PVALLOC && (c->event->flags & ASSAY_FLAG_USABLE)) {
         uint64_t slack = -c->bytes & (ASSAY_PAGE_BYTES - 1);
-        if (c->event->usable_extra >= 0 && (uint64_t)c->event->usable_extra < slack)
+        if (c->event->usable_extra >= 0 && (uint64_t)c->event->usable_extra < slack) {
+            v->offset = 1; /* not the alignment but the size */
             return assay_violated(v, ASSAY_RELATION_OTHER, c->bytes + slack,
                                   c->bytes + (uint64_t)c->event->usable_extra);
+        }
     }
     return ASSAY_OUTCOME_HOLDS;
 }
@@ -51,7 +55,8 @@ enum assay_outcome assay_oracle_C21(const struct assay_case *c, struct assay_ver
         if (!c->succeeded && c->bytes && c->bytes <= ASSAY_PAGE_BYTES)
             return assay_violated(v, ASSAY_RELATION_NULL, rounded, c->event->error);
         if (c->event->address & (rounded - 1))
-            return assay_violated(v, ASSAY_RELATION_OTHER, rounded, c->event->address);
+            return assay_violated(v, ASSAY_RELATION_OTHER, rounded,
+                                  c->event->address & (rounded - 1));
     }
     return ASSAY_OUTCOME_HOLDS;
 }

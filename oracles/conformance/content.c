@@ -1,11 +1,9 @@
 /* C08, C10, C23: what stands in memory. The executor looked; here its facts are judged. */
 #include "oracles/oracle.h"
 
-enum { PRE_OP_FACTS = ASSAY_FACT_CONTENT | ASSAY_FACT_SIBLINGS };
-
 enum assay_outcome assay_oracle_C08(const struct assay_case *c, struct assay_verdict *v)
 {
-    if (!(c->event->checked & PRE_OP_FACTS))
+    if (!(c->event->checked & (ASSAY_FACT_CONTENT | ASSAY_FACT_SIBLINGS)))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->event->failed & ASSAY_FACT_CONTENT)
         return assay_fact_violated(v, ASSAY_FACT_CONTENT);
@@ -29,12 +27,15 @@ enum assay_outcome assay_oracle_C10(const struct assay_case *c, struct assay_ver
 enum assay_outcome assay_oracle_C23(const struct assay_case *c, struct assay_verdict *v)
 {
     (void)v;
-    return c->refused && (c->event->checked & PRE_OP_FACTS) ? ASSAY_OUTCOME_HOLDS
-                                                            : ASSAY_OUTCOME_NOT_APPLICABLE;
+    bool looked = (c->refused && (c->event->checked & ASSAY_FACT_CONTENT)) ||
+                  (c->refused_after && (c->event->checked & ASSAY_FACT_SIBLINGS));
+    return looked ? ASSAY_OUTCOME_HOLDS : ASSAY_OUTCOME_NOT_APPLICABLE;
 }
 
-static enum assay_relation relation_of(const struct assay_event *evidence)
+static enum assay_relation relation_of(const struct assay_event *evidence, uint8_t failed)
 {
+    if ((failed & ASSAY_FACT_READABLE) && evidence->size == 0 && evidence->value == 0)
+        return ASSAY_RELATION_CRASH; /* the object's memory cannot even be touched */
     if (evidence->born != 0)
         return evidence->born == evidence->object ? ASSAY_RELATION_CONTENT_STALE
                                                   : ASSAY_RELATION_CONTENT_FOREIGN;
@@ -54,9 +55,9 @@ static bool in_slack(const struct assay_model *model, const struct assay_event *
 }
 
 void assay_content_blame(struct assay_violation *violation, const struct assay_event *evidence,
-                         const struct assay_model *model, uint64_t judged, bool blame_refusal)
+                         const struct assay_model *model, uint64_t judged, bool refusal)
 {
-    violation->relation = (uint8_t)relation_of(evidence);
+    violation->relation = (uint8_t)relation_of(evidence, violation->event.failed);
     violation->object = evidence->object;
     violation->other = evidence->born == evidence->object ? 0 : evidence->born;
     violation->offset = evidence->arg;
@@ -66,6 +67,6 @@ void assay_content_blame(struct assay_violation *violation, const struct assay_e
         return;
     if ((judged >> ASSAY_PROPERTY_C09 & 1) && in_slack(model, evidence))
         violation->property = ASSAY_PROPERTY_C09;
-    else if ((judged >> ASSAY_PROPERTY_C23 & 1) && blame_refusal)
+    else if ((judged >> ASSAY_PROPERTY_C23 & 1) && refusal)
         violation->property = ASSAY_PROPERTY_C23;
 }

@@ -5,7 +5,7 @@ enum assay_outcome assay_oracle_C19(const struct assay_case *c, struct assay_ver
 {
     if (!c->operand && !c->null_operand)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    if (c->foreign && assay_case_judges(c, ASSAY_PROPERTY_C28))
+    if (c->foreign)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->event->error != 0)
         return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, 0, c->event->error);

@@ -27,7 +27,8 @@ enum assay_outcome assay_oracle_C16(const struct assay_case *c, struct assay_ver
     if (c->event->failed & ASSAY_FACT_PREFIX)
         return assay_fact_violated(v, ASSAY_FACT_PREFIX);
     if (keeps && (c->event->address & (alignment - 1)))
-        return assay_violated(v, ASSAY_RELATION_OTHER, alignment, c->event->address);
+        return assay_violated(v, ASSAY_RELATION_OTHER, alignment,
+                              c->event->address & (alignment - 1));
     return ASSAY_OUTCOME_HOLDS;
 }
 

@@ -1,0 +1,391 @@
+#include "oracles/finding.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+static const char *const severity_names[] = {"quality", "contract", "security", "corruption"};
+
+const char *assay_finding_size_class(const struct assay_violation *violation)
+{
+    uint32_t band = violation->size_band; /* band b: 2^(b-1) <= size < 2^b */
+    if (band == 0)
+        return "empty";
+    if (band <= 10)
+        return "small";
+    if (band <= 17)
+        return "medium";
+    return band <= 63 ? "large" : "oversize";
+}
+
+void assay_finding_fingerprint(const struct assay_violation *violation,
+                               char ret_hex[ASSAY_FINGERPRINT_BYTES])
+{
+    char key[128];
+    int length =
+        snprintf(key, sizeof key, "%s|%s|%s|%s", assay_property_info(violation->property)->id,
+                 assay_op_info(violation->kind)->name, assay_finding_size_class(violation),
+                 assay_relation_name(violation->relation));
+    snprintf(ret_hex, ASSAY_FINGERPRINT_BYTES, "%016" PRIx64,
+             (uint64_t)XXH3_64bits(key, (size_t)length));
+}
+
+const char *assay_finding_accepted(const struct assay_violation *violation,
+                                   const struct assay_profile *profile)
+{
+    for (uint32_t i = 0; i < profile->accepted_count && i < ASSAY_PROFILE_ACCEPTED_MAX; i++) {
+        const struct assay_accepted *accepted = &profile->accepted[i];
+        if (accepted->property == violation->property &&
+            (accepted->kind == 0 || accepted->kind == violation->kind))
+            return accepted->reason;
+    }
+    return NULL;
+}
+
+/* ---- words ---- */
+
+static const char *errno_name(uint64_t code)
+{
+    const char *name = code <= 4095 ? strerrorname_np((int)code) : NULL;
+    return name ? name : "an unknown code";
+}
+
+static const char *signal_name(uint64_t number)
+{
+    const char *name = number < NSIG ? sigabbrev_np((int)number) : NULL;
+    return name ? name : "?";
+}
+
+/* "malloc(40)", "realloc(object 3, 16)". */
+static void describe_op(char *text, size_t bytes, const struct assay_event *event)
+{
+    char operand[48] = "";
+    if (event->place != ASSAY_PLACE_OBJECT)
+        snprintf(operand, sizeof operand, "%s", assay_place_name(event->place));
+    else if (event->object)
+        snprintf(operand, sizeof operand, "object %" PRIu32, event->object);
+    else
+        snprintf(operand, sizeof operand, "null");
+    const char *name = assay_op_info(event->kind)->name;
+    switch (event->kind) {
+    case ASSAY_OP_MALLOC:
+    case ASSAY_OP_VALLOC:
+    case ASSAY_OP_PVALLOC: snprintf(text, bytes, "%s(%" PRIu64 ")", name, event->size); return;
+    case ASSAY_OP_CALLOC:
+    case ASSAY_OP_ALIGNED_ALLOC:
+    case ASSAY_OP_MEMALIGN:
+        snprintf(text, bytes, "%s(%" PRIu64 ", %" PRIu64 ")", name, event->arg, event->size);
+        return;
+    case ASSAY_OP_POSIX_MEMALIGN:
+        snprintf(text, bytes, "%s(&out, %" PRIu64 ", %" PRIu64 ")", name, event->arg, event->size);
+        return;
+    case ASSAY_OP_REALLOC:
+    case ASSAY_OP_FREE_SIZED:
+        snprintf(text, bytes, "%s(%s, %" PRIu64 ")", name, operand, event->size);
+        return;
+    case ASSAY_OP_REALLOCARRAY:
+    case ASSAY_OP_FREE_ALIGNED_SIZED:
+        snprintf(text, bytes, "%s(%s, %" PRIu64 ", %" PRIu64 ")", name, operand, event->arg,
+                 event->size);
+        return;
+    case ASSAY_OP_READ:
+    case ASSAY_OP_WRITE:
+        snprintf(text, bytes, "%s(%s + %" PRIu64 ", %" PRIu64 " bytes)", name, operand, event->arg,
+                 event->size);
+        return;
+    case ASSAY_OP_CHECK:
+        snprintf(text, bytes, "check(%s)", event->object ? operand : "all live objects");
+        return;
+    case ASSAY_OP_TRIM: snprintf(text, bytes, "%s(0)", name); return;
+    default: snprintf(text, bytes, "%s(%s)", name, operand); return;
+    }
+}
+
+static void seen_other(char *text, size_t bytes, const struct assay_violation *v)
+{
+    switch (v->property) {
+    case ASSAY_PROPERTY_C02:
+    case ASSAY_PROPERTY_C03:
+    case ASSAY_PROPERTY_C14:
+    case ASSAY_PROPERTY_C16:
+    case ASSAY_PROPERTY_C21:
+        if (v->offset != 0)
+            snprintf(text, bytes, "expected %" PRIu64 " bytes, seen %" PRIu64, v->expected,
+                     v->seen);
+        else
+            snprintf(text, bytes,
+                     "expected an address that is a multiple of %" PRIu64
+                     ", seen one that is %" PRIu64 " off",
+                     v->expected, v->seen);
+        return;
+    case ASSAY_PROPERTY_C04:
+    case ASSAY_PROPERTY_C13:
+        snprintf(text, bytes, "expected a usable size of %" PRIu64 ", seen %" PRIu64, v->expected,
+                 v->seen);
+        return;
+    case ASSAY_PROPERTY_C07:
+        snprintf(text, bytes, "the address lies in memory of the program's own");
+        return;
+    case ASSAY_PROPERTY_C20: snprintf(text, bytes, "*out was changed by a failed call"); return;
+    default: snprintf(text, bytes, "expected %" PRIu64 ", seen %" PRIu64, v->expected, v->seen);
+    }
+}
+
+static void seen_text(char *text, size_t bytes, const struct assay_violation *v)
+{
+    switch (v->relation) {
+    case ASSAY_RELATION_OVERLAP_SAME_START:
+        snprintf(text, bytes, "object %" PRIu32 " was put at the address of live object %" PRIu32,
+                 v->object, v->other);
+        return;
+    case ASSAY_RELATION_OVERLAP_PARTIAL:
+        snprintf(text, bytes, "object %" PRIu32 " shares %sbytes with live object %" PRIu32,
+                 v->object, v->property == ASSAY_PROPERTY_C06 ? "usable " : "", v->other);
+        return;
+    case ASSAY_RELATION_NULL:
+        snprintf(text, bytes, "expected memory, seen a null pointer with %s",
+                 v->seen ? errno_name(v->seen) : "no error");
+        return;
+    case ASSAY_RELATION_NOT_NULL:
+        snprintf(text, bytes, "expected a null pointer, seen an address");
+        return;
+    case ASSAY_RELATION_WRONG_ERRNO:
+        snprintf(text, bytes, "expected %s, seen %s",
+                 v->expected ? errno_name(v->expected) : "errno unchanged",
+                 v->seen ? errno_name(v->seen) : "errno unchanged");
+        return;
+    case ASSAY_RELATION_CONTENT_ZEROED:
+    case ASSAY_RELATION_CONTENT_FOREIGN:
+    case ASSAY_RELATION_CONTENT_STALE:
+    case ASSAY_RELATION_CONTENT_UNKNOWN:
+        snprintf(text, bytes,
+                 "object %" PRIu32 " at offset %" PRIu64 ": expected %016" PRIx64
+                 ", seen %016" PRIx64,
+                 v->object, v->offset, v->expected, v->seen);
+        if (v->relation == ASSAY_RELATION_CONTENT_FOREIGN) {
+            size_t used = strlen(text);
+            snprintf(text + used, bytes - used, ", which is what object %" PRIu32 " holds",
+                     v->other);
+        }
+        return;
+    case ASSAY_RELATION_CRASH:
+    case ASSAY_RELATION_ABORT:
+        if (v->event.signal || v->seen)
+            snprintf(text, bytes, "signal SIG%s",
+                     signal_name(v->event.signal ? v->event.signal : v->seen));
+        else
+            snprintf(text, bytes,
+                     "the memory of object %" PRIu32 " cannot be touched at offset %" PRIu64,
+                     v->object, v->offset);
+        return;
+    case ASSAY_RELATION_HANG: snprintf(text, bytes, "the call never came back"); return;
+    case ASSAY_RELATION_UNDETECTED:
+        snprintf(text, bytes, "expected the program to be stopped, seen silence");
+        return;
+    default: seen_other(text, bytes, v); return;
+    }
+}
+
+void assay_finding_line(char *ret_text, size_t bytes, const struct assay_violation *violation)
+{
+    char seen[256];
+    seen_text(seen, sizeof seen, violation);
+    snprintf(ret_text, bytes, "%s %s %s %s: %s", assay_property_info(violation->property)->id,
+             assay_op_info(violation->kind)->name, assay_finding_size_class(violation),
+             assay_relation_name(violation->relation), seen);
+}
+
+static bool concerns(const struct assay_event *event, uint32_t number)
+{
+    if (number == 0 || event->kind == ASSAY_OP_EVIDENCE)
+        return false;
+    return event->object == number || (assay_event_bears(event) && event->born == number);
+}
+
+static void print_history(FILE *out, const struct assay_violation *v,
+                          const struct assay_event *events, size_t count)
+{
+    enum { LINES_MAX = 40 };
+    unsigned lines = 0;
+    for (size_t i = 0; i < count && i <= v->op_index && lines < LINES_MAX; i++) {
+        char op[160];
+        if (!concerns(&events[i], v->object) && !concerns(&events[i], v->other) && i != v->op_index)
+            continue;
+        if (lines++ == 0)
+            fprintf(out, "  history\n");
+        describe_op(op, sizeof op, &events[i]);
+        fprintf(out, "    op %zu: %s", i, op);
+        if (assay_event_bears(&events[i]) && (events[i].flags & ASSAY_FLAG_EXECUTED)) {
+            if (events[i].address == ASSAY_ADDRESS_NULL)
+                fprintf(out, " -> null%s%s", events[i].error ? ", " : "",
+                        events[i].error ? errno_name(events[i].error) : "");
+            else if (events[i].born)
+                fprintf(out, " -> object %" PRIu32 " at 0x%" PRIx64, events[i].born,
+                        events[i].address);
+        }
+        fputc('\n', out);
+    }
+}
+
+void assay_finding_text(FILE *out, const struct assay_violation *violation, const char *subject,
+                        const struct assay_event *events, size_t count)
+{
+    const struct assay_property_info *info = assay_property_info(violation->property);
+    char fingerprint[ASSAY_FINGERPRINT_BYTES], op[160], seen[256];
+    assay_finding_fingerprint(violation, fingerprint);
+    describe_op(op, sizeof op, &violation->event);
+    seen_text(seen, sizeof seen, violation);
+    fprintf(out, "%s violated by %s: %s\n", info->id, subject, info->statement);
+    fprintf(out, "  op %" PRIu64 ": %s\n", violation->op_index, op);
+    fprintf(out, "  %s\n", seen);
+    fprintf(out, "  severity %s, size class %s, relation %s, fingerprint %s\n",
+            severity_names[info->severity], assay_finding_size_class(violation),
+            assay_relation_name(violation->relation), fingerprint);
+    fprintf(out, "  source: %s\n", info->source);
+    if (events)
+        print_history(out, violation, events, count);
+}
+
+/* Results are byte-identical from run to run, so addresses stay out. */
+static json_t *evidence_json(const struct assay_violation *v)
+{
+    json_t *evidence = json_object();
+    char hex[24];
+    int bad = 0;
+    switch (v->relation) {
+    case ASSAY_RELATION_OVERLAP_SAME_START:
+    case ASSAY_RELATION_OVERLAP_PARTIAL:
+    case ASSAY_RELATION_NOT_NULL:
+    case ASSAY_RELATION_UNDETECTED:
+    case ASSAY_RELATION_HANG: break;
+    case ASSAY_RELATION_NULL:
+    case ASSAY_RELATION_WRONG_ERRNO:
+        if (v->relation == ASSAY_RELATION_WRONG_ERRNO)
+            bad |= json_object_set_new(evidence, "expected_errno",
+                                       json_string(v->expected ? errno_name(v->expected) : "0"));
+        bad |= json_object_set_new(evidence, "errno",
+                                   json_string(v->seen ? errno_name(v->seen) : "0"));
+        break;
+    case ASSAY_RELATION_CRASH:
+    case ASSAY_RELATION_ABORT:
+        bad |= json_object_set_new(evidence, "signal", json_integer(v->event.signal));
+        break;
+    case ASSAY_RELATION_CONTENT_ZEROED:
+    case ASSAY_RELATION_CONTENT_FOREIGN:
+    case ASSAY_RELATION_CONTENT_STALE:
+    case ASSAY_RELATION_CONTENT_UNKNOWN:
+        bad |= json_object_set_new(evidence, "offset", json_integer((json_int_t)v->offset));
+        snprintf(hex, sizeof hex, "%016" PRIx64, v->expected);
+        bad |= json_object_set_new(evidence, "expected_bytes", json_string(hex));
+        if (v->relation != ASSAY_RELATION_CONTENT_UNKNOWN) {
+            snprintf(hex, sizeof hex, "%016" PRIx64, v->seen);
+            bad |= json_object_set_new(evidence, "seen_bytes", json_string(hex));
+        }
+        break;
+    default:
+        if (v->property == ASSAY_PROPERTY_C07 || v->property == ASSAY_PROPERTY_C20)
+            break;
+        bad |= json_object_set_new(evidence, "expected", json_integer((json_int_t)v->expected));
+        bad |= json_object_set_new(evidence, "seen", json_integer((json_int_t)v->seen));
+    }
+    if (evidence && bad) {
+        json_decref(evidence);
+        return NULL;
+    }
+    return evidence;
+}
+
+json_t *assay_finding_json(const struct assay_violation *violation, const char *subject)
+{
+    const struct assay_property_info *info = assay_property_info(violation->property);
+    char fingerprint[ASSAY_FINGERPRINT_BYTES], op[160];
+    assay_finding_fingerprint(violation, fingerprint);
+    describe_op(op, sizeof op, &violation->event);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o}",
+                     "property", info->id, "op", assay_op_info(violation->kind)->name,
+                     "fingerprint", fingerprint, "subject", subject, "severity",
+                     severity_names[info->severity], "statement", info->statement, "source",
+                     info->source, "relation", assay_relation_name(violation->relation),
+                     "size_class", assay_finding_size_class(violation), "call", op, "op_index",
+                     (json_int_t)violation->op_index, "object", (json_int_t)violation->object,
+                     "other", (json_int_t)violation->other, "evidence", evidence_json(violation));
+}
+
+/* ---- one report per fingerprint ---- */
+
+struct assay_finding_set {
+    struct assay_profile profile;
+    struct assay_finding **findings;
+    size_t count, capacity, accepted;
+};
+
+struct assay_finding_set *assay_finding_set_create(const struct assay_profile *profile)
+{
+    struct assay_finding_set *set = calloc(1, sizeof *set);
+    if (set)
+        set->profile = *profile;
+    return set;
+}
+
+const struct assay_finding *assay_finding_set_add(struct assay_finding_set *set,
+                                                  const struct assay_violation *violation,
+                                                  bool *ret_first)
+{
+    char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    assay_finding_fingerprint(violation, fingerprint);
+    for (size_t i = 0; i < set->count; i++)
+        if (strcmp(set->findings[i]->fingerprint, fingerprint) == 0) {
+            set->findings[i]->count++;
+            *ret_first = false;
+            return set->findings[i];
+        }
+    if (set->count == set->capacity) {
+        size_t capacity = set->capacity ? set->capacity * 2 : 16;
+        struct assay_finding **grown = reallocarray(set->findings, capacity, sizeof *grown);
+        if (!grown)
+            return NULL;
+        set->findings = grown;
+        set->capacity = capacity;
+    }
+    struct assay_finding *finding = calloc(1, sizeof *finding);
+    if (!finding)
+        return NULL;
+    finding->violation = *violation;
+    memcpy(finding->fingerprint, fingerprint, sizeof fingerprint);
+    finding->count = 1;
+    finding->accepted = assay_finding_accepted(violation, &set->profile);
+    set->accepted += finding->accepted != NULL;
+    set->findings[set->count++] = finding;
+    *ret_first = true;
+    return finding;
+}
+
+size_t assay_finding_set_count(const struct assay_finding_set *set)
+{
+    return set->count;
+}
+
+size_t assay_finding_set_new(const struct assay_finding_set *set)
+{
+    return set->count - set->accepted;
+}
+
+const struct assay_finding *assay_finding_set_get(const struct assay_finding_set *set, size_t i)
+{
+    return i < set->count ? set->findings[i] : NULL;
+}
+
+void assay_finding_set_free(struct assay_finding_set *set)
+{
+    if (!set)
+        return;
+    for (size_t i = 0; i < set->count; i++)
+        free(set->findings[i]);
+    free(set->findings);
+    free(set);
+}

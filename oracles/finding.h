@@ -1,0 +1,59 @@
+/* A finding for people and for programs: what a violation means, whether it is the same as another,
+ * and whether its profile lists it already.
+ *
+ * Host only (allocates; jansson, xxhash). A violation is data about a subject; this turns it into
+ * words. The fingerprint says what kind of violation it is: property, op, size class, relation;
+ * never an address, an op number or a seed, so that one bug is one report over runs and machines.
+ */
+#ifndef ASSAY_FINDING_H
+#define ASSAY_FINDING_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "oracles/judge.h"
+
+enum { ASSAY_FINGERPRINT_BYTES = 17 }; /* 16 hex digits and a zero */
+
+/* "empty", "small" (to 1 KiB), "medium" (to 128 KiB), "large", "oversize" (over PTRDIFF_MAX). */
+const char *assay_finding_size_class(const struct assay_violation *violation);
+void assay_finding_fingerprint(const struct assay_violation *violation,
+                               char ret_hex[ASSAY_FINGERPRINT_BYTES]);
+/* The reason for which the profile accepts it, or NULL. Owned by the profile. */
+const char *assay_finding_accepted(const struct assay_violation *violation,
+                                   const struct assay_profile *profile);
+/* Several lines: property and statement, the op, what was expected and seen, and, if the program's
+ * events are given, the history of the objects concerned. */
+void assay_finding_text(FILE *out, const struct assay_violation *violation, const char *subject,
+                        const struct assay_event *events, size_t count);
+/* One line: "C05 malloc small overlap-partial: ...". */
+void assay_finding_line(char *ret_text, size_t bytes, const struct assay_violation *violation);
+/* property op fingerprint subject severity statement source relation size_class op_index object
+ * other evidence. Holds no addresses. New reference, NULL when out of memory. */
+json_t *assay_finding_json(const struct assay_violation *violation, const char *subject);
+
+/* One report per fingerprint. */
+struct assay_finding {
+    struct assay_violation violation; /* the first one */
+    char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    uint64_t count;
+    const char *accepted; /* reason, NULL if new */
+};
+
+struct assay_finding_set;
+
+/* The profile is copied. NULL when out of memory. */
+struct assay_finding_set *assay_finding_set_create(const struct assay_profile *profile);
+/* Returns the finding, and true in *ret_first when it is the first of its kind; NULL when out of
+ * memory. Valid until the set is freed. */
+const struct assay_finding *assay_finding_set_add(struct assay_finding_set *set,
+                                                  const struct assay_violation *violation,
+                                                  bool *ret_first);
+/* Kinds of findings in order of appearance, accepted ones included. */
+size_t assay_finding_set_count(const struct assay_finding_set *set);
+/* Kinds that the profile does not accept. */
+size_t assay_finding_set_new(const struct assay_finding_set *set);
+const struct assay_finding *assay_finding_set_get(const struct assay_finding_set *set, size_t i);
+void assay_finding_set_free(struct assay_finding_set *set);
+
+#endif
