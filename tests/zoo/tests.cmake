@@ -2,10 +2,9 @@
 assay_read_registry(zoo_names "${CMAKE_CURRENT_SOURCE_DIR}/zoo/zoo.def" ASSAY_ZOO)
 foreach(name IN LISTS zoo_names)
     add_library(zoo_${name} MODULE "zoo/${name}.c")
-    target_link_libraries(zoo_${name} PRIVATE assay_flags)
+    target_link_libraries(zoo_${name} PRIVATE assay_plain_flags)
     # -fno-builtin: a compiler would turn malloc + memset inside calloc into calloc
-    target_compile_options(zoo_${name} PRIVATE -fno-builtin -fno-sanitize=all)
-    target_link_options(zoo_${name} PRIVATE -fno-sanitize=all)
+    target_compile_options(zoo_${name} PRIVATE -fno-builtin)
     set_target_properties(zoo_${name} PROPERTIES OUTPUT_NAME "${name}" LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib/zoo")
     # a drop-in in earnest: a real program runs on it (not on the one that hangs, nor where aligned objects are resized)
     if(NOT name MATCHES "^(hang|overlap|late|free_clobbers|realloc_loses|calloc_dirty)$")

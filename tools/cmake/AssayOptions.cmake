@@ -7,17 +7,21 @@ set(ASSAY_ENGINE AUTO CACHE STRING "assay-engine, the coverage-guided fuzzer (ne
 
 find_package(PkgConfig REQUIRED)
 
-# One interface target carries warnings and sanitizers; CMAKE_C_FLAGS stays the user's.
-add_library(assay_flags INTERFACE)
-target_compile_features(assay_flags INTERFACE c_std_17)
-target_compile_definitions(assay_flags INTERFACE _GNU_SOURCE ASSAY_VERSION="${PROJECT_VERSION}")
-target_include_directories(assay_flags INTERFACE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
-target_compile_options(assay_flags INTERFACE -std=gnu17 -Wall -Wextra -Wshadow -Wstrict-prototypes
+# One interface target carries warnings and sanitizers; CMAKE_C_FLAGS stays the user's. assay_plain_flags is the same
+# without sanitizers and coverage: for what is preloaded into a process that is not instrumented (subjects, recorder).
+add_library(assay_plain_flags INTERFACE)
+target_compile_features(assay_plain_flags INTERFACE c_std_17)
+target_compile_definitions(assay_plain_flags INTERFACE _GNU_SOURCE ASSAY_VERSION="${PROJECT_VERSION}")
+target_include_directories(assay_plain_flags INTERFACE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
+target_compile_options(assay_plain_flags INTERFACE -std=gnu17 -Wall -Wextra -Wshadow -Wstrict-prototypes
     -Wmissing-prototypes -Wconversion -Wno-unused-parameter -fno-strict-aliasing
     "SHELL:-include ${CMAKE_SOURCE_DIR}/traces/core/banned.h")
 if(ASSAY_WERROR)
-    target_compile_options(assay_flags INTERFACE -Werror)
+    target_compile_options(assay_plain_flags INTERFACE -Werror)
 endif()
+
+add_library(assay_flags INTERFACE)
+target_link_libraries(assay_flags INTERFACE assay_plain_flags)
 if(ASSAY_SANITIZE)
     target_compile_options(assay_flags INTERFACE -fsanitize=${ASSAY_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(assay_flags INTERFACE -fsanitize=${ASSAY_SANITIZE})
