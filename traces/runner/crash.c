@@ -1,6 +1,7 @@
 #include "traces/runner/crash.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -10,6 +11,7 @@ static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGTRAP,
 enum { SIGNALS = sizeof signals / sizeof *signals, STACK_BYTES = 64 * 1024 };
 
 static struct assay_crash_record *crash_record;
+static void (*crash_notify)(int signal);
 static struct sigaction previous[SIGNALS];
 static __thread struct assay_landing *thread_landing;
 
@@ -43,7 +45,8 @@ static void on_signal(int signal, siginfo_t *info, void *context)
         return;
     }
     const ucontext_t *machine = context;
-    if (atomic_load(&crash_record->signal) == 0) {
+    bool first = atomic_load(&crash_record->signal) == 0;
+    if (first) {
         crash_record->address =
             signal == SIGABRT || signal == SIGTRAP ? 0 : (uint64_t)(uintptr_t)info->si_addr;
 #if defined(__x86_64__)
@@ -55,7 +58,14 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 #endif
         atomic_store(&crash_record->signal, signal);
     }
+    if (first && crash_notify)
+        crash_notify(signal);
     _exit(ASSAY_CRASH_EXIT_CODE);
+}
+
+void assay_crash_notify(void (*notify)(int signal))
+{
+    crash_notify = notify;
 }
 
 struct assay_landing *assay_crash_landing(struct assay_landing *landing)

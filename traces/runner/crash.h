@@ -33,6 +33,9 @@ struct assay_landing {
  * gets an alternate stack. record may be NULL. Calling it again replaces record and
  * takes back signals that somebody took since. */
 int assay_crash_install(struct assay_crash_record *record, struct assay_error *err);
+/* Called from the handler, after the record is written and before the process ends:
+ * async-signal-safe. */
+void assay_crash_notify(void (*notify)(int signal));
 /* An alternate stack for a further thread; memory from its caller, SIGSTKSZ-like (64 KiB is
  * enough). */
 int assay_crash_thread(void *stack, size_t bytes, struct assay_error *err);

@@ -920,6 +920,8 @@ void assay_executor_run(struct assay_executor *ex, struct assay_event *events, s
 void assay_executor_finish(struct assay_executor *ex, const struct assay_sink *sink)
 {
     struct assay_event check = {.kind = ASSAY_OP_CHECK};
+    if (ex->progress)
+        atomic_store_explicit(ex->progress, ex->op_index, memory_order_relaxed);
     if (ex->touch == ASSAY_TOUCH_FULL && ex->live_count > 0)
         assay_executor_run(ex, &check, 1, sink);
     if (sink && sink->end)

@@ -27,6 +27,9 @@ struct assay_subject_spec {
 int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
                        struct assay_error *err);
 
+/* Starts a child once and asks what the subject's table lacks (adapters: exports do not tell). */
+int assay_subject_probe(struct assay_subject_spec *spec, struct assay_error *err);
+
 enum assay_order { ASSAY_ORDER_SERIAL, ASSAY_ORDER_PARTIAL };
 
 struct assay_session_config {
@@ -37,7 +40,8 @@ struct assay_session_config {
     bool judge;        /* run the runner's own judge */
     bool want_results; /* hand executed events back to the host */
     bool frozen;       /* address-space randomisation off, getrandom & co. answered from seed */
-    bool bare_loop; /* after the run, time a bare loop of the same calls for overhead_ns (replay) */
+    bool bare_loop; /* execute nothing but a bare loop of the same calls, for overhead_ns; no
+                       results, no judge */
     uint64_t seed;
     uint32_t max_objects;
     uint64_t memory_bytes; /* 0 = no limit; the child is killed beyond it */
@@ -72,8 +76,12 @@ struct assay_session_status {
 
 int assay_session_start(const struct assay_session_config *config,
                         struct assay_session **ret_session, struct assay_error *err);
+/* Waits until the subject is loaded and set up; optional. Errors: ASSAY_E_SUBJECT when it died, hung,
+ * exited or refused before the first op, with what it wrote. */
+int assay_session_ready(struct assay_session *session, uint64_t *ret_missing,
+                        struct assay_error *err);
 /* Room for ops: returns a chunk to fill and its capacity; blocks while all chunks are in use. NULL:
- * the child is gone. */
+ * the child is gone, or (with want_results) all chunks wait to be collected. */
 struct assay_event *assay_session_chunk(struct assay_session *session, size_t *ret_capacity);
 /* Hands the n filled events of the chunk to the runner. last_of_program: finish (verify all, judge
  * end) and reset after. */

@@ -1,0 +1,246 @@
+#include "traces/runner/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "traces/runner/bare.h"
+#include "traces/runner/crash.h"
+#include "traces/runner/shared.h"
+
+enum { EXIT_BUG = 70, EXIT_CANNOT = 3 };
+
+static struct assay_shared *shared;
+static const struct assay_runner_judge *the_judge;
+static struct assay_sink judge_sink;
+static struct assay_chunk *open_chunk; /* whose evidence is being collected */
+
+static void on_crash(int signal)
+{
+    if (the_judge && the_judge->crash && shared->judge)
+        the_judge->crash(signal);
+    assay_futex_wake(&shared->executed);
+}
+
+/* With want_results: evidence is kept for the host and everything goes on to the judge. */
+static void keep_before(void *self, const struct assay_event *op)
+{
+    (void)self;
+    if (judge_sink.before)
+        judge_sink.before(judge_sink.self, op);
+}
+
+static void keep_after(void *self, const struct assay_event *event)
+{
+    (void)self;
+    if (event->kind == ASSAY_OP_EVIDENCE && open_chunk &&
+        open_chunk->evidence_count < ASSAY_CHUNK_EVIDENCE)
+        open_chunk->evidence[open_chunk->evidence_count++] = *event;
+    if (judge_sink.after)
+        judge_sink.after(judge_sink.self, event);
+}
+
+static void keep_end(void *self)
+{
+    (void)self;
+    if (judge_sink.end)
+        judge_sink.end(judge_sink.self);
+}
+
+static const struct assay_sink keeping_sink = {NULL, keep_before, keep_after, keep_end};
+
+static uint64_t thread_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* VmHWM of this process, with raw reads. */
+static void note_peak(void)
+{
+    char text[4096];
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return;
+    text[n] = '\0';
+    const char *line = strstr(text, "VmHWM:");
+    uint64_t kilobytes = 0;
+    for (const char *p = line ? line + 6 : ""; *p && *p != '\n'; p++)
+        if (*p >= '0' && *p <= '9')
+            kilobytes = kilobytes * 10 + (uint64_t)(*p - '0');
+    atomic_store(&shared->peak_rss_bytes, kilobytes * 1024);
+}
+
+static void count(const struct assay_chunk *chunk)
+{
+    uint64_t executed = 0, skipped = 0;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        executed += !!(chunk->events[i].flags & ASSAY_FLAG_EXECUTED);
+        skipped += !!(chunk->events[i].flags & ASSAY_FLAG_SKIPPED);
+    }
+    atomic_fetch_add_explicit(&shared->executed_ops, executed, memory_order_relaxed);
+    atomic_fetch_add_explicit(&shared->skipped_ops, skipped, memory_order_relaxed);
+}
+
+static struct assay_chunk *next_chunk(uint32_t done)
+{
+    for (;;) {
+        for (int i = 0; i < ASSAY_SHARED_SPINS; i++) {
+            if (atomic_load_explicit(&shared->submitted, memory_order_acquire) != done)
+                return assay_shared_chunk(shared, done);
+            assay_spin();
+        }
+        atomic_store(&shared->runner_sleeps, 1);
+        if (atomic_load(&shared->submitted) == done)
+            assay_futex_wait(&shared->submitted, done, 0);
+        atomic_store(&shared->runner_sleeps, 0);
+    }
+}
+
+static void finish_chunk(uint32_t done)
+{
+    atomic_store(&shared->executed, done + 1);
+    if (atomic_load(&shared->host_sleeps))
+        assay_futex_wake(&shared->executed);
+}
+
+static _Noreturn void run_bare(struct assay_bare *bare)
+{
+    for (uint32_t done = 0;; done++) {
+        const struct assay_chunk *chunk = next_chunk(done);
+        uint64_t start = thread_ns();
+        assay_bare_run(bare, chunk->events, chunk->count);
+        atomic_fetch_add(&shared->run_ns, thread_ns() - start);
+        atomic_fetch_add(&shared->run_events, chunk->count);
+        atomic_fetch_add(&shared->executed_ops, chunk->count);
+        if (chunk->last_of_program) {
+            note_peak();
+            assay_bare_reset(bare);
+        }
+        finish_chunk(done);
+    }
+}
+
+static _Noreturn void run(struct assay_executor *executor, const struct assay_sink *sink)
+{
+    for (uint32_t done = 0;; done++) {
+        struct assay_chunk *chunk = next_chunk(done);
+        chunk->evidence_count = 0;
+        open_chunk = chunk;
+        uint64_t start = thread_ns();
+        assay_executor_run(executor, chunk->events, chunk->count, sink);
+        atomic_fetch_add(&shared->run_ns, thread_ns() - start);
+        atomic_fetch_add(&shared->run_events, chunk->count);
+        if (chunk->last_of_program) {
+            note_peak();
+            assay_executor_finish(executor, sink);
+            assay_executor_reset(executor, shared->seed);
+            if (shared->judge && the_judge && the_judge->reset)
+                the_judge->reset();
+        }
+        count(chunk);
+        if (shared->judge && the_judge && the_judge->publish)
+            the_judge->publish();
+        finish_chunk(done);
+    }
+}
+
+static int give_up(const struct assay_error *err)
+{
+    memcpy(shared->boot_error, err->text, sizeof err->text);
+    atomic_store(&shared->boot, ASSAY_BOOT_FAILED);
+    return EXIT_CANNOT;
+}
+
+static int complain(const char *line)
+{
+    ssize_t n = write(STDERR_FILENO, line, strlen(line));
+    return n < 0 ? EXIT_BUG : EXIT_CANNOT;
+}
+
+static int map_shared(int argc, char **argv)
+{
+    int fd = 0;
+    struct stat stat;
+    if (argc != 2)
+        return complain("assay-runner: started by assay, not by hand; try 'assay replay --help'\n");
+    for (const char *p = argv[1]; *p >= '0' && *p <= '9'; p++)
+        fd = fd * 10 + (*p - '0');
+    if (fstat(fd, &stat) != 0 || (size_t)stat.st_size < sizeof *shared)
+        return complain("assay-runner: no shared memory at this descriptor\n");
+    shared = mmap(NULL, (size_t)stat.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (shared == MAP_FAILED || shared->magic != ASSAY_SHARED_MAGIC ||
+        shared->bytes != (uint64_t)stat.st_size)
+        return complain("assay-runner: shared memory of another version\n");
+    close(fd);
+    return 0;
+}
+
+int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *judge)
+{
+    struct assay_error err = {0};
+    struct assay_arena arena;
+    struct assay_bare bare;
+    struct assay_executor *executor = NULL;
+    int code = map_shared(argc, argv);
+    if (code != 0)
+        return code;
+    the_judge = judge;
+    if (assay_crash_install(&shared->crash, &err) < 0)
+        return give_up(&err);
+    assay_crash_notify(on_crash);
+    struct assay_subject subject = assay_runner_subject(shared->adapter, shared->missing_apis);
+    shared->found_missing = assay_executor_missing(&subject);
+    if (!subject.malloc || !subject.free) {
+        assay_fail(&err, ASSAY_E_SUBJECT, "the subject has no %s",
+                   subject.malloc ? "free" : "malloc");
+        return give_up(&err);
+    }
+    if (subject.setup && subject.setup() != 0) {
+        assay_fail(&err, ASSAY_E_SUBJECT, "the subject's setup failed");
+        return give_up(&err);
+    }
+    struct assay_executor_config config = {.subject = &subject,
+                                           .touch = (enum assay_touch)shared->touch,
+                                           .content_full = shared->content_full,
+                                           .ask_usable = shared->ask_usable,
+                                           .usable_writable = shared->usable_writable,
+                                           .max_objects = shared->max_objects,
+                                           .seed = shared->seed,
+                                           .progress = &shared->progress};
+    char *base = (char *)shared;
+    const void *blob = base + shared->blob_offset;
+    bool judging = shared->judge && judge && judge->create;
+    size_t bytes = shared->bare ? assay_bare_bytes(config.max_objects)
+                                : assay_executor_bytes(&config);
+    if (judging && judge->bytes)
+        bytes += judge->bytes(blob, shared->blob_bytes, &config);
+    if (assay_arena_create(&arena, bytes + 65536, &err) < 0)
+        return give_up(&err);
+    if (shared->bare) {
+        if (!assay_bare_create(&bare, &arena, &subject, config.max_objects))
+            ASSAY_CHECK(!"the arena holds a bare loop");
+    } else {
+        executor = assay_executor_create(&arena, &config);
+        ASSAY_CHECK(executor != NULL);
+        assay_executor_forbid(executor, shared, shared->bytes);
+    }
+    if (judging && judge->create(&arena, blob, shared->blob_bytes, base + shared->report_offset,
+                                 shared->report_bytes, &config, &judge_sink, &err) < 0)
+        return give_up(&err);
+    assay_arena_freeze(&arena);
+    atomic_store(&shared->boot, ASSAY_BOOT_READY);
+    if (shared->bare)
+        run_bare(&bare);
+    run(executor, shared->want_results ? &keeping_sink : judging ? &judge_sink : NULL);
+}

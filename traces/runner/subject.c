@@ -1,0 +1,343 @@
+/* What --subject says, resolved: names, paths and adapters; exports read with libelf. Host only. */
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <glob.h>
+#include <link.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "traces/runner/session.h"
+
+extern char **environ;
+
+static const struct {
+    const char *symbol;
+    enum assay_op kind;
+} apis[] = {
+    {"malloc", ASSAY_OP_MALLOC},
+    {"calloc", ASSAY_OP_CALLOC},
+    {"realloc", ASSAY_OP_REALLOC},
+    {"reallocarray", ASSAY_OP_REALLOCARRAY},
+    {"free", ASSAY_OP_FREE},
+    {"free_sized", ASSAY_OP_FREE_SIZED},
+    {"free_aligned_sized", ASSAY_OP_FREE_ALIGNED_SIZED},
+    {"aligned_alloc", ASSAY_OP_ALIGNED_ALLOC},
+    {"posix_memalign", ASSAY_OP_POSIX_MEMALIGN},
+    {"memalign", ASSAY_OP_MEMALIGN},
+    {"valloc", ASSAY_OP_VALLOC},
+    {"pvalloc", ASSAY_OP_PVALLOC},
+    {"malloc_usable_size", ASSAY_OP_USABLE_SIZE},
+    {"malloc_object_size", ASSAY_OP_OBJECT_SIZE},
+    {"malloc_trim", ASSAY_OP_TRIM},
+};
+enum { APIS = sizeof apis / sizeof *apis };
+
+/* Where distributions put the libraries; the last match of a pattern (the highest version) wins. */
+static const struct {
+    const char *name, *patterns[8];
+} known[] = {
+    {"jemalloc", {"/usr/local/lib/libjemalloc.so*", "/usr/lib/*/libjemalloc.so*",
+                  "/usr/lib64/libjemalloc.so*", "/usr/lib/libjemalloc.so*"}},
+    {"mimalloc", {"/usr/local/lib/libmimalloc.so*", "/usr/lib/*/libmimalloc.so*",
+                  "/usr/lib64/libmimalloc.so*", "/usr/lib/libmimalloc.so*"}},
+    {"tcmalloc", {"/usr/local/lib/libtcmalloc_minimal.so*", "/usr/lib/*/libtcmalloc_minimal.so.*",
+                  "/usr/lib/*/libtcmalloc.so.*", "/usr/lib64/libtcmalloc*.so.*",
+                  "/usr/lib/libtcmalloc*.so.*"}},
+    {"scudo", {"/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-" ASSAY_MACHINE
+               ".so",
+               "/usr/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-" ASSAY_MACHINE ".so",
+               "/usr/lib64/clang/*/lib/*/libclang_rt.scudo_standalone*.so"}},
+};
+
+/* ---- ELF ------------------------------------------------------------------------------------ */
+
+struct exports {
+    uint64_t missing;
+    bool adapter;
+};
+
+static void take_symbol(struct exports *exports, const char *name)
+{
+    if (strcmp(name, "assay_subject") == 0)
+        exports->adapter = true;
+    for (int i = 0; i < APIS; i++)
+        if (strcmp(name, apis[i].symbol) == 0)
+            exports->missing &= ~(UINT64_C(1) << apis[i].kind);
+}
+
+static void read_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
+                         struct exports *exports)
+{
+    Elf_Data *data = elf_getdata(section, NULL);
+    if (!data || header->sh_entsize == 0)
+        return;
+    for (size_t i = 0; i < header->sh_size / header->sh_entsize && i <= INT32_MAX; i++) {
+        GElf_Sym symbol;
+        if (!gelf_getsym(data, (int)i, &symbol) || symbol.st_shndx == SHN_UNDEF ||
+            GELF_ST_BIND(symbol.st_info) == STB_LOCAL ||
+            GELF_ST_VISIBILITY(symbol.st_other) == STV_HIDDEN)
+            continue;
+        const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
+        if (name)
+            take_symbol(exports, name);
+    }
+}
+
+static void read_build_id(Elf_Scn *section, char *ret_text, size_t room)
+{
+    Elf_Data *data = elf_getdata(section, NULL);
+    GElf_Nhdr note;
+    size_t offset = 0, name, description;
+    while (data &&
+           (offset = gelf_getnote(data, offset, &note, &name, &description)) > 0) {
+        if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 ||
+            memcmp((const char *)data->d_buf + name, "GNU", 4) != 0)
+            continue;
+        const unsigned char *bytes = (const unsigned char *)data->d_buf + description;
+        for (size_t i = 0; i < note.n_descsz && 2 * i + 2 < room; i++)
+            snprintf(ret_text + 2 * i, room - 2 * i, "%02x", bytes[i]);
+        return;
+    }
+}
+
+static int read_elf(const char *path, struct assay_subject_spec *spec, struct exports *exports,
+                    struct assay_error *err)
+{
+    int code = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return assay_fail_errno(err, "cannot open the subject '%s'", path);
+    struct stat stat;
+    if (fstat(fd, &stat) == 0 && !S_ISREG(stat.st_mode)) {
+        close(fd);
+        return assay_fail(err, ASSAY_E_SUBJECT, "the subject '%s' is not a file", path);
+    }
+    elf_version(EV_CURRENT);
+    Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+    GElf_Ehdr header;
+    if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header)) {
+        code = assay_fail(err, ASSAY_E_SUBJECT,
+                          "the subject '%s' is not an ELF shared object", path);
+        goto out;
+    }
+    if (header.e_machine != ASSAY_ELF_MACHINE || header.e_ident[EI_CLASS] != ELFCLASS64) {
+        code = assay_fail(err, ASSAY_E_SUBJECT,
+                          "the subject '%s' is built for another machine", path);
+        goto out;
+    }
+    if (header.e_type != ET_DYN) {
+        code = assay_fail(err, ASSAY_E_SUBJECT,
+                          "the subject '%s' is not a shared object; build it with -shared -fPIC",
+                          path);
+        goto out;
+    }
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section)) != NULL;) {
+        GElf_Shdr shdr;
+        if (!gelf_getshdr(section, &shdr))
+            continue;
+        if (shdr.sh_type == SHT_DYNSYM)
+            read_symbols(elf, section, &shdr, exports);
+        else if (shdr.sh_type == SHT_NOTE && spec->build_id[0] == '\0')
+            read_build_id(section, spec->build_id, sizeof spec->build_id);
+    }
+out:
+    if (elf)
+        elf_end(elf);
+    close(fd);
+    return code;
+}
+
+/* ---- where it is ---------------------------------------------------------------------------- */
+
+static int set_path(struct assay_subject_spec *spec, const char *path, struct assay_error *err)
+{
+    char *real = realpath(path, NULL);
+    if (!real)
+        return assay_fail_errno(err, "cannot open the subject '%s'", path);
+    size_t length = strlen(real);
+    int code = 0;
+    if (length >= sizeof spec->path)
+        code = assay_fail(err, ASSAY_E_LIMIT, "the subject's path is too long: '%.200s...'", real);
+    else
+        memcpy(spec->path, real, length + 1);
+    free(real);
+    return code;
+}
+
+/* "libfoo.so.2" -> "foo" */
+static void set_name(struct assay_subject_spec *spec, const char *path)
+{
+    const char *base = strrchr(path, '/');
+    base = base ? base + 1 : path;
+    if (strncmp(base, "lib", 3) == 0 && base[3])
+        base += 3;
+    const char *end = strstr(base, ".so");
+    size_t length = end && end > base ? (size_t)(end - base) : strlen(base);
+    snprintf(spec->name, sizeof spec->name, "%.*s", (int)(length < 63 ? length : 63), base);
+}
+
+static int find_known(const char *text, struct assay_subject_spec *spec, struct assay_error *err)
+{
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(text, known[i].name) != 0)
+            continue;
+        for (int p = 0; p < 8 && known[i].patterns[p]; p++) {
+            glob_t matches;
+            int code = 1;
+            if (glob(known[i].patterns[p], 0, NULL, &matches) == 0) {
+                code = set_path(spec, matches.gl_pathv[matches.gl_pathc - 1], err);
+                globfree(&matches);
+            }
+            if (code <= 0)
+                return code;
+        }
+        return assay_fail(err, ASSAY_E_NOT_FOUND,
+                          "the subject '%s' is not installed; install its package or give a path",
+                          text);
+    }
+    return 1;
+}
+
+static int find_bulwark(struct assay_subject_spec *spec, struct assay_error *err)
+{
+    char self[4096], path[4200];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) {
+        self[n] = '\0';
+        *strrchr(self, '/') = '\0';
+        static const char *const beside[] = {"../lib/libbulwark.so", "../lib/assay/libbulwark.so",
+                                             "../lib/" ASSAY_MACHINE "-linux-gnu/libbulwark.so"};
+        for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+            snprintf(path, sizeof path, "%s/%s", self, beside[i]);
+            if (access(path, R_OK) == 0)
+                return set_path(spec, path, err);
+        }
+    }
+    return assay_fail(err, ASSAY_E_NOT_FOUND,
+                      "libbulwark.so is not beside the program; build it or give a path");
+}
+
+static int libc_path(struct dl_phdr_info *info, size_t size, void *argument)
+{
+    (void)size;
+    const char *base = strrchr(info->dlpi_name, '/');
+    if (!base || strncmp(base, "/libc.so", 8) != 0)
+        return 0;
+    snprintf(argument, 4096, "%s", info->dlpi_name);
+    return 1;
+}
+
+/* ---- adapters ------------------------------------------------------------------------------- */
+
+static int run_compiler(const char *source, const char *output, struct assay_error *err)
+{
+    char include[4200];
+    const char *compiler = getenv("CC") && *getenv("CC") ? getenv("CC") : "cc";
+    snprintf(include, sizeof include, "-I%s", ASSAY_ADAPTER_INCLUDE);
+    char *const arguments[] = {(char *)(uintptr_t)compiler, "-std=gnu17", "-O2", "-g", "-fPIC",
+                               "-shared", "-fno-builtin-malloc", include, "-o",
+                               (char *)(uintptr_t)output, (char *)(uintptr_t)source, NULL};
+    pid_t pid;
+    int status, code = posix_spawnp(&pid, compiler, NULL, NULL, arguments, environ);
+    if (code != 0) {
+        errno = code;
+        return assay_fail_errno(err, "cannot run the compiler '%s'", compiler);
+    }
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return assay_fail_errno(err, "cannot wait for the compiler");
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return assay_fail(err, ASSAY_E_SUBJECT,
+                          "the adapter '%s' does not compile; '%s' said why above", source,
+                          compiler);
+    return 0;
+}
+
+/* The compiled adapter lives as an open descriptor of this process: no file is left behind. */
+static int compile_adapter(const char *source, struct assay_subject_spec *spec,
+                           struct assay_error *err)
+{
+    const char *temporary = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+    char folder[4200], output[4300];
+    if (access(source, R_OK) != 0)
+        return assay_fail_errno(err, "cannot read the adapter '%s'", source);
+    snprintf(folder, sizeof folder, "%s/assay-adapter-XXXXXX", temporary);
+    if (!mkdtemp(folder))
+        return assay_fail_errno(err, "cannot make a folder in '%s'", temporary);
+    snprintf(output, sizeof output, "%s/adapter.so", folder);
+    int code = run_compiler(source, output, err);
+    if (code == 0) {
+        int fd = open(output, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            code = assay_fail_errno(err, "cannot open the compiled adapter");
+        else
+            snprintf(spec->path, sizeof spec->path, "/proc/%d/fd/%d", (int)getpid(), fd);
+    }
+    unlink(output);
+    rmdir(folder);
+    return code;
+}
+
+int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
+                       struct assay_error *err)
+{
+    struct assay_subject_spec spec;
+    struct exports exports = {0};
+    char libc[4096] = "";
+    int code;
+    memset(&spec, 0, sizeof spec);
+    for (int i = 0; i < APIS; i++)
+        exports.missing |= UINT64_C(1) << apis[i].kind;
+    snprintf(spec.name, sizeof spec.name, "%.63s", text);
+    if (strcmp(text, "glibc") == 0) {
+        code = 0;
+        dl_iterate_phdr(libc_path, libc);
+        if (libc[0] == '\0')
+            return assay_fail(err, ASSAY_E_SUBJECT, "this program does not use glibc");
+    } else if (strcmp(text, "bulwark") == 0) {
+        code = find_bulwark(&spec, err);
+    } else if (strncmp(text, "adapter:", 8) == 0) {
+        set_name(&spec, text + 8);
+        char *dot = strrchr(spec.name, '.');
+        if (dot)
+            *dot = '\0';
+        code = compile_adapter(text + 8, &spec, err);
+    } else {
+        code = find_known(text, &spec, err);
+        if (code > 0) {
+            if (!strchr(text, '/') && access(text, F_OK) != 0)
+                return assay_fail(err, ASSAY_E_NOT_FOUND,
+                                  "'%s' is no subject: give bulwark, glibc, jemalloc, mimalloc, "
+                                  "tcmalloc, scudo, a path or adapter:FILE.c",
+                                  text);
+            set_name(&spec, text);
+            code = set_path(&spec, text, err);
+        }
+    }
+    if (code < 0)
+        return code;
+    code = read_elf(libc[0] ? libc : spec.path, &spec, &exports, err);
+    if (code < 0)
+        return code;
+    if (exports.adapter) {
+        spec.adapter = true;
+        exports.missing = 0; /* its table tells, once it runs */
+    } else if (exports.missing & (UINT64_C(1) << ASSAY_OP_MALLOC | UINT64_C(1) << ASSAY_OP_FREE)) {
+        bool no_malloc = exports.missing >> ASSAY_OP_MALLOC & 1;
+        return assay_fail(err, ASSAY_E_SUBJECT, "the subject '%s' exports no %s", text,
+                          no_malloc ? "malloc" : "free");
+    }
+    spec.missing_apis = exports.missing;
+    if (spec.adapter) {
+        code = assay_subject_probe(&spec, err);
+        if (code < 0)
+            return code;
+    }
+    *ret_spec = spec;
+    return 0;
+}
