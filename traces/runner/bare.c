@@ -40,7 +40,9 @@ void assay_bare_run(struct assay_bare *bare, const struct assay_event *events, s
             subject->free(objects[event->object]);
             objects[event->object] = NULL;
             break;
-        case ASSAY_OP_CALLOC: objects[event->born] = subject->calloc(event->arg, event->size); break;
+        case ASSAY_OP_CALLOC:
+            objects[event->born] = subject->calloc(event->arg, event->size);
+            break;
         case ASSAY_OP_REALLOC:
             move(bare, event, subject->realloc(objects[event->object], event->size));
             break;

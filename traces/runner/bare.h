@@ -1,4 +1,5 @@
-/* The bare loop: the same calls as an executor makes, with nothing around them but the object table.
+/* The bare loop: the same calls as an executor makes, with nothing around them but the object
+ * table.
  *
  * It is the measure that overhead_ns is taken against: one load or store of a pointer per operand,
  * no checks, no results written back, no sink. */

@@ -221,8 +221,8 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     char *base = (char *)shared;
     const void *blob = base + shared->blob_offset;
     bool judging = shared->judge && judge && judge->create;
-    size_t bytes = shared->bare ? assay_bare_bytes(config.max_objects)
-                                : assay_executor_bytes(&config);
+    size_t bytes =
+        shared->bare ? assay_bare_bytes(config.max_objects) : assay_executor_bytes(&config);
     if (judging && judge->bytes)
         bytes += judge->bytes(blob, shared->blob_bytes, &config);
     if (assay_arena_create(&arena, bytes + 65536, &err) < 0)

@@ -1,7 +1,7 @@
 /* The runner: the child process that executes ops against a preloaded subject.
  *
- * It takes chunks from shared memory, gives them to the executor, and knows no oracle: tools/ brings
- * a judge as a sink. Nothing here allocates. */
+ * It takes chunks from shared memory, gives them to the executor, and knows no oracle: tools/
+ * brings a judge as a sink. Nothing here allocates. */
 #ifndef ASSAY_RUNNER_H
 #define ASSAY_RUNNER_H
 
@@ -11,7 +11,8 @@
 
 /* What tools/ puts into the runner beside the executor. All members may be NULL. */
 struct assay_runner_judge {
-    size_t (*bytes)(const void *blob, size_t blob_bytes, const struct assay_executor_config *config);
+    size_t (*bytes)(const void *blob, size_t blob_bytes,
+                    const struct assay_executor_config *config);
     /* Fills *ret_sink; report is shared memory. Returns 0 or ASSAY_E_*. */
     int (*create)(struct assay_arena *arena, const void *blob, size_t blob_bytes, void *report,
                   size_t report_bytes, const struct assay_executor_config *config,
@@ -24,7 +25,8 @@ struct assay_runner_judge {
 /* argv[1] is the number of the shared memory's descriptor. Returns an exit code. */
 int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *judge);
 
-/* The preloaded allocator's functions, or the adapter's table. missing: bits of APIs not to take. */
+/* The preloaded allocator's functions, or the adapter's table. missing: bits of APIs not to take.
+ */
 struct assay_subject assay_runner_subject(bool adapter, uint64_t missing);
 
 /* Answers getrandom, getentropy and arc4random of the whole process (random.c exports them). */

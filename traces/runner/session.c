@@ -25,6 +25,7 @@ struct assay_session {
     struct assay_session_config config;
     struct assay_subject_spec subject;
     struct assay_shared *shared;
+    size_t shared_bytes, report_offset, chunks_offset; /* not what the child may make of them */
     pid_t pid;
     int stderr_fd, statm_fd;
     bool frozen;
@@ -39,6 +40,13 @@ struct assay_session {
 };
 
 extern char **environ;
+
+static struct assay_chunk *chunk_at(const struct assay_session *session, uint32_t number)
+{
+    struct assay_chunk *chunks =
+        (struct assay_chunk *)(void *)((char *)session->shared + session->chunks_offset);
+    return &chunks[number % ASSAY_SHARED_CHUNKS];
+}
 
 static uint64_t now_ns(clockid_t clock)
 {
@@ -76,8 +84,7 @@ static int make_shared(struct assay_session *session, int *ret_fd, struct assay_
         close(fd);
         return code;
     }
-    struct assay_shared *shared =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    struct assay_shared *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (shared == MAP_FAILED) {
         int code = assay_fail_errno(err, "cannot map %zu bytes of shared memory", bytes);
         close(fd);
@@ -106,6 +113,9 @@ static int make_shared(struct assay_session *session, int *ret_fd, struct assay_
     if (config->blob_bytes)
         memcpy((char *)shared + blob, config->blob, config->blob_bytes);
     session->shared = shared;
+    session->shared_bytes = bytes;
+    session->report_offset = report;
+    session->chunks_offset = chunks;
     *ret_fd = fd;
     return 0;
 }
@@ -378,8 +388,8 @@ static void look_at_progress(struct assay_session *session, uint64_t now)
     uint64_t limit = (uint64_t)session->config.hang_ms * 1000000;
     if (now - session->seen_ns < limit)
         return;
-    /* on a crowded machine a child may not have run for long: it hangs if it burned the time itself,
-     * or if it was still for five times as long */
+    /* on a crowded machine a child may not have run for long: it hangs if it burned the time
+     * itself, or if it was still for five times as long */
     uint64_t burned = cpu_ns(session->pid) - session->seen_cpu_ns;
     if (burned > limit / 2 || now - session->seen_ns > 5 * limit)
         end_by_kill(session, ASSAY_SESSION_HUNG);
@@ -440,13 +450,13 @@ struct assay_event *assay_session_chunk(struct assay_session *session, size_t *r
         if (!wait_for(session, needed))
             return NULL;
     }
-    return gone(session) ? NULL : assay_shared_chunk(session->shared, session->submitted)->events;
+    return gone(session) ? NULL : chunk_at(session, session->submitted)->events;
 }
 
 void assay_session_submit(struct assay_session *session, size_t n, bool last_of_program)
 {
     struct assay_shared *shared = session->shared;
-    struct assay_chunk *chunk = assay_shared_chunk(shared, session->submitted);
+    struct assay_chunk *chunk = chunk_at(session, session->submitted);
     chunk->count = (uint32_t)n;
     chunk->last_of_program = last_of_program;
     session->op_base[session->submitted % ASSAY_SHARED_CHUNKS] = session->program_ops;
@@ -461,7 +471,7 @@ const struct assay_event *assay_session_collect(struct assay_session *session, s
     *ret_n = 0;
     if (session->collecting || session->collected == session->submitted)
         return NULL;
-    struct assay_chunk *chunk = assay_shared_chunk(session->shared, session->collected);
+    struct assay_chunk *chunk = chunk_at(session, session->collected);
     uint32_t count = chunk->count < ASSAY_CHUNK_EVENTS ? chunk->count : ASSAY_CHUNK_EVENTS;
     if (wait_for(session, session->collected + 1)) {
         *ret_n = count;
@@ -484,9 +494,9 @@ const struct assay_event *assay_session_evidence(struct assay_session *session, 
     *ret_n = 0;
     if (!session->collecting)
         return NULL;
-    const struct assay_chunk *chunk = assay_shared_chunk(session->shared, session->collected);
-    *ret_n = chunk->evidence_count < ASSAY_CHUNK_EVIDENCE ? chunk->evidence_count
-                                                          : ASSAY_CHUNK_EVIDENCE;
+    const struct assay_chunk *chunk = chunk_at(session, session->collected);
+    *ret_n =
+        chunk->evidence_count < ASSAY_CHUNK_EVIDENCE ? chunk->evidence_count : ASSAY_CHUNK_EVIDENCE;
     return chunk->evidence;
 }
 
@@ -522,7 +532,7 @@ void assay_session_wait(struct assay_session *session, struct assay_session_stat
 
 const void *assay_session_report(const struct assay_session *session)
 {
-    return (const char *)session->shared + session->shared->report_offset;
+    return (const char *)session->shared + session->report_offset;
 }
 
 int assay_session_ready(struct assay_session *session, uint64_t *ret_missing,
@@ -535,8 +545,7 @@ int assay_session_ready(struct assay_session *session, uint64_t *ret_missing,
     while (atomic_load(&shared->boot) == ASSAY_BOOT_STARTING && !gone(session)) {
         nanosleep(&nap, NULL);
         look(session);
-        if (!gone(session) &&
-            now_ns(CLOCK_MONOTONIC) - start > (uint64_t)PATIENCE_MS * 1000000)
+        if (!gone(session) && now_ns(CLOCK_MONOTONIC) - start > (uint64_t)PATIENCE_MS * 1000000)
             end_by_kill(session, ASSAY_SESSION_HUNG);
     }
     const char *name = session->subject.name;
@@ -591,6 +600,6 @@ void assay_session_close(struct assay_session *session)
     if (session->statm_fd >= 0)
         close(session->statm_fd);
     if (session->shared)
-        munmap(session->shared, session->shared->bytes);
+        munmap(session->shared, session->shared_bytes);
     free(session);
 }

@@ -40,8 +40,8 @@ struct assay_session_config {
     bool judge;        /* run the runner's own judge */
     bool want_results; /* hand executed events back to the host */
     bool frozen;       /* address-space randomisation off, getrandom & co. answered from seed */
-    bool bare_loop; /* execute nothing but a bare loop of the same calls, for overhead_ns; no
-                       results, no judge */
+    bool bare_loop;    /* execute nothing but a bare loop of the same calls, for overhead_ns; no
+                          results, no judge */
     uint64_t seed;
     uint32_t max_objects;
     uint64_t memory_bytes; /* 0 = no limit; the child is killed beyond it */
@@ -76,8 +76,8 @@ struct assay_session_status {
 
 int assay_session_start(const struct assay_session_config *config,
                         struct assay_session **ret_session, struct assay_error *err);
-/* Waits until the subject is loaded and set up; optional. Errors: ASSAY_E_SUBJECT when it died, hung,
- * exited or refused before the first op, with what it wrote. */
+/* Waits until the subject is loaded and set up; optional. Errors: ASSAY_E_SUBJECT when it died,
+ * hung, exited or refused before the first op, with what it wrote. */
 int assay_session_ready(struct assay_session *session, uint64_t *ret_missing,
                         struct assay_error *err);
 /* Room for ops: returns a chunk to fill and its capacity; blocks while all chunks are in use. NULL:

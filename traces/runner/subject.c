@@ -41,17 +41,19 @@ enum { APIS = sizeof apis / sizeof *apis };
 static const struct {
     const char *name, *patterns[8];
 } known[] = {
-    {"jemalloc", {"/usr/local/lib/libjemalloc.so*", "/usr/lib/*/libjemalloc.so*",
-                  "/usr/lib64/libjemalloc.so*", "/usr/lib/libjemalloc.so*"}},
-    {"mimalloc", {"/usr/local/lib/libmimalloc.so*", "/usr/lib/*/libmimalloc.so*",
-                  "/usr/lib64/libmimalloc.so*", "/usr/lib/libmimalloc.so*"}},
-    {"tcmalloc", {"/usr/local/lib/libtcmalloc_minimal.so*", "/usr/lib/*/libtcmalloc_minimal.so.*",
-                  "/usr/lib/*/libtcmalloc.so.*", "/usr/lib64/libtcmalloc*.so.*",
-                  "/usr/lib/libtcmalloc*.so.*"}},
-    {"scudo", {"/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-" ASSAY_MACHINE
-               ".so",
-               "/usr/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-" ASSAY_MACHINE ".so",
-               "/usr/lib64/clang/*/lib/*/libclang_rt.scudo_standalone*.so"}},
+    {"jemalloc",
+     {"/usr/local/lib/libjemalloc.so*", "/usr/lib/*/libjemalloc.so*", "/usr/lib64/libjemalloc.so*",
+      "/usr/lib/libjemalloc.so*"}},
+    {"mimalloc",
+     {"/usr/local/lib/libmimalloc.so*", "/usr/lib/*/libmimalloc.so*", "/usr/lib64/libmimalloc.so*",
+      "/usr/lib/libmimalloc.so*"}},
+    {"tcmalloc",
+     {"/usr/local/lib/libtcmalloc_minimal.so*", "/usr/lib/*/libtcmalloc_minimal.so.*",
+      "/usr/lib/*/libtcmalloc.so.*", "/usr/lib64/libtcmalloc*.so.*", "/usr/lib/libtcmalloc*.so.*"}},
+    {"scudo",
+     {"/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-" ASSAY_MACHINE ".so",
+      "/usr/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-" ASSAY_MACHINE ".so",
+      "/usr/lib64/clang/*/lib/*/libclang_rt.scudo_standalone*.so"}},
 };
 
 /* ---- ELF ------------------------------------------------------------------------------------ */
@@ -93,8 +95,7 @@ static void read_build_id(Elf_Scn *section, char *ret_text, size_t room)
     Elf_Data *data = elf_getdata(section, NULL);
     GElf_Nhdr note;
     size_t offset = 0, name, description;
-    while (data &&
-           (offset = gelf_getnote(data, offset, &note, &name, &description)) > 0) {
+    while (data && (offset = gelf_getnote(data, offset, &note, &name, &description)) > 0) {
         if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 ||
             memcmp((const char *)data->d_buf + name, "GNU", 4) != 0)
             continue;
@@ -121,13 +122,13 @@ static int read_elf(const char *path, struct assay_subject_spec *spec, struct ex
     Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
     GElf_Ehdr header;
     if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header)) {
-        code = assay_fail(err, ASSAY_E_SUBJECT,
-                          "the subject '%s' is not an ELF shared object", path);
+        code =
+            assay_fail(err, ASSAY_E_SUBJECT, "the subject '%s' is not an ELF shared object", path);
         goto out;
     }
     if (header.e_machine != ASSAY_ELF_MACHINE || header.e_ident[EI_CLASS] != ELFCLASS64) {
-        code = assay_fail(err, ASSAY_E_SUBJECT,
-                          "the subject '%s' is built for another machine", path);
+        code =
+            assay_fail(err, ASSAY_E_SUBJECT, "the subject '%s' is built for another machine", path);
         goto out;
     }
     if (header.e_type != ET_DYN) {
@@ -238,10 +239,21 @@ static int run_compiler(const char *source, const char *output, struct assay_err
 {
     char include[4200];
     const char *compiler = getenv("CC") && *getenv("CC") ? getenv("CC") : "cc";
-    snprintf(include, sizeof include, "-I%s", ASSAY_ADAPTER_INCLUDE);
-    char *const arguments[] = {(char *)(uintptr_t)compiler, "-std=gnu17", "-O2", "-g", "-fPIC",
-                               "-shared", "-fno-builtin-malloc", include, "-o",
-                               (char *)(uintptr_t)output, (char *)(uintptr_t)source, NULL};
+    bool built_here = access(ASSAY_ADAPTER_INCLUDE "/assay_subject.h", R_OK) == 0;
+    snprintf(include, sizeof include, "-I%s",
+             built_here ? ASSAY_ADAPTER_INCLUDE : ASSAY_ADAPTER_INCLUDE_INSTALLED);
+    char *const arguments[] = {(char *)(uintptr_t)compiler,
+                               "-std=gnu17",
+                               "-O2",
+                               "-g",
+                               "-fPIC",
+                               "-shared",
+                               "-fno-builtin-malloc",
+                               include,
+                               "-o",
+                               (char *)(uintptr_t)output,
+                               (char *)(uintptr_t)source,
+                               NULL};
     pid_t pid;
     int status, code = posix_spawnp(&pid, compiler, NULL, NULL, arguments, environ);
     if (code != 0) {
