@@ -1,3 +1,8 @@
 assay_unit_test(traces/runner/touch_test.c assay_bare)
 assay_unit_test(traces/runner/ranges_test.c assay_bare)
 assay_unit_test(traces/runner/executor_test.c assay_bare)
+assay_unit_test(traces/runner/session_test.c assay_replay)
+add_dependencies(unit_traces_runner_session_test assay-runner)
+foreach(name counting plain crashes aborts hangs exits eats shouts dies_at_start no_free)
+    add_dependencies(unit_traces_runner_session_test support_${name})
+endforeach()
