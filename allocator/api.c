@@ -16,6 +16,9 @@ struct bw_heap *bw_heap_create(const struct bw_config *config)
     return heap;
 }
 
+/* A mapping of its own takes about as much as a slot of this size. */
+enum { SPILL_SLOT = 16384 };
+
 /* alignment a power of two. NULL without errno where there is no room. */
 static void *allocate_elsewhere(struct bw_heap *heap, size_t size, size_t alignment, unsigned index)
 {
@@ -24,7 +27,10 @@ static void *allocate_elsewhere(struct bw_heap *heap, size_t size, size_t alignm
     if (index < BW_CLASS_COUNT) {
         /* A full region (small address space) or no memory: the next classes have their own. */
         bw_store_u32(&heap->spilled, 1);
-        while (++index < BW_CLASS_COUNT) {
+        size_t most = size * 4 > SPILL_SLOT ? size * 4 : SPILL_SLOT;
+        if (most > size + BW_SLACK_MAX)
+            most = size + BW_SLACK_MAX;
+        while (++index < BW_CLASS_COUNT && bw_class_size(index) <= most) {
             if ((bw_class_size(index) & (alignment - 1)) != 0)
                 continue;
             void *p = bw_slab_alloc(heap, index, size);

@@ -22,7 +22,7 @@ enum { CLASS_SHIFT_MAX = 36 };
 #else
 enum { CLASS_SHIFT_MAX = 36 };
 #endif
-enum { CLASS_SHIFT_MIN = 20 };
+enum { CLASS_SHIFT_MIN = 20, SMALL_SHIFT = 30 };
 
 /* The random streams beside those of the classes. */
 enum { LAYOUT_NONCE = 2000, SECRET_NONCE = 2001 };
@@ -40,14 +40,17 @@ static bool cpu_has_bit_instructions(void)
 #endif
 }
 
-/* The address space limit is for the program: the heap's reservations take a quarter at most. */
+/* Under an address space limit the slab regions take a third of it at most, and below SMALL_SHIFT
+ * no part of it is spent on random placement. NEEDSWORK: a program whose objects are all of one
+ * size then has the use of a fraction of that third (its class, what spills into larger classes,
+ * and single mappings); regions made of chunks that any class can take would give it all. */
 static unsigned first_shift(void)
 {
     size_t limit = bw_pages_limit();
     unsigned shift = CLASS_SHIFT_MAX;
     if (limit == SIZE_MAX)
         return shift;
-    while (shift > CLASS_SHIFT_MIN && ((size_t)BW_CLASS_COUNT << shift) > limit / 4)
+    while (shift > CLASS_SHIFT_MIN && ((size_t)BW_CLASS_COUNT << shift) > limit / 3)
         shift--;
     return shift;
 }
@@ -70,8 +73,8 @@ static size_t size_class_region(struct bw_class *class, size_t bytes)
 static struct bw_heap *reserve(unsigned shift, const uint32_t key[8])
 {
     size_t page = bw_page_size();
-    size_t region = (size_t)1 << (shift - 1);
-    bool small = shift < 30;
+    bool small = shift < SMALL_SHIFT;
+    size_t region = (size_t)1 << (small ? shift : shift - 1);
     struct bw_random random;
     struct bw_class shape;
     size_t records[BW_CLASS_COUNT], gaps[BW_CLASS_COUNT];
@@ -111,7 +114,7 @@ static struct bw_heap *reserve(unsigned shift, const uint32_t key[8])
         class->meta = at + gaps[i];
         at = class->meta + records[i];
         size_t spare = ((size_t)1 << shift) - (size_t) class->slab_max * class->stride;
-        size_t shifted = bw_random_64(&random) % (spare / page) * page;
+        size_t shifted = small ? 0 : bw_random_64(&random) % (spare / page) * page;
         class->base = slabs + ((size_t)i << shift) + shifted;
     }
     return heap;

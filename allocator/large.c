@@ -141,7 +141,10 @@ static uint32_t random_gap(struct bw_large *large)
 static bool map(struct bw_large *large, struct bw_large_object *object, size_t alignment)
 {
     size_t page = bw_page_size();
-    size_t gap_before = random_gap(large), gap_after = random_gap(large);
+    /* A small object is here only because its class was full: address space is short. */
+    bool spilled = object->size <= BW_REQUEST_MAX && alignment <= page;
+    size_t gap_before = spilled ? page : random_gap(large);
+    size_t gap_after = spilled ? page : random_gap(large);
     size_t total = gap_before + object->usable + gap_after + (alignment > page ? alignment : 0);
     if (total < object->usable)
         return false;

@@ -13,6 +13,7 @@ enum {
     BW_CLASS_COUNT = 49,
     BW_SLOT_MAX = 131072,
     BW_SLOT_ALIGNMENT_MAX = 4096,
+    BW_SLACK_MAX = 65535, /* what a slot's record can tell of the bytes beyond the request */
     BW_CANARY_MIN = bw_policy_canary ? 1 : 0,
     BW_REQUEST_MAX = BW_SLOT_MAX - BW_CANARY_MIN, /* larger requests are large objects */
 };

@@ -1,0 +1,103 @@
+/* Large objects: the table under insertions and removals, the quarantine of addresses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "allocator/bulwark.h"
+#include "allocator/large.h"
+
+static struct bw_heap *heap;
+
+static int make(void **state)
+{
+    (void)state;
+    heap = bw_heap_create(&(struct bw_config){.seed = 3, .deterministic = true});
+    return heap == NULL;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    bw_heap_destroy(heap);
+    return 0;
+}
+
+static void many_come_and_go(void **state)
+{
+    enum { LIVE = 700, STEPS = 6000 };
+    static uint8_t *objects[LIVE];
+    static size_t sizes[LIVE];
+    uint32_t x = 1;
+    const char *reason = "";
+    (void)state;
+    for (int i = 0; i < STEPS; i++) {
+        x = x * 1664525 + 1013904223;
+        uint32_t at = (x >> 8) % LIVE;
+        if (objects[at] != NULL) {
+            assert_int_equal(bw_large_size(heap, objects[at], BW_INTENT_ASK), sizes[at]);
+            assert_int_equal(objects[at][0], (uint8_t)at);
+            assert_int_equal(objects[at][sizes[at] - 1], (uint8_t)at);
+            bw_free(heap, objects[at]);
+            objects[at] = NULL;
+            continue;
+        }
+        sizes[at] = 131072 + x % 500000;
+        objects[at] = bw_malloc(heap, sizes[at]);
+        objects[at][0] = objects[at][sizes[at] - 1] = (uint8_t)at;
+        if (i % 1000 == 0)
+            assert_true(bw_heap_check(heap, &reason));
+    }
+    for (int i = 0; i < LIVE; i++)
+        bw_free(heap, objects[i]);
+    assert_true(bw_heap_check(heap, &reason));
+    assert_int_equal(heap->large.count, bw_policy_large_quarantine_objects);
+    assert_int_equal(bw_malloc_trim(heap, 0), 1);
+    assert_int_equal(heap->large.count, 0);
+}
+
+static void gaps_differ_in_size(void **state)
+{
+    uint32_t seen = 0;
+    (void)state;
+    bw_heap_reset(heap, 5);
+    for (int i = 0; i < 100; i++)
+        assert_non_null(bw_malloc(heap, 200000));
+    for (uint32_t i = 0; i < heap->large.capacity; i++) {
+        const struct bw_large_object *object = &heap->large.table[i];
+        if (object->address == 0)
+            continue;
+        assert_true(object->before >= 4096 && object->after >= 4096);
+        seen |= 1u << object->before / 4096;
+    }
+    assert_true(__builtin_popcount(seen) > 10);
+}
+
+static void pages_are_exact_at_the_end(void **state)
+{
+    (void)state;
+    bw_heap_reset(heap, 5);
+    uint8_t *p = bw_malloc(heap, 40 * 4096);
+    assert_int_equal(bw_large_size(heap, p, BW_INTENT_ASK), 40 * 4096);
+    p[40 * 4096 - 1] = 1;
+    p = bw_realloc(heap, p, 40 * 4096 - 100);
+    assert_int_equal(bw_malloc_usable_size(heap, p), 40 * 4096 - 100);
+    p[40 * 4096 - 101] = 1;
+    uint8_t *q = bw_realloc(heap, p, 40 * 4096 - 10);
+    assert_ptr_equal(p, q);
+    for (size_t at = 40 * 4096 - 100; at < 40 * 4096 - 10; at++)
+        assert_int_equal(q[at], 0);
+    bw_free_sized(heap, q, 40 * 4096 - 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_come_and_go),
+        cmocka_unit_test(gaps_differ_in_size),
+        cmocka_unit_test(pages_are_exact_at_the_end),
+    };
+    return cmocka_run_group_tests(tests, make, drop);
+}

@@ -1,0 +1,139 @@
+/* A limit on address space, in children: NULL and ENOMEM at the end, and room again after frees. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "allocator/bulwark.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+enum { COUNT = 1 << 22 };
+
+static size_t mapped_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%lu", &pages) != 1)
+        _exit(20);
+    (void)fclose(file);
+    return pages * 4096;
+}
+
+static void limit_to(size_t bytes)
+{
+    if (setrlimit(RLIMIT_AS, &(struct rlimit){bytes, bytes}) != 0)
+        _exit(21);
+}
+
+/* Allocates until NULL, frees every second object, allocates again. Exit status 0 = as promised. */
+static int fill(struct bw_heap *heap, size_t size)
+{
+    static uint8_t *objects[COUNT];
+    size_t count = 0, again = 0;
+    for (; count < COUNT; count++) {
+        errno = 0;
+        objects[count] = bw_malloc(heap, size);
+        if (objects[count] == NULL)
+            break;
+        objects[count][size - 1] = (uint8_t)count;
+    }
+    if (count == COUNT || errno != ENOMEM)
+        return 10;
+    /* The limit is 1 GiB beside the program; objects of one size get a small part of it (see
+     * heap.c). */
+    if (count * size < 30u << 20)
+        return 11;
+    for (size_t i = 0; i < count; i++) {
+        if (objects[i][size - 1] != (uint8_t)i)
+            return 12;
+        if (i % 2 == 0)
+            bw_free(heap, objects[i]);
+    }
+    while (again < count / 4 && bw_malloc(heap, size) != NULL)
+        again++;
+    return again == count / 4 ? 0 : 13;
+}
+
+static int in_child(bool limit_first, size_t size)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(50);
+        size_t limit = mapped_bytes() + ((size_t)1 << 30);
+        if (limit_first)
+            limit_to(limit);
+        struct bw_heap *heap =
+            bw_heap_create(&(struct bw_config){.seed = 1, .deterministic = true});
+        if (heap == NULL)
+            _exit(1);
+        if (!limit_first)
+            limit_to(mapped_bytes() + ((size_t)1 << 30));
+        _exit(fill(heap, size));
+    }
+    (void)waitpid(child, &status, 0);
+    return status;
+}
+
+static void a_limit_before_the_heap_is_made(void **state)
+{
+    (void)state;
+    if (SANITIZED)
+        skip();
+    assert_int_equal(in_child(true, 1000), 0);
+    assert_int_equal(in_child(true, 100000), 0);
+    assert_int_equal(in_child(true, 1 << 20), 0);
+}
+
+static void a_limit_on_a_running_heap(void **state)
+{
+    (void)state;
+    if (SANITIZED)
+        skip();
+    assert_int_equal(in_child(false, 1 << 20), 0);
+}
+
+static void no_room_for_a_heap_is_an_error(void **state)
+{
+    (void)state;
+    if (SANITIZED)
+        skip();
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        limit_to(mapped_bytes() + (1 << 20));
+        errno = 0;
+        struct bw_heap *heap = bw_heap_create(&(struct bw_config){.seed = 1});
+        _exit(heap == NULL && errno == ENOMEM ? 0 : 1);
+    }
+    (void)waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_limit_before_the_heap_is_made),
+        cmocka_unit_test(a_limit_on_a_running_heap),
+        cmocka_unit_test(no_room_for_a_heap_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
