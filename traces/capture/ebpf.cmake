@@ -1,9 +1,9 @@
 # The eBPF capture. ASSAY_EBPF AUTO takes it where clang (for BPF), bpftool, libbpf, libelf and Capstone are.
 # The kernel types come from vmlinux_min.h and are relocated when the programs are loaded, so the build needs neither
 # BTF nor a kernel's headers. In: the library assay_capture. Out: sources and libraries added to it.
-pkg_check_modules(LIBBPF IMPORTED_TARGET libbpf>=1.0)
-pkg_check_modules(LIBELF IMPORTED_TARGET libelf)
-pkg_check_modules(CAPSTONE IMPORTED_TARGET capstone)
+pkg_check_modules(LIBBPF IMPORTED_TARGET GLOBAL libbpf>=1.0)
+pkg_check_modules(LIBELF IMPORTED_TARGET GLOBAL libelf)
+pkg_check_modules(CAPSTONE IMPORTED_TARGET GLOBAL capstone)
 find_program(ASSAY_BPF_CLANG NAMES clang clang-19 clang-16 clang-14 DOC "compiler for the BPF programs")
 find_program(ASSAY_BPFTOOL bpftool PATHS /usr/sbin /sbin)
 mark_as_advanced(ASSAY_BPF_CLANG ASSAY_BPFTOOL)
@@ -28,6 +28,7 @@ if(missing)
 endif()
 list(JOIN missing ", " missing)
 assay_feature(ASSAY_EBPF ${have} "${missing}")
+set(ASSAY_HAVE_EBPF ${ASSAY_EBPF_ENABLED} CACHE INTERNAL "the eBPF capture is built")
 
 if(NOT ASSAY_EBPF_ENABLED)
     target_sources(assay_capture PRIVATE ebpf_absent.c)

@@ -1,0 +1,15 @@
+# Capture, end to end: programs whose calls are known, and both sources on them.
+foreach(program IN ITEMS known_calls thread_calls)
+    add_executable(${program} capture/${program}.c)
+    target_link_libraries(${program} PRIVATE assay_flags pthread)
+    target_compile_options(${program} PRIVATE -fno-builtin -O1)
+endforeach()
+
+if(ASSAY_HAVE_EBPF AND TARGET assay_recorder)
+    add_executable(capture_ebpf_test capture/ebpf_test.c)
+    target_link_libraries(capture_ebpf_test PRIVATE assay_capture PkgConfig::CMOCKA PkgConfig::LIBBPF)
+    target_compile_definitions(capture_ebpf_test PRIVATE ASSAY_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    add_dependencies(capture_ebpf_test known_calls thread_calls assay_recorder)
+    add_test(NAME capture_ebpf COMMAND capture_ebpf_test)
+    set_tests_properties(capture_ebpf PROPERTIES LABELS "needs-bpf;e2e" TIMEOUT 180 SKIP_RETURN_CODE 5)
+endif()
