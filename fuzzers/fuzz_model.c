@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fuzzers/engine.h"
+#include "fuzzers/fuzz_model.h"
 #include "fuzzers/linked.h"
 
 static struct assay_linked *linked;
@@ -19,8 +20,10 @@ static struct assay_engine_state unshared_state;
 static struct assay_engine_state *state = &unshared_state;
 static const char *out_folder;
 static bool misuse;
-static const uint8_t *current_data;
+static struct assay_program *current;
+static const uint8_t *current_data; /* NULL: encoded when needed */
 static size_t current_size;
+static uint8_t encoded[ASSAY_PROGRAM_MAX_OPS * 16];
 
 static void open_state(void)
 {
@@ -46,9 +49,16 @@ static void write_suspect(const struct assay_violation *v)
     snprintf(path, sizeof path, "%s/suspects/%s-%s-%s-%u.bin", out_folder,
              assay_property_info(v->property)->id, assay_op_info(v->kind)->name,
              assay_relation_name(v->relation), v->size_band);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
+    if (access(path, F_OK) == 0)
         return; /* the class is known */
+    if (!current_data) {
+        struct assay_program_limits limits = assay_fuzz_model_limits();
+        current_data = encoded;
+        current_size = assay_program_encode(current, &limits, encoded, sizeof encoded);
+    }
+    int fd = current_size ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666) : -1;
+    if (fd < 0)
+        return;
     if (write(fd, current_data, current_size) == (ssize_t)current_size)
         atomic_fetch_add_explicit(&state->classes, 1, memory_order_relaxed);
     close(fd);
@@ -77,9 +87,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
             misuse = true;
     }
     struct assay_error err;
-    struct assay_linked_config config = {.touch = ASSAY_TOUCH_FULL, .seed = 1, .report = report};
-    if (assay_profile_find("bulwark", &config.profile, &err) != 0 ||
-        assay_linked_create(&config, &linked, &err) != 0) {
+    struct assay_linked_config config = {
+        .touch = ASSAY_TOUCH_FULL, .seed = 1, .max_objects = 65536, .report = report};
+    assay_profile_generic(&config.profile);
+    if (assay_linked_create(&config, &linked, &err) != 0) {
         fprintf(stderr, "assay-engine: %s\n", err.text);
         exit(3);
     }
@@ -88,25 +99,41 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+struct assay_program_limits assay_fuzz_model_limits(void)
 {
-    struct assay_program_limits limits = {
+    return (struct assay_program_limits){
         .missing_apis = assay_linked_missing(),
         .max_object_bytes = 4 << 20,
         .max_live_bytes = 64 << 20,
-        .max_live_objects = ASSAY_PROGRAM_MAX_OPS,
+        .max_live_objects = 4096,
         .misuse = misuse,
     };
-    struct assay_program program = {.ops = ops, .capacity = ASSAY_PROGRAM_MAX_OPS};
+}
+
+void assay_fuzz_model_run(struct assay_program *program, const uint8_t *data, size_t size)
+{
+    current = program;
     current_data = data;
     current_size = size;
-    assay_program_decode(data, size, &limits, &program);
-    assay_linked_run(linked, &program);
+    assay_linked_run(linked, program);
     const struct assay_judge *judge = assay_linked_judge(linked);
     atomic_fetch_add_explicit(&state->execs, 1, memory_order_relaxed);
     atomic_store_explicit(&state->calls, assay_judge_calls(judge), memory_order_relaxed);
     for (unsigned property = 1; property < ASSAY_PROPERTY_COUNT; property++)
         atomic_store_explicit(&state->evaluations[property],
                               assay_judge_evaluations(judge, property), memory_order_relaxed);
+}
+
+uint64_t assay_fuzz_model_calls(void)
+{
+    return assay_judge_calls(assay_linked_judge(linked));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct assay_program_limits limits = assay_fuzz_model_limits();
+    struct assay_program program = {.ops = ops, .capacity = ASSAY_PROGRAM_MAX_OPS};
+    assay_program_decode(data, size, &limits, &program);
+    assay_fuzz_model_run(&program, data, size);
     return 0;
 }

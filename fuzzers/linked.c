@@ -158,7 +158,7 @@ int assay_linked_create(const struct assay_linked_config *config, struct assay_l
         .touch = config->touch,
         .ask_usable = true,
         .usable_writable = config->profile.usable_writable == ASSAY_ANSWER_YES,
-        .max_objects = ASSAY_PROGRAM_MAX_OPS + 1,
+        .max_objects = config->max_objects,
         .seed = config->seed,
     };
     struct assay_judge_config judge = {
@@ -166,7 +166,7 @@ int assay_linked_create(const struct assay_linked_config *config, struct assay_l
                ASSAY_HAS_THREAD | ASSAY_HAS_SIGNAL | ASSAY_HAS_FOREIGN |
                (config->touch == ASSAY_TOUCH_FULL ? ASSAY_HAS_CONTENT : (uint64_t)0),
         .missing_apis = assay_linked_missing(),
-        .max_objects = ASSAY_PROGRAM_MAX_OPS + 1,
+        .max_objects = config->max_objects,
         .profile = config->profile,
         .legal = true,
         .report_self = linked,

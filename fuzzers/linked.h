@@ -16,6 +16,7 @@ struct assay_linked_config {
     struct assay_profile profile;
     enum assay_touch touch;
     uint64_t seed;
+    uint32_t max_objects; /* highest object number of a program */
     void *report_self;
     void (*report)(void *self, const struct assay_violation *violation);
 };
