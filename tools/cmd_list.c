@@ -6,6 +6,7 @@
 #include "tools/command.h"
 #include "tools/options.h"
 #include "traces/event.h"
+#include "traces/format.h"
 
 static void add(json_t *rows, json_t *row)
 {
@@ -63,12 +64,30 @@ static void list_properties(struct assay_emit *emit)
     assay_emit_table(emit, "assay.list.property", fields, rows);
 }
 
+static void list_formats(struct assay_emit *emit)
+{
+    static const struct assay_emit_field fields[] = {
+        {"name", "format", ASSAY_EMIT_PLAIN},
+        {"import", "import", ASSAY_EMIT_PLAIN},
+        {"export", "export", ASSAY_EMIT_PLAIN},
+        {"summary", "what it is", ASSAY_EMIT_PLAIN},
+        {0},
+    };
+    json_t *rows = json_array();
+    for (const struct assay_format *format = assay_formats; format->name; format++)
+        add(rows, json_pack("{s:s, s:b, s:b, s:s}", "name", format->name, "import",
+                            format->import != NULL, "export", format->export != NULL, "summary",
+                            format->summary));
+    assay_emit_table(emit, "assay.list.format", fields, rows);
+}
+
 static const struct {
     const char *name, *what;
     void (*list)(struct assay_emit *emit);
 } lists[] = {
     {"commands", "the commands of assay", list_commands},
     {"properties", "what can be judged, and what a stream must have for it", list_properties},
+    {"formats", "trace formats that can be imported and exported", list_formats},
     {0},
 };
 

@@ -34,6 +34,21 @@ static char *copy_text(const char *text)
     return copy;
 }
 
+/* Strings may come from a file that somebody else wrote: what would steer a terminal becomes '?'.
+ */
+static char *copy_printable(const char *text)
+{
+    char *copy = copy_text(text);
+    for (char *at = copy; *at; at++) {
+        unsigned char c = (unsigned char)at[0], next = (unsigned char)at[1];
+        if (c < 0x20 || c == 0x7f)
+            at[0] = '?';
+        else if (c == 0xc2 && next >= 0x80 && next < 0xa0) /* C1 controls in UTF-8 */
+            at[0] = at[1] = '?';
+    }
+    return copy;
+}
+
 static char *render_array(json_t *array)
 {
     char *text = NULL;
@@ -85,7 +100,7 @@ static char *render_number(json_t *value, enum assay_emit_format format)
 static char *render(json_t *value, enum assay_emit_format format)
 {
     switch (value ? json_typeof(value) : JSON_NULL) {
-    case JSON_STRING: return copy_text(json_string_value(value));
+    case JSON_STRING: return copy_printable(json_string_value(value));
     case JSON_INTEGER:
     case JSON_REAL: return render_number(value, format);
     case JSON_TRUE: return copy_text("yes");

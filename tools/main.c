@@ -1,5 +1,6 @@
 /* assay: the command table, help, and the way from an error to an exit code. */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +84,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 int main(int argc, char **argv)
 {
     const char *name = argc < 2 ? NULL : argv[1];
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit fails like one on a full disk */
     argp_program_version = "assay " ASSAY_VERSION;
     if (!name) {
         print_help(stderr);

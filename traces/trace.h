@@ -63,12 +63,16 @@ int assay_trace_create(const char *path, const struct assay_trace_meta *meta,
 uint32_t assay_trace_site(struct assay_trace_writer *writer, const struct assay_trace_site *site);
 int assay_trace_append(struct assay_trace_writer *writer, const struct assay_event *events,
                        size_t n, struct assay_error *err);
-/* Writes the footer, syncs, renames; frees the writer also on failure (then the .partial file
- * stays). */
+/* Writes the footer, syncs, renames; events, and threads, processes and objects that are 0, are
+ * filled with what was appended (totals may be NULL); frees the writer also on failure (then the
+ * .partial file stays). */
 int assay_trace_close(struct assay_trace_writer *writer, const struct assay_trace_totals *totals,
                       struct assay_error *err);
 /* Frees the writer and removes the .partial file. */
 void assay_trace_abandon(struct assay_trace_writer *writer);
+/* Removes '<path>.partial', which a failed close leaves behind: for writers whose input is still
+ * there. */
+void assay_trace_discard(const char *path);
 
 /* Opens a complete trace, or an incomplete one (see assay_trace_complete). "-" is standard input.
  */

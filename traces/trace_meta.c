@@ -5,7 +5,7 @@
 
 #include "traces/trace_format.h"
 
-const struct trace_meta_string trace_meta_strings[7] = {
+const struct trace_meta_string trace_meta_strings[TRACE_META_STRINGS] = {
     {"method", offsetof(struct assay_trace_meta, method)},
     {"command", offsetof(struct assay_trace_meta, command)},
     {"host", offsetof(struct assay_trace_meta, host)},
@@ -14,6 +14,18 @@ const struct trace_meta_string trace_meta_strings[7] = {
     {"build_id", offsetof(struct assay_trace_meta, build_id)},
     {"clock", offsetof(struct assay_trace_meta, clock)},
 };
+
+const char *trace_meta_string_get(const struct assay_trace_meta *meta, unsigned row)
+{
+    const char *value;
+    memcpy(&value, (const char *)meta + trace_meta_strings[row].offset, sizeof value);
+    return value;
+}
+
+void trace_meta_string_set(struct assay_trace_meta *meta, unsigned row, const char *value)
+{
+    memcpy((char *)meta + trace_meta_strings[row].offset, &value, sizeof value);
+}
 
 #define TOTAL(name)                                                                                \
     {                                                                                              \
@@ -49,6 +61,17 @@ bool trace_total_set(struct assay_trace_totals *totals, unsigned row, uint64_t v
     else
         return false;
     return true;
+}
+
+void trace_totals_count(struct assay_trace_totals *totals, const struct assay_event *event)
+{
+    totals->events++;
+    if (event->born > totals->objects && assay_event_bears(event))
+        totals->objects = event->born;
+    if (event->process >= totals->processes)
+        totals->processes = event->process + 1u;
+    if (event->thread >= totals->threads)
+        totals->threads = event->thread + 1u;
 }
 
 void trace_has_print(uint64_t has, char text[256])
@@ -101,9 +124,8 @@ size_t trace_meta_encode(const struct assay_trace_meta *meta, uint32_t time_unit
     put_number(&out, "time_unit_ns", time_unit_ns);
     if (meta->start_unix_ns)
         put_number(&out, "start_unix_ns", meta->start_unix_ns);
-    for (unsigned i = 0; i < 7; i++) {
-        const char *value;
-        memcpy(&value, (const char *)meta + trace_meta_strings[i].offset, sizeof value);
+    for (unsigned i = 0; i < TRACE_META_STRINGS; i++) {
+        const char *value = trace_meta_string_get(meta, i);
         if (value)
             put_pair(&out, trace_meta_strings[i].key, value);
     }
@@ -177,7 +199,7 @@ static int keep_pair(const struct pair *pair, struct trace_meta *meta)
         meta->meta.has = trace_has_parse(text);
         free(text);
     }
-    for (unsigned i = 0; i < 7; i++)
+    for (unsigned i = 0; i < TRACE_META_STRINGS; i++)
         if (is_key(pair, trace_meta_strings[i].key)) {
             if (meta->strings[i])
                 return ASSAY_E_FORMAT;
@@ -185,7 +207,7 @@ static int keep_pair(const struct pair *pair, struct trace_meta *meta)
             if (!text)
                 return ASSAY_E_MEMORY;
             meta->strings[i] = text;
-            memcpy((char *)&meta->meta + trace_meta_strings[i].offset, &text, sizeof text);
+            trace_meta_string_set(&meta->meta, i, text);
         }
     return 0;
 }
@@ -208,7 +230,7 @@ int trace_meta_decode(const uint8_t *payload, size_t n, struct trace_meta *ret_m
 
 void trace_meta_clear(struct trace_meta *meta)
 {
-    for (unsigned i = 0; i < 7; i++)
+    for (unsigned i = 0; i < TRACE_META_STRINGS; i++)
         free(meta->strings[i]);
     *meta = (struct trace_meta){0};
 }

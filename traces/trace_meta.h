@@ -7,10 +7,12 @@
 #include "traces/core/bytes.h"
 #include "traces/trace.h"
 
+#define TRACE_META_STRINGS 7
+
 struct trace_meta {
     struct assay_trace_meta meta;
     uint32_t time_unit_ns;
-    char *strings[7]; /* what meta points to */
+    char *strings[TRACE_META_STRINGS]; /* what meta points to */
 };
 
 /* Each returns the number of bytes put into payload (room TRACE_META_MAX). */
@@ -23,6 +25,9 @@ int trace_meta_decode(const uint8_t *payload, size_t n, struct trace_meta *ret_m
 void trace_meta_clear(struct trace_meta *meta);
 int trace_totals_decode(const uint8_t *payload, size_t n, struct assay_trace_totals *ret_totals);
 
+/* Counts an event into events, threads, processes and objects. */
+void trace_totals_count(struct assay_trace_totals *totals, const struct assay_event *event);
+
 /* Names of has bits, joined by spaces, into text (room 256); and back: unknown names are passed
  * over. */
 void trace_has_print(uint64_t has, char text[256]);
@@ -33,7 +38,11 @@ struct trace_meta_string {
     const char *key;
     size_t offset; /* of the const char * in struct assay_trace_meta */
 };
-extern const struct trace_meta_string trace_meta_strings[7];
+extern const struct trace_meta_string trace_meta_strings[TRACE_META_STRINGS];
+/* NULL if not known. */
+const char *trace_meta_string_get(const struct assay_trace_meta *meta, unsigned row);
+void trace_meta_string_set(struct assay_trace_meta *meta, unsigned row, const char *value);
+
 struct trace_total {
     const char *key;
     size_t offset, bytes; /* of the 8- or 4-byte number in struct assay_trace_totals */

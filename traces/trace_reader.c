@@ -349,21 +349,6 @@ static int take_sites(struct assay_trace_reader *reader, struct assay_bytes_in *
     return 0;
 }
 
-static void count_events(struct assay_trace_reader *reader)
-{
-    struct assay_trace_totals *totals = &reader->totals;
-    totals->events += reader->events_n;
-    for (size_t i = 0; i < reader->events_n; i++) {
-        const struct assay_event *event = &reader->events[i];
-        if (event->born > totals->objects && assay_event_bears(event))
-            totals->objects = event->born;
-        if (event->process >= totals->processes)
-            totals->processes = event->process + 1u;
-        if (event->thread >= totals->threads)
-            totals->threads = event->thread + 1u;
-    }
-}
-
 static int decode_chunk(struct assay_trace_reader *reader, const struct chunk *chunk,
                         struct assay_error *err)
 {
@@ -386,8 +371,8 @@ static int decode_chunk(struct assay_trace_reader *reader, const struct chunk *c
         return assay_fail(err, code, "cannot read '%s': block %u is malformed", reader->name,
                           chunk->sequence);
     reader->events_n = chunk->events;
-    if (!reader->complete)
-        count_events(reader);
+    for (size_t i = 0; !reader->complete && i < reader->events_n; i++)
+        trace_totals_count(&reader->totals, &reader->events[i]);
     return 0;
 }
 

@@ -25,7 +25,7 @@ struct assay_trace_writer {
     struct assay_event *events; /* of the block being filled */
     size_t n;
     uint32_t sequence;
-    uint64_t total;
+    struct assay_trace_totals counted;
     bool addresses, callers, failed;
 
     struct site_slot *sites; /* hash table */
@@ -267,9 +267,6 @@ uint32_t assay_trace_site(struct assay_trace_writer *writer, const struct assay_
 static int flush_block(struct assay_trace_writer *writer, struct assay_error *err)
 {
     const uint8_t *payload;
-    if (writer->failed)
-        return assay_fail(err, ASSAY_E_SYSTEM, "cannot write '%s': an earlier write failed",
-                          writer->partial);
     long n = block_encode(writer->encoder, writer->events, writer->n, writer->new_sites,
                           writer->new_sites_bytes, &payload);
     if (n < 0) {
@@ -277,7 +274,6 @@ static int flush_block(struct assay_trace_writer *writer, struct assay_error *er
         return assay_fail(err, (int)n, "cannot write '%s': out of memory", writer->partial);
     }
     int code = write_chunk(writer, TRACE_CHUNK_BLOCK, writer->n, payload, (size_t)n, err);
-    writer->total += writer->n;
     writer->n = 0;
     writer->new_sites_bytes = 0;
     return code;
@@ -286,6 +282,7 @@ static int flush_block(struct assay_trace_writer *writer, struct assay_error *er
 static void keep_event(struct assay_trace_writer *writer, const struct assay_event *event)
 {
     struct assay_event *kept = &writer->events[writer->n++];
+    trace_totals_count(&writer->counted, event);
     *kept = *event;
     if (!writer->callers)
         kept->site = 0;
@@ -299,16 +296,23 @@ static void keep_event(struct assay_trace_writer *writer, const struct assay_eve
     }
 }
 
+static int fail_again(const struct assay_trace_writer *writer, struct assay_error *err)
+{
+    return assay_fail(err, ASSAY_E_SYSTEM, "cannot write '%s': an earlier write failed",
+                      writer->partial);
+}
+
 int assay_trace_append(struct assay_trace_writer *writer, const struct assay_event *events,
                        size_t n, struct assay_error *err)
 {
+    if (writer->failed)
+        return fail_again(writer, err);
+    /* A full block goes out at once, so that sites named after it belong to the next. */
     for (size_t i = 0; i < n; i++) {
-        if (writer->n == TRACE_BLOCK_EVENTS) {
-            int code = flush_block(writer, err);
-            if (code)
-                return code;
-        }
         keep_event(writer, &events[i]);
+        int code = writer->n == TRACE_BLOCK_EVENTS ? flush_block(writer, err) : 0;
+        if (code)
+            return code;
     }
     return 0;
 }
@@ -318,13 +322,17 @@ int assay_trace_append(struct assay_trace_writer *writer, const struct assay_eve
 static int finish(struct assay_trace_writer *writer, const struct assay_trace_totals *totals,
                   struct assay_error *err)
 {
-    struct assay_trace_totals kept = totals ? *totals : (struct assay_trace_totals){0};
+    struct assay_trace_totals kept = totals ? *totals : writer->counted;
     uint8_t *payload;
-    int code =
-        writer->n || writer->new_sites_bytes || writer->failed ? flush_block(writer, err) : 0;
+    if (writer->failed)
+        return fail_again(writer, err);
+    int code = writer->n || writer->new_sites_bytes ? flush_block(writer, err) : 0;
     if (code)
         return code;
-    kept.events = writer->total;
+    kept.events = writer->counted.events;
+    kept.threads = kept.threads ? kept.threads : writer->counted.threads;
+    kept.processes = kept.processes ? kept.processes : writer->counted.processes;
+    kept.objects = kept.objects ? kept.objects : writer->counted.objects;
     payload = malloc(TRACE_META_MAX);
     if (!payload)
         return assay_fail(err, ASSAY_E_MEMORY, "cannot write '%s': out of memory", writer->path);
@@ -354,4 +362,13 @@ void assay_trace_abandon(struct assay_trace_writer *writer)
         return;
     unlink(writer->partial);
     free_writer(writer);
+}
+
+void assay_trace_discard(const char *path)
+{
+    char *partial;
+    if (asprintf(&partial, "%s.partial", path) < 0)
+        return;
+    unlink(partial);
+    free(partial);
 }

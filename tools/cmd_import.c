@@ -1,0 +1,82 @@
+/* assay import: a trace file from another format. */
+#include <string.h>
+
+#include "tools/command.h"
+#include "tools/options.h"
+#include "traces/format.h"
+
+struct options {
+    struct assay_common common;
+    struct assay_import import;
+    const struct assay_format *format;
+};
+
+enum { KEY_FORMAT = ASSAY_KEY_FIRST, KEY_NO_ADDRESSES, KEY_NO_CALLERS };
+
+static const struct argp_option option_table[] = {
+    {"output", 'o', "FILE", 0, "the trace file to write", 0},
+    {"format", KEY_FORMAT, "NAME", 0, "the input's format; 'assay list formats' names them", 0},
+    {"no-addresses", KEY_NO_ADDRESSES, NULL, 0, "leave the addresses out", 0},
+    {"no-callers", KEY_NO_CALLERS, NULL, 0, "leave the callers out", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case 'o': options->import.to = arg; return 0;
+    case KEY_FORMAT:
+        options->format = assay_format_by_name(arg);
+        if (!options->format || !options->format->import)
+            return assay_usage(state, "--format: '%s' cannot be imported", arg);
+        return 0;
+    case KEY_NO_ADDRESSES: options->import.options.no_addresses = true; return 0;
+    case KEY_NO_CALLERS: options->import.options.no_callers = true; return 0;
+    case ARGP_KEY_ARG:
+        if (options->import.from)
+            return assay_usage(state, "one file at a time, '%s' is the second", arg);
+        options->import.from = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!options->import.from)
+            return assay_usage(state, "which file?");
+        if (!options->import.to)
+            return assay_usage(state, "say where to write with -o FILE");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int assay_cmd_import(int argc, char **argv)
+{
+    static const struct argp argp = {
+        option_table,
+        parse,
+        "FILE -o FILE.trace",
+        "Makes a trace file from another format, or a whole one from a trace file that was cut "
+        "off.",
+        assay_common_children,
+        NULL,
+        NULL};
+    static const struct assay_emit_field fields[] = {
+        {"file", "written", ASSAY_EMIT_PLAIN},
+        {"format", "format", ASSAY_EMIT_PLAIN},
+        {"events", "events", ASSAY_EMIT_COUNT},
+        {0},
+    };
+    struct options options = {0};
+    struct assay_error err = {0};
+    assay_options_parse(&argp, argc, argv, 0, &options);
+    if (!options.format)
+        options.format = assay_format_guess(options.import.from, &err);
+    if (!options.format || options.format->import(&options.import, &err) != 0)
+        return assay_report_error(&err);
+    if (options.import.note[0])
+        fprintf(stderr, "assay import: note: %s\n", options.import.note);
+    assay_emit_record(&options.common.emit, "assay.import", fields,
+                      json_pack("{s:s, s:s, s:I}", "file", options.import.to, "format",
+                                options.format->name, "events", (json_int_t)options.import.events));
+    return ASSAY_EXIT_CLEAN;
+}
