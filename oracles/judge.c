@@ -253,13 +253,15 @@ static __attribute__((noinline)) void judge_misuse(struct assay_judge *judge,
 static void fill_record(struct assay_object *object, const struct assay_case *c)
 {
     const struct assay_event *event = c->event;
-    bool usable = event->flags & ASSAY_FLAG_USABLE;
-    uint64_t most = UINT64_C(0xffffffffffff);
+    /* What had to be refused cannot be as large as it says: only its first byte is its own. */
+    bool impossible = c->overflow || assay_case_oversize(c);
+    bool usable = (event->flags & ASSAY_FLAG_USABLE) && !impossible;
+    uint64_t most = impossible ? 0 : UINT64_C(0xffffffffffff);
     uint64_t alignment = assay_power_of_two(c->alignment) ? c->alignment : 0;
     if (c->operand && c->profile->realloc_keeps_alignment == ASSAY_ANSWER_YES)
         alignment = c->operand->alignment_log2 ? UINT64_C(1) << c->operand->alignment_log2 : 0;
     object->address = event->address;
-    object->requested = (c->bytes < most ? c->bytes : most) & UINT64_C(0xffffffffffff);
+    object->requested = (c->bytes > most ? most : c->bytes) & UINT64_C(0xffffffffffff);
     object->owner = event->thread;
     object->usable_extra = usable ? event->usable_extra : 0;
     object->birth = c->op_index > UINT32_MAX ? UINT32_MAX : (uint32_t)c->op_index;

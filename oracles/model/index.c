@@ -8,6 +8,7 @@ enum {
     CHUNKS_MIN = 1024,
     CHUNKS_MAX = 65536,
     LARGE_MIN = 8192,
+    NODES_MIN = 1 << 19,
     PAGE_GRANULES = 1 << (ASSAY_INDEX_PAGE_SHIFT - ASSAY_INDEX_GRANULE_SHIFT)
 };
 #define SHARED     UINT32_C(0x80000000)
@@ -38,7 +39,7 @@ static uint32_t large_capacity(uint32_t max_live)
 
 static uint32_t node_capacity(uint32_t max_live)
 {
-    return clamp(max_live, 4096, NUMBER_MAX / 8) * 2;
+    return clamp(max_live, NODES_MIN, NUMBER_MAX / 8) * 2;
 }
 
 size_t assay_index_bytes(uint32_t max_live)

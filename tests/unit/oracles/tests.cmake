@@ -1,1 +1,2 @@
 assay_unit_test(oracles/judge_test.c assay_judge)
+assay_unit_test(oracles/index_test.c assay_judge)
