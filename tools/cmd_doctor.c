@@ -23,6 +23,7 @@
 
 #include "tools/command.h"
 #include "tools/options.h"
+#include "traces/runner/session.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -333,6 +334,22 @@ static void look_recorder(struct outcome *outcome)
     look_part(outcome, "../lib", "libassay_recorder.so");
 }
 
+static void look_subjects(struct outcome *outcome)
+{
+    static const char *const names[] = {"jemalloc", "mimalloc", "tcmalloc", "scudo", NULL};
+    char list[100] = "glibc";
+    int used = (int)strlen(list), present = 0;
+    for (size_t i = 0; names[i]; i++) {
+        struct assay_subject_spec spec;
+        struct assay_error err;
+        if (assay_subject_find(names[i], &spec, &err) != 0)
+            continue;
+        used += snprintf(list + used, sizeof list - (size_t)used, " %s", names[i]);
+        present++;
+    }
+    found(outcome, present == 4 ? STATUS_OK : STATUS_LIMITED, "%s", list);
+}
+
 static void look_compiler(struct outcome *outcome)
 {
     const char *path = getenv("PATH");
@@ -388,6 +405,9 @@ static const struct check checks[] = {
      "build or install libassay_recorder.so", NULL, false, look_recorder},
     {"bulwark", "--subject bulwark", "the shipped allocator is not there",
      "build or install libbulwark.so", NULL, false, look_bulwark},
+    {"subjects", "--subject NAME", "not every allocator can be compared with by name",
+     "install libjemalloc2, libmimalloc2.0, libgoogle-perftools4 and libclang-rt-14-dev", NULL,
+     false, look_subjects},
     {"engine", "fuzz --guidance coverage", "fuzzing of Bulwark is not guided by coverage",
      "install clang and libclang-rt-14-dev, then configure with -DASSAY_ENGINE=ON", NULL, false,
      look_engine},

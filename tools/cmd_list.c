@@ -6,6 +6,7 @@
 #include "tools/command.h"
 #include "tools/options.h"
 #include "traces/event.h"
+#include "traces/runner/session.h"
 #include "traces/format.h"
 
 static void add(json_t *rows, json_t *row)
@@ -81,6 +82,49 @@ static void list_formats(struct assay_emit *emit)
     assay_emit_table(emit, "assay.list.format", fields, rows);
 }
 
+static void list_subjects(struct assay_emit *emit)
+{
+    static const char *const names[] = {"bulwark",  "glibc", "jemalloc", "mimalloc",
+                                        "tcmalloc", "scudo", NULL};
+    static const struct assay_emit_field fields[] = {
+        {"name", "subject", ASSAY_EMIT_PLAIN},
+        {"path", "library", ASSAY_EMIT_PLAIN},
+        {"missing_apis", "lacks", ASSAY_EMIT_PLAIN},
+        {0},
+    };
+    json_t *rows = json_array();
+    for (size_t i = 0; names[i]; i++) {
+        struct assay_subject_spec spec;
+        struct assay_error err;
+        if (assay_subject_find(names[i], &spec, &err) != 0)
+            continue;
+        json_t *missing = json_array();
+        for (unsigned kind = 0; kind < ASSAY_OP_COUNT; kind++)
+            if (spec.missing_apis >> kind & 1)
+                json_array_append_new(missing, json_string(assay_op_info(kind)->name));
+        add(rows, json_pack("{s:s, s:s, s:s, s:o}", "name", names[i], "path",
+                            spec.path[0] ? spec.path : "the C library", "build_id", spec.build_id,
+                            "missing_apis", missing));
+    }
+    assay_emit_table(emit, "assay.list.subject", fields, rows);
+}
+
+static const struct assay_emit_field name_and_what[] = {
+    {"name", "name", ASSAY_EMIT_PLAIN},
+    {"what", "what it is", ASSAY_EMIT_PLAIN},
+    {0},
+};
+
+static void list_targets(struct assay_emit *emit)
+{
+    json_t *rows = json_array();
+#define ASSAY_TARGET(name, statement)                                                              \
+    add(rows, json_pack("{s:s, s:s}", "name", "fuzz_" #name, "what", statement));
+#include "fuzzers/targets.def"
+#undef ASSAY_TARGET
+    assay_emit_table(emit, "assay.list.target", name_and_what, rows);
+}
+
 static const struct {
     const char *name, *what;
     void (*list)(struct assay_emit *emit);
@@ -88,6 +132,8 @@ static const struct {
     {"commands", "the commands of assay", list_commands},
     {"properties", "what can be judged, and what a stream must have for it", list_properties},
     {"formats", "trace formats that can be imported and exported", list_formats},
+    {"subjects", "the allocators that --subject finds here by name", list_subjects},
+    {"targets", "what the engine can fuzz", list_targets},
     {0},
 };
 
