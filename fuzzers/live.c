@@ -8,18 +8,6 @@ static bool power_of_two(uint64_t n)
     return n != 0 && (n & (n - 1)) == 0;
 }
 
-bool assay_request_refused(const struct assay_event *op)
-{
-    uint64_t bytes;
-    uint64_t alignment = assay_event_alignment(op);
-    if (!assay_event_bytes(op, &bytes) || bytes >= ASSAY_SIZE_REFUSED)
-        return true;
-    if (op->kind == ASSAY_OP_POSIX_MEMALIGN &&
-        (alignment % sizeof(void *) != 0 || !power_of_two(alignment)))
-        return true;
-    return alignment >= ASSAY_SIZE_REFUSED && power_of_two(alignment);
-}
-
 static bool allowed(const struct assay_program_limits *limits, unsigned kind)
 {
     return (limits->missing_apis >> kind & 1) == 0;
@@ -192,7 +180,7 @@ void assay_live_apply(struct assay_live *live, const struct assay_event *op, siz
 {
     enum assay_op_class op_class = assay_op_info(op->kind)->op_class;
     bool asks = op_class == ASSAY_CLASS_ALLOCATE || op_class == ASSAY_CLASS_RESIZE;
-    bool bears = asks && !assay_request_refused(op);
+    bool bears = asks && !assay_event_refused(op);
     bool misuse = (op->flags & ASSAY_FLAG_MISUSE) != 0;
 
     live->last_free = 0;

@@ -35,8 +35,6 @@ struct assay_live {
     uint32_t last_free; /* object that the last op freed for sure, 0 = none */
 };
 
-/* True if no allocator can satisfy this request. */
-bool assay_request_refused(const struct assay_event *op);
 /* Makes the proposal a legal op within the limits (another kind where it cannot be had) and gives
  * it its object numbers. index is the operand's place in the list, ignored for ops without an
  * operand; a null pointer operand is place NULL. A double free is proposed as a free with

@@ -76,6 +76,18 @@ uint64_t assay_event_alignment(const struct assay_event *event)
     }
 }
 
+bool assay_event_refused(const struct assay_event *event)
+{
+    const uint64_t beyond = UINT64_C(1) << 48;
+    uint64_t bytes, alignment = assay_event_alignment(event);
+    bool power = alignment != 0 && (alignment & (alignment - 1)) == 0;
+    if (!assay_event_bytes(event, &bytes) || bytes >= beyond)
+        return true;
+    if (event->kind == ASSAY_OP_POSIX_MEMALIGN && (alignment % sizeof(void *) != 0 || !power))
+        return true;
+    return alignment >= beyond && power;
+}
+
 bool assay_event_bears(const struct assay_event *event)
 {
     enum assay_op_class op_class = assay_op_info(event->kind)->op_class;

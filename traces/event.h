@@ -166,6 +166,9 @@ const char *assay_has_name(unsigned bit);
 bool assay_event_bytes(const struct assay_event *event, uint64_t *ret_bytes);
 /* Alignment asked for by an aligned op (page size 4096 for valloc/pvalloc), 0 for the others. */
 uint64_t assay_event_alignment(const struct assay_event *event);
+/* True if no allocator can satisfy the request: the product wraps, 2^48 bytes or an alignment of
+ * 2^48 and more, posix_memalign with an alignment that POSIX forbids. */
+bool assay_event_refused(const struct assay_event *event);
 /* True for the op kinds of class ALLOCATE and RESIZE. */
 bool assay_event_bears(const struct assay_event *event);
 

@@ -1,0 +1,27 @@
+/* Writes a program that shows a finding as one plain C file that checks itself.
+ *
+ * The file needs nothing of ours: it compiles with gcc and clang at any optimisation (calls go
+ * through volatile pointers, so that no pair of calls is optimised away), runs the ops in a child,
+ * checks the finding's own property, prints one line and exits 1 when the bug shows, 0 when it does
+ * not, 2 when something else went wrong. Host only. */
+#ifndef ASSAY_REPRODUCER_H
+#define ASSAY_REPRODUCER_H
+
+#include <stdio.h>
+
+#include "oracles/judge.h"
+
+struct assay_reproducer {
+    const struct assay_violation *violation;
+    const struct assay_event *ops;
+    size_t count;
+    const char *subject; /* as the user named it */
+    const char *library; /* what to preload, NULL or "" for none */
+    const char *fingerprint;
+    bool ask_usable; /* the executor asked for the usable size after each birth */
+};
+
+/* Writes to out; the caller checks ferror. */
+void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer);
+
+#endif
