@@ -327,6 +327,37 @@ static void mimalloc_is_probed_instead(void **state)
     another_allocator("/usr/lib/x86_64-linux-gnu/libmimalloc.so.2.0");
 }
 
+static void an_allocator_that_is_not_probed_is_named(void **state)
+{
+    const char *library = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
+    char *const argv[] = {"/usr/bin/env",
+                          "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2",
+                          PROGRAM("thread_calls"),
+                          "1",
+                          "10",
+                          NULL};
+    struct run run;
+    (void)state;
+    if (access(library, R_OK) != 0)
+        skip();
+    capture(&run, argv, NULL);
+    assert_int_equal(run.result.unfollowed, 1);
+    assert_non_null(strstr(run.result.notes, "libjemalloc.so.2"));
+    release(&run);
+}
+
+static void a_static_program_is_probed_itself(void **state)
+{
+    char *const argv[] = {PROGRAM("known_calls_static"), "500", NULL};
+    struct run run;
+    (void)state;
+    if (access(argv[0], X_OK) != 0)
+        skip(); /* no static C library here */
+    capture(&run, argv, NULL);
+    check_known(&run, 500);
+    release(&run);
+}
+
 /* ---- ends ---- */
 
 static volatile sig_atomic_t stop;
@@ -448,6 +479,8 @@ int main(void)
         cmocka_unit_test(jemalloc_is_probed_instead),
         cmocka_unit_test(tcmalloc_is_probed_instead),
         cmocka_unit_test(mimalloc_is_probed_instead),
+        cmocka_unit_test(an_allocator_that_is_not_probed_is_named),
+        cmocka_unit_test(a_static_program_is_probed_itself),
         cmocka_unit_test(an_early_end_leaves_a_whole_file),
         cmocka_unit_test(nothing_is_left_after_a_kill),
         cmocka_unit_test(bad_commands_have_a_line),

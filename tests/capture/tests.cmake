@@ -5,6 +5,15 @@ foreach(program IN ITEMS known_calls thread_calls)
     target_compile_options(${program} PRIVATE -fno-builtin -O1)
 endforeach()
 
+# The same program with the C library inside, where there is a static one and no sanitizer.
+find_library(ASSAY_STATIC_LIBC NAMES libc.a PATHS "/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}")
+mark_as_advanced(ASSAY_STATIC_LIBC)
+if(ASSAY_STATIC_LIBC AND NOT ASSAY_SANITIZE)
+    add_executable(known_calls_static capture/known_calls.c)
+    target_link_libraries(known_calls_static PRIVATE assay_flags -static)
+    target_compile_options(known_calls_static PRIVATE -fno-builtin -O1)
+endif()
+
 if(ASSAY_HAVE_EBPF AND TARGET assay_recorder)
     add_executable(capture_ebpf_test capture/ebpf_test.c)
     target_link_libraries(capture_ebpf_test PRIVATE assay_capture PkgConfig::CMOCKA PkgConfig::LIBBPF)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,8 @@ struct capture {
     struct assay_assembler *assembler;
     const struct assay_ebpf_function *functions;
     struct live_process *processes;
+    struct assay_ebpf_library libraries[4];
+    int n_libraries;
 
     pid_t child;
     int go_fd;     /* a byte here lets the child run */
@@ -304,19 +307,60 @@ static int run(struct capture *c)
     return c->rc;
 }
 
-static void note_rest(struct capture *c, const struct assay_ebpf_counters *counters)
+__attribute__((format(printf, 2, 3))) static void note(struct capture *c, const char *format, ...)
 {
     char *notes = c->result->notes;
-    unsigned alive = HASH_COUNT(c->processes);
     size_t used = strlen(notes), room = sizeof c->result->notes;
-    if (alive > 0 && used + 2 < room)
-        used += (size_t)snprintf(notes + used, room - used,
-                                 "%s%u process%s of the command still run: the trace ends here",
-                                 used ? "\n" : "", alive, alive == 1 ? "" : "es");
-    if (counters->unfollowed > 0 && used + 2 < room)
-        snprintf(notes + used, room - used, "%s%llu tasks could not be followed", used ? "\n" : "",
-                 counters->unfollowed);
+    if (used + 2 >= room)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    if (used > 0)
+        notes[used++] = '\n';
+    vsnprintf(notes + used, room - used, format, arguments);
+    va_end(arguments);
+}
+
+static bool is_probed(const struct capture *c, const char *path)
+{
+    struct stat file, library;
+    if (stat(path, &file) < 0)
+        return true; /* gone, or of another file system tree: nothing can be said */
+    for (int i = 0; i < c->n_libraries; i++)
+        if (stat(c->libraries[i].path, &library) == 0 && library.st_ino == file.st_ino &&
+            library.st_dev == file.st_dev)
+            return true;
+    return false;
+}
+
+/* A process of the command that has an allocator of its own (env LD_PRELOAD=..., a static program)
+ * is not recorded: that is said, never hidden. */
+static void note_unseen_allocators(struct capture *c)
+{
+    const char *path;
+    unsigned mappings;
+    bool is_libc;
+    for (size_t i = 0; c->maps && (path = assay_maps_file(c->maps, i, &mappings)); i++) {
+        if (is_probed(c, path) || !assay_ebpf_serves(path, &is_libc))
+            continue;
+        c->result->unfollowed += mappings;
+        note(c,
+             "'%s' is an allocator in a process of the command, but was not probed: what it served "
+             "is missing; capture that program by itself",
+             path);
+    }
+}
+
+static void note_rest(struct capture *c, const struct assay_ebpf_counters *counters)
+{
+    unsigned alive = HASH_COUNT(c->processes);
     c->result->unfollowed = (unsigned)counters->unfollowed;
+    if (alive > 0)
+        note(c, "%u process%s of the command still run%s: the trace ends here", alive,
+             alive == 1 ? "" : "es", alive == 1 ? "s" : "");
+    if (counters->unfollowed > 0)
+        note(c, "%llu tasks could not be followed", counters->unfollowed);
+    note_unseen_allocators(c);
 }
 
 static int finish(struct capture *c)
@@ -346,7 +390,7 @@ static int open_outputs(struct capture *c, const char *library)
     meta.has = ASSAY_HAS_ORDER | ASSAY_HAS_THREAD | ASSAY_HAS_TIME |
                (c->config->no_addresses ? 0 : ASSAY_HAS_ADDRESS) |
                (c->config->no_callers ? 0 : ASSAY_HAS_CALLER);
-    snprintf(strings.allocator, sizeof strings.allocator, "%s", library);
+    snprintf(strings.allocator, sizeof strings.allocator, "%.4095s", library);
     assay_capture_build_id(library, strings.build_id, sizeof strings.build_id);
     meta.allocator = strings.allocator;
     meta.build_id = strings.build_id;
@@ -400,7 +444,6 @@ int assay_capture_ebpf_tuned(const struct assay_capture_config *config,
                              struct assay_capture_result *result, struct assay_error *err)
 {
     char path[4096];
-    struct assay_ebpf_library libraries[4];
     size_t unused;
     *result = (struct assay_capture_result){.method = "ebpf", .clock = "monotonic"};
     int rc = assay_capture_find(config->argv[0], path, sizeof path, err);
@@ -416,15 +459,15 @@ int assay_capture_ebpf_tuned(const struct assay_capture_config *config,
                           .functions = assay_ebpf_functions(&unused),
                           .go_fd = -1,
                           .failed_fd = -1};
-    int n = rc = choose_libraries(tuning, path, libraries, 4, err);
+    c->n_libraries = rc = choose_libraries(tuning, path, c->libraries, 4, err);
     if (rc < 0)
         goto out;
-    rc = assay_ebpf_start(tuning, libraries, (size_t)n, result->notes, sizeof result->notes,
-                          &c->ebpf, err);
+    rc = assay_ebpf_start(tuning, c->libraries, (size_t)c->n_libraries, result->notes,
+                          sizeof result->notes, &c->ebpf, err);
     if (rc < 0)
         goto out;
     assay_exit_frees_measure(c->ebpf, &c->exit_frees);
-    if ((rc = open_outputs(c, libraries[0].path)) < 0 || (rc = spawn(c, path)) < 0)
+    if ((rc = open_outputs(c, c->libraries[0].path)) < 0 || (rc = spawn(c, path)) < 0)
         goto out;
     if (assay_maps_create(c->child, &c->maps, NULL) < 0)
         c->maps = NULL;

@@ -55,6 +55,9 @@ struct assay_ebpf_library {
 int assay_ebpf_libraries(const char *path, struct assay_ebpf_library *libraries, size_t n,
                          struct assay_error *err);
 
+/* True if the file defines malloc and free. */
+bool assay_ebpf_serves(const char *path, bool *ret_is_libc);
+
 struct assay_ebpf;
 
 /* Loads the programs and attaches them to the libraries. ret_notes (may be NULL) gets one line per

@@ -86,7 +86,7 @@ static int loader_lists(const char *interpreter, const char *path, char *text, s
     return 0;
 }
 
-static bool serves(const char *path, bool *ret_is_libc)
+bool assay_ebpf_serves(const char *path, bool *ret_is_libc)
 {
     struct assay_probe_file *file;
     if (assay_probe_file_open(path, &file, NULL) < 0)
@@ -124,7 +124,7 @@ static int dynamic_libraries(const char *interpreter, const char *path,
     int rc = loader_lists(interpreter, path, text, LIST_BYTES_MAX, err);
     if (rc < 0)
         goto out;
-    if (serves(path, &is_libc))
+    if (assay_ebpf_serves(path, &is_libc))
         snprintf(libraries[filled++].path, sizeof libraries->path, "%s", path);
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         char *candidate = path_in_line(line);
@@ -133,7 +133,7 @@ static int dynamic_libraries(const char *interpreter, const char *path,
         if (!candidate || (size_t)filled >= n ||
             (strcmp(candidate, interpreter) == 0 && !strstr(candidate, musl)))
             continue;
-        if (serves(candidate, &is_libc) && (filled == 0 || is_libc))
+        if (assay_ebpf_serves(candidate, &is_libc) && (filled == 0 || is_libc))
             snprintf(libraries[filled++].path, sizeof libraries->path, "%s", candidate);
         if (is_libc)
             break;

@@ -27,12 +27,17 @@ struct process {
     UT_hash_handle hh;
 };
 
+struct file {
+    char *path;
+    unsigned mappings;
+};
+
 struct assay_maps {
     struct ring *rings;
     size_t n_rings;
     struct process *processes;
-    char **paths; /* interned */
-    size_t n_paths, paths_capacity;
+    struct file *files; /* each path once */
+    size_t n_files, files_capacity;
 };
 
 static int open_ring(struct ring *ring, pid_t pid, int cpu)
@@ -104,9 +109,9 @@ void assay_maps_free(struct assay_maps *maps)
         free(process->mappings);
         free(process);
     }
-    for (size_t i = 0; i < maps->n_paths; i++)
-        free(maps->paths[i]);
-    free(maps->paths);
+    for (size_t i = 0; i < maps->n_files; i++)
+        free(maps->files[i].path);
+    free(maps->files);
     free(maps->rings);
     free(maps);
 }
@@ -124,21 +129,31 @@ static struct process *get_process(struct assay_maps *maps, uint32_t id)
 
 static const char *intern(struct assay_maps *maps, const char *path)
 {
-    for (size_t i = maps->n_paths; i > 0; i--)
-        if (strcmp(maps->paths[i - 1], path) == 0)
-            return maps->paths[i - 1];
-    if (maps->n_paths == maps->paths_capacity) {
-        size_t capacity = maps->paths_capacity ? 2 * maps->paths_capacity : 64;
-        char **paths = realloc(maps->paths, capacity * sizeof *paths);
-        if (!paths)
+    for (size_t i = maps->n_files; i > 0; i--)
+        if (strcmp(maps->files[i - 1].path, path) == 0) {
+            maps->files[i - 1].mappings++;
+            return maps->files[i - 1].path;
+        }
+    if (maps->n_files == maps->files_capacity) {
+        size_t capacity = maps->files_capacity ? 2 * maps->files_capacity : 64;
+        struct file *files = realloc(maps->files, capacity * sizeof *files);
+        if (!files)
             return NULL;
-        maps->paths = paths;
-        maps->paths_capacity = capacity;
+        maps->files = files;
+        maps->files_capacity = capacity;
     }
     char *copy = strdup(path);
     if (copy)
-        maps->paths[maps->n_paths++] = copy;
+        maps->files[maps->n_files++] = (struct file){.path = copy, .mappings = 1};
     return copy;
+}
+
+const char *assay_maps_file(const struct assay_maps *maps, size_t i, unsigned *ret_mappings)
+{
+    if (i >= maps->n_files)
+        return NULL;
+    *ret_mappings = maps->files[i].mappings;
+    return maps->files[i].path;
 }
 
 /* The kernel's layout of a PERF_RECORD_MMAP2 up to the file name. */

@@ -5,6 +5,7 @@
 #ifndef ASSAY_CAPTURE_EBPF_MAPS_H
 #define ASSAY_CAPTURE_EBPF_MAPS_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -31,6 +32,9 @@ int assay_maps_fork(struct assay_maps *maps, uint32_t parent, uint32_t child, ui
  * next call. */
 const struct assay_mapping *assay_maps_find(struct assay_maps *maps, uint32_t process,
                                             uint64_t address, uint64_t time);
+/* The i-th file that was seen mapped as code, by first sight; NULL beyond the last.
+ * *ret_mappings: how often. */
+const char *assay_maps_file(const struct assay_maps *maps, size_t i, unsigned *ret_mappings);
 void assay_maps_free(struct assay_maps *maps);
 
 #endif

@@ -327,7 +327,7 @@ const char *assay_probe_file_build_id(const struct assay_probe_file *file)
     return file->build_id;
 }
 
-/* Finds the default version of a defined function in one symbol table. */
+/* Finds the default version of a function that one symbol table defines for others. */
 static bool find_in(Elf *elf, Elf_Scn *section, Elf_Scn *versions, const char *name,
                     GElf_Sym *ret_symbol)
 {
@@ -340,7 +340,8 @@ static bool find_in(Elf *elf, Elf_Scn *section, Elf_Scn *versions, const char *n
     bool found = false;
     for (size_t i = 0; i < n; i++) {
         GElf_Sym symbol;
-        if (!gelf_getsym(data, (int)i, &symbol) || symbol.st_shndx == SHN_UNDEF)
+        if (!gelf_getsym(data, (int)i, &symbol) || symbol.st_shndx == SHN_UNDEF ||
+            GELF_ST_BIND(symbol.st_info) == STB_LOCAL)
             continue;
         unsigned type = GELF_ST_TYPE(symbol.st_info);
         const char *text = elf_strptr(elf, header.sh_link, symbol.st_name);
