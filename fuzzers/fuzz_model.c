@@ -89,8 +89,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     struct assay_error err;
     struct assay_linked_config config = {
         .touch = ASSAY_TOUCH_FULL, .seed = 1, .max_objects = 65536, .report = report};
-    assay_profile_generic(&config.profile);
-    if (assay_linked_create(&config, &linked, &err) != 0) {
+    if (assay_profile_find("bulwark", &config.profile, &err) != 0 ||
+        assay_linked_create(&config, &linked, &err) != 0) {
         fprintf(stderr, "assay-engine: %s\n", err.text);
         exit(3);
     }

@@ -31,7 +31,9 @@ static int known_mode(void)
     int now = atomic_load(&mode);
     if (now != 0)
         return now;
-    for (char **e = environ; e && *e; e++)
+    if (!environ)
+        return 1; /* too early to know: ask again at the next call */
+    for (char **e = environ; *e; e++)
         if (strncmp(*e, name, sizeof name - 1) == 0) {
             uint64_t seed = 0;
             for (const char *p = *e + sizeof name - 1; *p; p++)
