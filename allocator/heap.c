@@ -65,7 +65,7 @@ static size_t random_pages(struct bw_random *random)
 static size_t size_class_region(struct bw_class *class, size_t bytes)
 {
     class->slab_max = (uint32_t)(bytes / class->stride);
-    return bw_round_up((size_t) class->slab_max * class->meta_stride, bw_page_size());
+    return bw_round_up((size_t)(class->slab_max) * class->meta_stride, bw_page_size());
 }
 
 /* Reserves everything for one choice of class_shift: the slab regions, and apart from them one
@@ -113,7 +113,7 @@ static struct bw_heap *reserve(unsigned shift, const uint32_t key[8])
         (void)size_class_region(class, region);
         class->meta = at + gaps[i];
         at = class->meta + records[i];
-        size_t spare = ((size_t)1 << shift) - (size_t) class->slab_max * class->stride;
+        size_t spare = ((size_t)1 << shift) - (size_t)(class->slab_max) * class->stride;
         size_t shifted = small ? 0 : bw_random_64(&random) % (spare / page) * page;
         class->base = slabs + ((size_t)i << shift) + shifted;
     }

@@ -19,17 +19,21 @@
 #include "random.h"
 #include "sizeclass.h"
 
-enum { BW_SLAB_SLOTS_MAX = 256 };
+enum { BW_SLAB_SLOTS_MAX = 256, BW_SLAB_WORDS = BW_SLAB_SLOTS_MAX / 64 };
 
 enum bw_list { BW_LIST_NONE, BW_LIST_PARTIAL, BW_LIST_EMPTY, BW_LIST_PURGED, BW_LIST_COUNT };
 
-/* One slab. bits holds `words` words each of live, held and fresh (never handed out), then the
- * slack (slot size less requested size) of every slot: one byte below 256, else two. */
+/* One slab: a bit per slot for live, free and fresh (never handed out; implies free). Then the
+ * slack (slot size less requested size) of every slot: one byte where the class is below 256, else
+ * two. */
 struct bw_slab {
     uint32_t next, prev; /* index + 1 on the list; 0 = none */
-    uint16_t free;
+    uint16_t free_count;
     uint8_t list;
-    uint64_t bits[];
+    uint64_t live[BW_SLAB_WORDS];
+    uint64_t free[BW_SLAB_WORDS];
+    uint64_t fresh[BW_SLAB_WORDS];
+    uint8_t slack[];
 };
 
 struct bw_class {
@@ -39,7 +43,7 @@ struct bw_class {
     uint64_t stride_reciprocal;  /* of stride / 4096, times 2^32, rounded up */
     uint64_t slot_reciprocal;    /* of size / 16, the same */
     uint32_t slab_bytes, stride; /* stride - slab_bytes is guard */
-    uint32_t slots, words;
+    uint32_t slots;
     uint32_t meta_stride;
     uint32_t slab_max;
     uint32_t quarantine_max;

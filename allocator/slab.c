@@ -24,13 +24,11 @@ void bw_slab_geometry(struct bw_class *class, unsigned index)
     class->slab_bytes = (uint32_t)bw_round_up((size_t)slots * class->size, page);
     slots = class->slab_bytes / class->size;
     class->slots = slots < BW_SLAB_SLOTS_MAX ? slots : BW_SLAB_SLOTS_MAX;
-    class->words = (class->slots + 63) / 64;
     class->stride = class->slab_bytes + (bw_policy_guard_slabs ? (uint32_t)page : 0);
     class->stride_reciprocal = (1ull << 32) / (class->stride >> 12) + 1;
     class->slot_reciprocal = (1ull << 32) / (class->size >> 4) + 1;
-    size_t slack = (size_t) class->slots * (slack_is_wide(class) ? 2 : 1);
-    class->meta_stride = (uint32_t)bw_round_up(
-        sizeof(struct bw_slab) + 3 * class->words * sizeof(uint64_t) + slack, 8);
+    size_t slack = (size_t)(class->slots) * (slack_is_wide(class) ? 2 : 1);
+    class->meta_stride = (uint32_t)bw_round_up(sizeof(struct bw_slab) + slack, 8);
     uint32_t quarantine = bw_policy_quarantine_bytes / class->size;
     if (quarantine > bw_policy_quarantine_slots_max)
         quarantine = bw_policy_quarantine_slots_max;
@@ -50,48 +48,33 @@ void bw_slab_start(struct bw_class *class, const uint32_t *key, unsigned index)
     bw_random_start(&class->random, key, index);
 }
 
-static uint64_t *live_bits(struct bw_slab *slab)
+static inline uint32_t get_slack(const struct bw_class *class, const struct bw_slab *slab,
+                                 uint32_t slot)
 {
-    return slab->bits;
+    return slack_is_wide(class) ? ((const uint16_t *)(const void *)slab->slack)[slot]
+                                : slab->slack[slot];
 }
 
-static uint64_t *held_bits(const struct bw_class *class, struct bw_slab *slab)
+static inline void set_slack(const struct bw_class *class, struct bw_slab *slab, uint32_t slot,
+                             uint32_t slack)
 {
-    return slab->bits + class->words;
-}
-
-static uint64_t *fresh_bits(const struct bw_class *class, struct bw_slab *slab)
-{
-    return slab->bits + 2 * class->words;
-}
-
-static uint32_t get_slack(const struct bw_class *class, struct bw_slab *slab, uint32_t slot)
-{
-    const void *all = slab->bits + 3 * class->words;
-    return slack_is_wide(class) ? ((const uint16_t *)all)[slot] : ((const uint8_t *)all)[slot];
-}
-
-static void set_slack(const struct bw_class *class, struct bw_slab *slab, uint32_t slot,
-                      uint32_t slack)
-{
-    void *all = slab->bits + 3 * class->words;
     if (slack_is_wide(class))
-        ((uint16_t *)all)[slot] = (uint16_t)slack;
+        ((uint16_t *)(void *)slab->slack)[slot] = (uint16_t)slack;
     else
-        ((uint8_t *)all)[slot] = (uint8_t)slack;
+        slab->slack[slot] = (uint8_t)slack;
 }
 
-static bool has(const uint64_t *bits, uint32_t slot)
+static inline bool has(const uint64_t *bits, uint32_t slot)
 {
     return (bits[slot / 64] >> slot % 64 & 1) != 0;
 }
 
-static void set(uint64_t *bits, uint32_t slot)
+static inline void set(uint64_t *bits, uint32_t slot)
 {
     bits[slot / 64] |= 1ull << slot % 64;
 }
 
-static void clear(uint64_t *bits, uint32_t slot)
+static inline void clear(uint64_t *bits, uint32_t slot)
 {
     bits[slot / 64] &= ~(1ull << slot % 64);
 }
@@ -99,8 +82,16 @@ static void clear(uint64_t *bits, uint32_t slot)
 /* The slots of word w. */
 static uint64_t word_mask(const struct bw_class *class, uint32_t w)
 {
+    if (class->slots <= w * 64)
+        return 0;
     uint32_t rest = class->slots - w * 64;
     return rest >= 64 ? UINT64_MAX : (1ull << rest) - 1;
+}
+
+static void all_fresh(const struct bw_class *class, struct bw_slab *slab)
+{
+    for (uint32_t w = 0; w < BW_SLAB_WORDS; w++)
+        slab->fresh[w] = word_mask(class, w);
 }
 
 static bool is_unreadable(const struct bw_heap *heap, const struct bw_class *class)
@@ -170,13 +161,13 @@ static bool carve(struct bw_heap *heap, struct bw_class *class)
     if (index >= class->slab_max)
         return false;
     size_t page = bw_page_size();
-    size_t meta_limit = bw_round_up((size_t) class->slab_max * class->meta_stride, page);
+    size_t meta_limit = bw_round_up((size_t)(class->slab_max) * class->meta_stride, page);
     if (!commit_up_to(class->meta, &class->meta_committed, (size_t)(index + 1) * class->meta_stride,
                       meta_limit))
         return false;
     if (!is_unreadable(heap, class)) {
         if (!commit_up_to(class->base, &class->committed, (size_t)(index + 1) * class->stride,
-                          (size_t) class->slab_max * class->stride))
+                          (size_t)(class->slab_max) * class->stride))
             return false;
         if (bw_policy_guard_slabs && index >= class->guarded) {
             (void)bw_pages_guard(class->base + (size_t)index * class->stride + class->slab_bytes,
@@ -185,18 +176,18 @@ static bool carve(struct bw_heap *heap, struct bw_class *class)
         }
     }
     struct bw_slab *slab = bw_slab_record(class, index);
-    slab->free = (uint16_t) class->slots;
-    for (uint32_t w = 0; w < class->words; w++) {
-        live_bits(slab)[w] = 0;
-        held_bits(class, slab)[w] = 0;
-        fresh_bits(class, slab)[w] = word_mask(class, w);
+    slab->free_count = (uint16_t)(class->slots);
+    for (uint32_t w = 0; w < BW_SLAB_WORDS; w++) {
+        slab->live[w] = 0;
+        slab->free[w] = word_mask(class, w);
     }
+    all_fresh(class, slab);
     class->carved = index + 1;
     list_add(class, BW_LIST_PARTIAL, index);
     return true;
 }
 
-static bool refill(struct bw_heap *heap, struct bw_class *class)
+static __attribute__((noinline)) bool refill(struct bw_heap *heap, struct bw_class *class)
 {
     for (int list = BW_LIST_EMPTY; list <= BW_LIST_PURGED; list++) {
         uint32_t first = class->lists[list];
@@ -239,18 +230,19 @@ static inline uint32_t select_bit(const struct bw_heap *heap, uint64_t word, uin
     return (uint32_t)__builtin_ctzll(word);
 }
 
-static inline uint32_t take_free_slot(struct bw_heap *heap, struct bw_class *class,
-                                      struct bw_slab *slab)
+/* Any free slot, each as likely as the others. The word is found without a branch on the random
+ * rank, which no predictor would guess. */
+static inline uint32_t choose_free_slot(struct bw_heap *heap, struct bw_class *class,
+                                        const struct bw_slab *slab)
 {
-    uint32_t rank = bw_policy_random_slot ? bw_random_below(&class->random, slab->free) : 0;
-    const uint64_t *live = live_bits(slab), *held = held_bits(class, slab);
-    for (uint32_t w = 0;; w++) {
-        uint64_t word = ~(live[w] | held[w]) & word_mask(class, w);
-        uint32_t count = count_bits(heap, word);
-        if (rank < count)
-            return w * 64 + select_bit(heap, word, rank);
-        rank -= count;
-    }
+    uint32_t rank = bw_policy_random_slot ? bw_random_below(&class->random, slab->free_count) : 0;
+    uint32_t up_to_1 = count_bits(heap, slab->free[0]);
+    uint32_t up_to_2 = up_to_1 + count_bits(heap, slab->free[1]);
+    uint32_t up_to_3 = up_to_2 + count_bits(heap, slab->free[2]);
+    uint32_t w =
+        (uint32_t)(rank >= up_to_1) + (uint32_t)(rank >= up_to_2) + (uint32_t)(rank >= up_to_3);
+    uint32_t before[BW_SLAB_WORDS] = {0, up_to_1, up_to_2, up_to_3};
+    return w * 64 + select_bit(heap, slab->free[w], rank - before[w]);
 }
 
 void *bw_slab_alloc(struct bw_heap *heap, unsigned index, size_t size)
@@ -263,14 +255,15 @@ void *bw_slab_alloc(struct bw_heap *heap, unsigned index, size_t size)
     }
     uint32_t slab_index = class->lists[BW_LIST_PARTIAL] - 1;
     struct bw_slab *slab = bw_slab_record(class, slab_index);
-    uint32_t slot = take_free_slot(heap, class, slab);
+    uint32_t slot = choose_free_slot(heap, class, slab);
     uint8_t *p = class->base + (size_t)slab_index * class->stride + (size_t)slot * class->size;
-    set(live_bits(slab), slot);
-    if (--slab->free == 0)
+    set(slab->live, slot);
+    clear(slab->free, slot);
+    if (--slab->free_count == 0)
         list_remove(class, slab_index);
     uint32_t slack = class->size - (uint32_t)size;
-    bool fresh = has(fresh_bits(class, slab), slot);
-    clear(fresh_bits(class, slab), slot);
+    bool fresh = has(slab->fresh, slot);
+    clear(slab->fresh, slot);
     if (is_unreadable(heap, class)) {
         bw_unlock(&class->lock);
         return p;
@@ -296,14 +289,15 @@ struct place {
     bool in_slot;                      /* false: in no slot of a carved slab */
 };
 
-static inline struct place locate(struct bw_heap *heap, const void *p)
+static inline __attribute__((always_inline)) struct place locate(struct bw_heap *heap,
+                                                                 const void *p)
 {
     struct place place = {0};
     size_t from_start = (size_t)((uintptr_t)p - (uintptr_t)heap->slab_start);
     place.class_index = (unsigned)(from_start >> heap->class_shift);
     struct bw_class *class = place.class = &heap->classes[place.class_index];
-    size_t from_base = (size_t)((uintptr_t)p - (uintptr_t) class->base);
-    if (from_base >= (size_t) class->slab_max * class->stride)
+    size_t from_base = (size_t)((uintptr_t)p - (uintptr_t)(class->base));
+    if (from_base >= (size_t)(class->slab_max) * class->stride)
         return place;
     place.slab_index = (uint32_t)((from_base >> 12) * class->stride_reciprocal >> 32);
     uint32_t rest = (uint32_t)(from_base - (size_t)place.slab_index * class->stride);
@@ -315,51 +309,53 @@ static inline struct place locate(struct bw_heap *heap, const void *p)
 
 static const char *state_name(const struct bw_class *class, struct bw_slab *slab, uint32_t slot)
 {
-    if (has(live_bits(slab), slot))
+    if (has(slab->live, slot))
         return "live";
-    if (has(held_bits(class, slab), slot))
+    if (!has(slab->free, slot))
         return "quarantined";
-    return has(fresh_bits(class, slab), slot) ? "never handed out" : "free";
+    return has(slab->fresh, slot) ? "never handed out" : "free";
 }
 
 /* p is not the address of a live object: says what it is instead. Takes the lock held, lets go. */
-static _Noreturn void refuse(struct bw_heap *heap, const struct place *place, const void *p,
-                             enum bw_intent intent)
+static _Noreturn __attribute__((cold, noinline)) void refuse(struct bw_heap *heap, const void *p,
+                                                             enum bw_intent intent)
 {
-    struct bw_class *class = place->class;
-    if (!place->in_slot || place->slab_index >= class->carved) {
+    struct place place = locate(heap, p);
+    struct bw_class *class = place.class;
+    if (!place.in_slot || place.slab_index >= class->carved) {
         bw_unlock(&class->lock);
         bw_not_an_object(intent, p, BW_SIZE_UNKNOWN, "no object", NULL, 0);
     }
-    struct bw_slab *slab = bw_slab_record(class, place->slab_index);
-    const char *state = state_name(class, slab, place->slot);
-    bool fresh = has(fresh_bits(class, slab), place->slot);
+    struct bw_slab *slab = bw_slab_record(class, place.slab_index);
+    const char *state = state_name(class, slab, place.slot);
+    bool fresh = has(slab->fresh, place.slot);
     size_t size = BW_SIZE_UNKNOWN;
     if (!fresh)
-        size = is_unreadable(heap, class) ? 0 : class->size - get_slack(class, slab, place->slot);
+        size = is_unreadable(heap, class) ? 0 : class->size - get_slack(class, slab, place.slot);
     bw_unlock(&class->lock);
-    if (place->offset != 0)
-        bw_not_an_object(intent, p, size, state, "offset into the object", place->offset);
+    if (place.offset != 0)
+        bw_not_an_object(intent, p, size, state, "offset into the object", place.offset);
     if (fresh)
         bw_not_an_object(intent, p, size, state, NULL, 0);
     bw_freed_object(intent, p, size, state);
 }
 
 /* Locks the class of the live object p and returns its place. */
-static inline struct place lock_live(struct bw_heap *heap, const void *p, enum bw_intent intent)
+static inline __attribute__((always_inline)) struct place
+lock_live(struct bw_heap *heap, const void *p, enum bw_intent intent)
 {
     struct place place = locate(heap, p);
     bw_lock(&place.class->lock);
-    if (__builtin_expect(
-            !place.in_slot || place.offset != 0 || place.slab_index >= place.class->carved ||
-                !has(live_bits(bw_slab_record(place.class, place.slab_index)), place.slot),
-            0))
-        refuse(heap, &place, p, intent);
+    if (__builtin_expect(!place.in_slot || place.offset != 0 ||
+                             place.slab_index >= place.class->carved ||
+                             !has(bw_slab_record(place.class, place.slab_index)->live, place.slot),
+                         0))
+        refuse(heap, p, intent);
     return place;
 }
 
-static _Noreturn void report_overflow(struct bw_heap *heap, struct bw_class *class, uint8_t *p,
-                                      uint32_t slack)
+static _Noreturn __attribute__((cold, noinline)) void
+report_overflow(struct bw_heap *heap, struct bw_class *class, uint8_t *p, uint32_t slack)
 {
     size_t at = bw_canary_first_damaged(heap->secret, p, canary_end(class, p, slack),
                                         canary_slack(class, slack));
@@ -380,10 +376,11 @@ static inline void check_canary(struct bw_heap *heap, struct bw_class *class, ui
 
 /* ---- giving back ---- */
 
-static void became_empty(struct bw_heap *heap, struct bw_class *class, uint32_t index)
+static __attribute__((noinline)) void became_empty(struct bw_heap *heap, struct bw_class *class,
+                                                   uint32_t index)
 {
     list_remove(class, index);
-    size_t kept = (size_t) class->empty_count * class->slab_bytes;
+    size_t kept = (size_t)(class->empty_count) * class->slab_bytes;
     struct bw_slab *slab = bw_slab_record(class, index);
     if (kept < bw_policy_purge_bytes || is_unreadable(heap, class) ||
         !bw_pages_purge(class->base + (size_t)index * class->stride, class->slab_bytes)) {
@@ -391,8 +388,7 @@ static void became_empty(struct bw_heap *heap, struct bw_class *class, uint32_t 
         list_add(class, BW_LIST_EMPTY, index);
         return;
     }
-    for (uint32_t w = 0; w < class->words; w++)
-        fresh_bits(class, slab)[w] = word_mask(class, w);
+    all_fresh(class, slab);
     list_add(class, BW_LIST_PURGED, index);
 }
 
@@ -400,10 +396,10 @@ static inline void release(struct bw_heap *heap, struct bw_class *class, uint32_
                            uint32_t slot)
 {
     struct bw_slab *slab = bw_slab_record(class, slab_index);
-    clear(held_bits(class, slab), slot);
-    if (slab->free++ == 0)
+    set(slab->free, slot);
+    if (__builtin_expect(slab->free_count++ == 0, 0))
         list_add(class, BW_LIST_PARTIAL, slab_index);
-    if (__builtin_expect(slab->free == class->slots, 0))
+    if (__builtin_expect(slab->free_count == class->slots, 0))
         became_empty(heap, class, slab_index);
 }
 
@@ -443,8 +439,7 @@ void bw_slab_free(struct bw_heap *heap, void *p, const struct bw_claim *claim)
     }
     if (readable)
         check_canary(heap, class, p, slack);
-    clear(live_bits(slab), place.slot);
-    set(held_bits(class, slab), place.slot);
+    clear(slab->live, place.slot);
     if (bw_policy_zero_on_free && readable) {
         size_t used = (size_t)(canary_end(class, p, slack) - (uint8_t *)p);
         if (class->size <= ZERO_UNDER_LOCK) {
@@ -515,9 +510,7 @@ bool bw_slab_trim(struct bw_heap *heap)
             if (!bw_pages_purge(class->base + (size_t)(first - 1) * class->stride,
                                 class->slab_bytes))
                 break;
-            struct bw_slab *slab = bw_slab_record(class, first - 1);
-            for (uint32_t w = 0; w < class->words; w++)
-                fresh_bits(class, slab)[w] = word_mask(class, w);
+            all_fresh(class, bw_slab_record(class, first - 1));
             list_remove(class, first - 1);
             list_add(class, BW_LIST_PURGED, first - 1);
             class->empty_count--;
@@ -532,7 +525,7 @@ enum { RESET_BY_HAND = 64 << 10 };
 
 void bw_slab_reset(struct bw_class *class)
 {
-    size_t used = (size_t) class->carved * class->stride;
+    size_t used = (size_t)(class->carved) * class->stride;
     if (used == 0 || class->committed == 0)
         return;
     if (used > RESET_BY_HAND && bw_pages_purge(class->base, used))
@@ -546,9 +539,9 @@ void bw_slab_reset(struct bw_class *class)
 static const char *check_slot(struct bw_heap *heap, struct bw_class *class, struct bw_slab *slab,
                               uint32_t slot, uint8_t *p)
 {
-    bool live = has(live_bits(slab), slot), held = has(held_bits(class, slab), slot);
-    if (live && held)
-        return "metadata: a slot is live and quarantined";
+    bool live = has(slab->live, slot);
+    if (live && has(slab->free, slot))
+        return "metadata: a slot is live and free";
     if (is_unreadable(heap, class))
         return NULL;
     if (live) {
@@ -560,7 +553,7 @@ static const char *check_slot(struct bw_heap *heap, struct bw_class *class, stru
             return "overflow: bytes behind the canary of a live object are not zero";
         return NULL;
     }
-    if (has(fresh_bits(class, slab), slot) && class->size > bw_policy_fresh_unchecked_above)
+    if (has(slab->fresh, slot) && class->size > bw_policy_fresh_unchecked_above)
         return NULL;
     if (bw_policy_zero_on_free && !bw_is_zero(p, class->size))
         return "write after free: a slot that is not live is not zero";
@@ -576,10 +569,10 @@ bool bw_slab_check(struct bw_heap *heap, struct bw_class *class, const char **re
         uint32_t free = 0;
         for (uint32_t slot = 0; slot < class->slots && reason == NULL; slot++) {
             uint8_t *p = class->base + (size_t)i * class->stride + (size_t)slot * class->size;
-            free += !has(live_bits(slab), slot) && !has(held_bits(class, slab), slot);
+            free += has(slab->free, slot);
             reason = check_slot(heap, class, slab, slot, p);
         }
-        if (reason == NULL && free != slab->free)
+        if (reason == NULL && free != slab->free_count)
             reason = "metadata: the count of free slots is wrong";
         if (reason == NULL && (slab->list == BW_LIST_NONE) != (free == 0))
             reason = "metadata: a slab is on the wrong list";
