@@ -19,7 +19,7 @@
 /* Returns the length. line has room for ASSAY_TEXT_EVENT_MAX bytes; no newline is added. */
 size_t assay_text_format(const struct assay_event *event, char *line);
 /* Parses a line that assay_text_format made, or one written by hand. The line is cut up. Returns 0
- * or ASSAY_E_FORMAT with a text like "'siez' is not a field". */
+ * or ASSAY_E_FORMAT with a text like "'zise' is not a field". */
 int assay_text_parse(char *line, struct assay_event *ret_event, struct assay_error *err);
 
 /* Writes text with backslash, control and non-ASCII bytes as \xNN; the result needs no quotes. */

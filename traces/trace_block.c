@@ -11,7 +11,7 @@
 struct head_slot {
     struct trace_head head;
     uint32_t row;
-    bool used;
+    uint32_t generation; /* of the block that it belongs to */
 };
 
 struct block_encoder {
@@ -19,7 +19,7 @@ struct block_encoder {
     struct column columns[COLUMN_COUNT];
     struct trace_head *heads; /* rows in order of appearance */
     struct head_slot *head_slots;
-    uint32_t heads_n, head_mask;
+    uint32_t heads_n, head_mask, generation;
     struct column_counter *counter;
     ZSTD_CCtx *zstd;
     uint8_t *scratch, *body, *payload;
@@ -199,8 +199,8 @@ static uint32_t head_row(struct block_encoder *encoder, const struct trace_head 
     size_t i = assay_mix64(pack_head(head) ^ head->mask) & encoder->head_mask;
     for (;; i = (i + 1) & encoder->head_mask) {
         struct head_slot *slot = &encoder->head_slots[i];
-        if (!slot->used) {
-            *slot = (struct head_slot){*head, encoder->heads_n, true};
+        if (slot->generation != encoder->generation) {
+            *slot = (struct head_slot){*head, encoder->heads_n, encoder->generation};
             encoder->heads[encoder->heads_n] = *head;
             return encoder->heads_n++;
         }
@@ -439,7 +439,7 @@ long block_encode(struct block_encoder *encoder, const struct assay_event *event
     ASSAY_CHECK(n <= TRACE_BLOCK_EVENTS);
     model_start_block(&encoder->model, base_born);
     encoder->heads_n = 0;
-    memset(encoder->head_slots, 0, ((size_t)encoder->head_mask + 1) * sizeof *encoder->head_slots);
+    encoder->generation++;
     for (unsigned i = 0; i < COLUMN_COUNT && !code; i++) {
         encoder->columns[i].n = 0;
         code = column_reserve(&encoder->columns[i], n);

@@ -1,15 +1,12 @@
 #include "traces/trace_predict.h"
 
-#include <string.h>
-
 #include "traces/core/bytes.h"
 #include "traces/core/hash.h"
 
 void predict_reset(struct predict *predict)
 {
     predict->next = 0;
-    for (unsigned i = 0; i < PREDICT_BINS; i++)
-        memset(&predict->bins[i], 0, offsetof(struct predict_bin, freed));
+    predict->generation++;
 }
 
 uint32_t predict_units(uint64_t bytes)
@@ -22,7 +19,14 @@ uint32_t predict_units(uint64_t bytes)
 
 static struct predict_bin *bin_of(struct predict *predict, uint32_t context, uint32_t units)
 {
-    return &predict->bins[assay_mix64((uint64_t)context << 32 | units) % PREDICT_BINS];
+    struct predict_bin *bin =
+        &predict->bins[assay_mix64((uint64_t)context << 32 | units) % PREDICT_BINS];
+    if (bin->generation != predict->generation) {
+        bin->generation = predict->generation;
+        bin->last = bin->stride = 0;
+        bin->top = bin->n = 0;
+    }
+    return bin;
 }
 
 static uint64_t *freed_at(struct predict_bin *bin, uint32_t depth)

@@ -25,15 +25,18 @@ enum predict_code {
 
 struct predict_bin {
     uint64_t last, stride;
-    uint32_t top, n; /* freed[(top - 1 - depth) % PREDICT_DEPTH] */
+    uint32_t generation; /* another one than the predictor's: the bin is empty */
+    uint32_t top, n;     /* freed[(top - 1 - depth) % PREDICT_DEPTH] */
     uint64_t freed[PREDICT_DEPTH];
 };
 
 struct predict {
     uint64_t next;
+    uint32_t generation;
     struct predict_bin bins[PREDICT_BINS];
 };
 
+/* All-zero is fine, too. */
 void predict_reset(struct predict *predict);
 /* Bytes that an object of this size is thought to take, in units of 16. */
 uint32_t predict_units(uint64_t bytes);

@@ -152,12 +152,12 @@ static int load_chunk(struct assay_trace_reader *reader, uint64_t offset, const 
 {
     if (chunk->bytes > TRACE_PAYLOAD_MAX || chunk->events > TRACE_BLOCK_EVENTS_MAX)
         return malformed(reader, err, "a block declares an impossible size");
-    if (chunk->bytes > reader->payload_room) {
-        uint8_t *bigger = realloc(reader->payload, chunk->bytes);
+    if (chunk->bytes >= reader->payload_room) {
+        uint8_t *bigger = realloc(reader->payload, chunk->bytes + 1u);
         if (!bigger)
             return no_memory(reader, err);
         reader->payload = bigger;
-        reader->payload_room = chunk->bytes;
+        reader->payload_room = chunk->bytes + 1u;
     }
     long got = read_at(reader, offset + sizeof chunk->header, reader->payload, chunk->bytes, err);
     if (got < 0)

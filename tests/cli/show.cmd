@@ -1,0 +1,9 @@
+# What is in a trace: the golden one.
+assay show $SOURCE/tests/format/golden-1.trace --columns | sed 's/bytes per event .*/bytes per event N/; s/^file .*/file N/; /^bytes by column/q'
+assay show $SOURCE/tests/format/golden-1.trace --text --head 2
+assay show $SOURCE/tests/format/golden-1.trace --json | python3 -c 'import json,sys; o=json.load(sys.stdin); print([o[k] for k in "schema events threads processes dropped method complete peak_live_bytes kinds".split()], o["bytes_per_event"] == o["file_bytes"] / o["events"])'
+assay show $SOURCE/tests/format/golden-1.trace --head 0
+head -c 650 $SOURCE/tests/format/golden-1.trace >cut.trace; assay show cut.trace --json >/dev/null
+assay import cut.trace -o whole.trace
+assay show whole.trace --json | grep -o '"complete":[a-z]*,"events":[0-9]*'
+cat $SOURCE/tests/format/golden-1.trace | assay show - --text | cmp - $SOURCE/tests/format/golden-1.txt
