@@ -264,6 +264,7 @@ static void add_evidence(struct assay_executor *ex, enum assay_fact fact, uint32
     evidence->born = owner;
     evidence->checked = evidence->failed = bits;
     evidence->flags = ASSAY_FLAG_EXECUTED;
+    evidence->site = (uint32_t)ex->next; /* which of the events that run() was given */
     evidence->wrong_at = offset > UINT32_MAX ? UINT32_MAX : (uint32_t)offset;
 }
 

@@ -19,6 +19,7 @@ static struct assay_shared *shared;
 static const struct assay_runner_judge *the_judge;
 static struct assay_sink judge_sink;
 static struct assay_chunk *open_chunk; /* whose evidence is being collected */
+static bool finishing;                 /* the check of all live objects at a program's end */
 
 static void on_crash(int signal)
 {
@@ -38,9 +39,13 @@ static void keep_before(void *self, const struct assay_event *op)
 static void keep_after(void *self, const struct assay_event *event)
 {
     (void)self;
-    if (event->kind == ASSAY_OP_EVIDENCE && open_chunk &&
-        open_chunk->evidence_count < ASSAY_CHUNK_EVIDENCE)
-        open_chunk->evidence[open_chunk->evidence_count++] = *event;
+    bool evidence = event->kind == ASSAY_OP_EVIDENCE || (finishing && event->failed);
+    if (evidence && open_chunk->evidence_count < ASSAY_CHUNK_EVIDENCE) {
+        struct assay_event *kept = &open_chunk->evidence[open_chunk->evidence_count++];
+        *kept = *event;
+        if (finishing)
+            kept->site = open_chunk->count;
+    }
     if (judge_sink.after)
         judge_sink.after(judge_sink.self, event);
 }
@@ -143,7 +148,9 @@ static _Noreturn void run(struct assay_executor *executor, const struct assay_si
         atomic_fetch_add(&shared->run_events, chunk->count);
         if (chunk->last_of_program) {
             note_peak();
+            finishing = true;
             assay_executor_finish(executor, sink);
+            finishing = false;
             assay_executor_reset(executor, shared->seed);
             if (shared->judge && the_judge && the_judge->reset)
                 the_judge->reset();

@@ -31,6 +31,7 @@ struct assay_session {
     bool frozen;
     uint32_t submitted, collected; /* chunks */
     bool collecting;
+    size_t collected_events;
     uint64_t program_ops, op_base[ASSAY_SHARED_CHUNKS]; /* op index at each chunk's start */
     struct assay_session_status status;
     /* the watchdog's memory */
@@ -486,6 +487,7 @@ const struct assay_event *assay_session_collect(struct assay_session *session, s
         return NULL;
     }
     session->collecting = true;
+    session->collected_events = *ret_n;
     return chunk->events;
 }
 
@@ -498,6 +500,39 @@ const struct assay_event *assay_session_evidence(struct assay_session *session, 
     *ret_n =
         chunk->evidence_count < ASSAY_CHUNK_EVIDENCE ? chunk->evidence_count : ASSAY_CHUNK_EVIDENCE;
     return chunk->evidence;
+}
+
+static void give(const struct assay_sink *sink, const struct assay_event *event)
+{
+    if (sink->after)
+        sink->after(sink->self, event);
+}
+
+void assay_session_feed(struct assay_session *session, const struct assay_sink *sink)
+{
+    if (!session->collecting)
+        return;
+    const struct assay_chunk *chunk = chunk_at(session, session->collected);
+    size_t evidence_count, at = 0;
+    const struct assay_event *evidence = assay_session_evidence(session, &evidence_count);
+    const struct assay_event *events = chunk->events;
+    for (size_t i = 0; i < session->collected_events; i++) {
+        if (events[i].flags & (ASSAY_FLAG_BEGIN | ASSAY_FLAG_LIBRARY))
+            continue;
+        bool skipped = events[i].flags & ASSAY_FLAG_SKIPPED;
+        if (!skipped && sink->before)
+            sink->before(sink->self, &events[i]);
+        if (!skipped && !(events[i].flags & ASSAY_FLAG_EXECUTED))
+            return; /* in progress: its end is the crash's affair */
+        give(sink, &events[i]);
+        while (at < evidence_count && evidence[at].site <= i)
+            give(sink, &evidence[at++]);
+    }
+    while (at < evidence_count)
+        give(sink, &evidence[at++]);
+    bool whole = (int32_t)(atomic_load(&session->shared->executed) - session->collected) > 0;
+    if (chunk->last_of_program && whole && sink->end)
+        sink->end(sink->self);
 }
 
 void assay_session_release(struct assay_session *session)

@@ -1,0 +1,369 @@
+/* assay replay: a trace against a subject, judged. */
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+
+#include "tools/command.h"
+#include "tools/options.h"
+#include "tools/progress.h"
+#include "tools/replay.h"
+
+enum {
+    KEY_ORDER = ASSAY_KEY_FIRST,
+    KEY_TOUCH,
+    KEY_PROFILE,
+    KEY_PROCESS,
+    KEY_LOSSY,
+    KEY_CONTENT,
+    KEY_UNCHECKED,
+    KEY_TIME,
+    KEY_MEMORY,
+    KEY_SEED
+};
+
+struct options {
+    struct assay_common common;
+    const char *file, *subject, *profile;
+    enum assay_order order;
+    enum assay_touch touch;
+    bool touch_given, allow_lossy, content_full, unchecked;
+    long process;
+    uint64_t max_time_ns, memory_bytes, seed;
+};
+
+static const char *const orders[] = {"serial", "partial", NULL};
+static const char *const touches[] = {"none", "recorded", "page", "full", NULL};
+static const char *const contents[] = {"sampled", "full", NULL};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case 's': options->subject = arg; return 0;
+    case KEY_ORDER:
+        options->order = (enum assay_order)assay_option_choice(state, "order", arg, orders);
+        return 0;
+    case KEY_TOUCH:
+        options->touch = (enum assay_touch)assay_option_choice(state, "touch", arg, touches);
+        options->touch_given = true;
+        return 0;
+    case KEY_PROFILE: options->profile = arg; return 0;
+    case KEY_PROCESS:
+        options->process = (long)assay_option_number(state, "process", arg, 0, UINT16_MAX);
+        return 0;
+    case KEY_LOSSY: options->allow_lossy = true; return 0;
+    case KEY_CONTENT:
+        options->content_full = assay_option_choice(state, "content", arg, contents) == 1;
+        return 0;
+    case KEY_UNCHECKED: options->unchecked = true; return 0;
+    case KEY_TIME: options->max_time_ns = assay_option_duration(state, "max-time", arg); return 0;
+    case KEY_MEMORY: options->memory_bytes = assay_option_size(state, "memory", arg); return 0;
+    case KEY_SEED:
+        options->seed = assay_option_number(state, "seed", arg, 0, UINT64_MAX);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (options->file)
+            return assay_usage(state, "one trace at a time, '%s' is the second", arg);
+        options->file = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!options->file)
+            return assay_usage(state, "no trace given");
+        if (!options->subject)
+            return assay_usage(state, "no --subject given");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option option_table[] = {
+    {"subject", 's', "S", 0,
+     "bulwark, glibc, jemalloc, mimalloc, tcmalloc, scudo, a path, or adapter:FILE.c", 0},
+    {"order", KEY_ORDER, "ORDER", 0, "serial (default) or partial (threads run freely)", 0},
+    {"touch", KEY_TOUCH, "WHAT", 0,
+     "what the runner does with memory: none, recorded, page or full (default)", 0},
+    {"content", KEY_CONTENT, "HOW", 0,
+     "sampled (default) or full: verify every byte of large objects too", 0},
+    {"profile", KEY_PROFILE, "FILE", 0, "what the subject promises; default: the shipped one", 0},
+    {"process", KEY_PROCESS, "N", 0, "only this process of the trace", 0},
+    {"allow-lossy", KEY_LOSSY, NULL, 0, "replay a trace that lost events", 0},
+    {"unchecked", KEY_UNCHECKED, NULL, 0, "no judge, touch none: figures only", 0},
+    {"max-time", KEY_TIME, "TIME", 0, "stop after this long", 0},
+    {"memory", KEY_MEMORY, "SIZE", 0, "end a subject that uses more; default: half of the machine's",
+     0},
+    {"seed", KEY_SEED, "N", 0, "of patterns and frozen randomness; default 1", 0},
+    {0},
+};
+
+struct watch {
+    struct assay_progress progress;
+};
+
+static bool on_progress(void *self, uint64_t events)
+{
+    struct watch *watch = self;
+    assay_progress_update(&watch->progress, events, NULL);
+    return !interrupted;
+}
+
+/* The command line that does the same again. */
+static void reproduce_line(const struct options *options, char *ret_text, size_t room)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./:=+,%@";
+    const char *words[] = {options->file, "--subject", options->subject};
+    size_t n = (size_t)snprintf(ret_text, room, "assay replay");
+    for (size_t i = 0; i < 3 && n < room; i++) {
+        const char *word = words[i];
+        bool quote = word[strspn(word, plain)] != '\0' || !*word;
+        n += (size_t)snprintf(ret_text + n, room - n, quote ? " '" : " ");
+        for (; *word && n + 6 < room; word++)
+            n += (size_t)snprintf(ret_text + n, room - n, quote && *word == '\'' ? "'\\''" : "%c",
+                                  *word);
+        if (quote && n < room)
+            n += (size_t)snprintf(ret_text + n, room - n, "'");
+    }
+    if (options->order == ASSAY_ORDER_PARTIAL && n < room)
+        n += (size_t)snprintf(ret_text + n, room - n, " --order partial");
+    if (options->touch != ASSAY_TOUCH_FULL && n < room)
+        n += (size_t)snprintf(ret_text + n, room - n, " --touch %s", touches[options->touch]);
+    if (options->content_full && n < room)
+        n += (size_t)snprintf(ret_text + n, room - n, " --content full");
+    if (options->process >= 0 && n < room)
+        n += (size_t)snprintf(ret_text + n, room - n, " --process %ld", options->process);
+    if (options->allow_lossy && n < room)
+        n += (size_t)snprintf(ret_text + n, room - n, " --allow-lossy");
+    if (options->seed != 1 && n < room)
+        n += (size_t)snprintf(ret_text + n, room - n, " --seed %llu",
+                              (unsigned long long)options->seed);
+    if (options->profile && n < room)
+        snprintf(ret_text + n, room - n, " --profile '%s'", options->profile);
+}
+
+static void print_findings(const struct options *options, struct assay_emit *emit,
+                           const struct assay_replay_result *result)
+{
+    char reproduce[3 * PATH_MAX], next[3 * PATH_MAX];
+    reproduce_line(options, reproduce, sizeof reproduce);
+    snprintf(next, sizeof next, "assay diff '%s' --a '%s' --b %s", options->file, options->subject,
+             strcmp(options->subject, "glibc") == 0 ? "bulwark" : "glibc");
+    for (size_t i = 0; i < assay_finding_set_count(result->findings); i++) {
+        const struct assay_finding *finding = assay_finding_set_get(result->findings, i);
+        json_t *object = assay_finding_json(&finding->violation, options->subject);
+        ASSAY_CHECK(object);
+        json_object_set_new(object, "count", json_integer((json_int_t)finding->count));
+        if (finding->accepted)
+            json_object_set_new(object, "accepted", json_string(finding->accepted));
+        json_object_set_new(object, "reproduce", json_string(reproduce));
+        json_object_set_new(object, "next", json_string(next));
+        assay_emit_object(emit, "assay.finding", object);
+        if (emit->json)
+            continue;
+        assay_finding_text(stdout, &finding->violation, options->subject, NULL, 0);
+        if (finding->accepted)
+            printf("accepted by the profile: %s\n", finding->accepted);
+        printf("reproduce: %s\nnext: %s\n\n", reproduce, next);
+    }
+}
+
+static const char *end_name(enum assay_replay_end end)
+{
+    static const char *const names[] = {"complete", "stopped", "died", "out of memory"};
+    return names[end];
+}
+
+static json_t *ids(const struct assay_replay_result *result, bool judged)
+{
+    json_t *list = json_array();
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+        if (result->judged[p] == judged)
+            json_array_append_new(list, json_string(assay_property_info(p)->id));
+    return list;
+}
+
+static json_t *evaluations(const struct assay_replay_result *result)
+{
+    json_t *object = json_object();
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+        if (result->judged[p])
+            json_object_set_new(object, assay_property_info(p)->id,
+                                json_integer((json_int_t)result->evaluations[p]));
+    return object;
+}
+
+static json_t *measured(double ns)
+{
+    return ns > 0 ? json_real((double)(long long)(ns * 100 + 0.5) / 100) : json_null();
+}
+
+static void print_summary(const struct options *options, struct assay_emit *emit,
+                          const struct assay_replay_result *result)
+{
+    static const struct assay_emit_field fields[] = {
+        {"subject", "subject", ASSAY_EMIT_PLAIN},
+        {"events", "events", ASSAY_EMIT_COUNT},
+        {"end", "end", ASSAY_EMIT_PLAIN},
+        {"processes", "process images", ASSAY_EMIT_COUNT},
+        {"skipped", "skipped (missing API)", ASSAY_EMIT_COUNT},
+        {"left_out", "left out", ASSAY_EMIT_COUNT},
+        {"ns_per_event", "ns/event", ASSAY_EMIT_DECIMAL},
+        {"bare_ns_per_event", "bare loop ns/event", ASSAY_EMIT_DECIMAL},
+        {"overhead_ns", "overhead ns/event", ASSAY_EMIT_DECIMAL},
+        {"peak_rss_bytes", "peak memory", ASSAY_EMIT_BYTES},
+        {"frozen", "frozen randomness", ASSAY_EMIT_PLAIN},
+        {"judged", "judged", ASSAY_EMIT_PLAIN},
+        {"not_judged", "not judged", ASSAY_EMIT_PLAIN},
+        {"evaluations", "evaluations", ASSAY_EMIT_PLAIN},
+        {"findings", "findings", ASSAY_EMIT_COUNT},
+        {0},
+    };
+    const struct assay_replay_left_out *out = &result->left_out;
+    double overhead = result->ns_per_event > 0 && result->bare_ns_per_event > 0
+                          ? result->ns_per_event - result->bare_ns_per_event
+                          : 0;
+    json_t *object = json_pack(
+        "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "subject", options->subject, "events",
+        (json_int_t)result->events, "end", end_name(result->end), "processes",
+        (json_int_t)result->images, "executed", (json_int_t)result->executed, "skipped",
+        (json_int_t)result->skipped, "left_out",
+        (json_int_t)(out->library + out->unknown + out->dead + out->refused + out->reserved),
+        "library_calls", (json_int_t)result->library_calls, "order", orders[options->order],
+        "touch", touches[options->touch]);
+    ASSAY_CHECK(object);
+    json_object_set_new(object, "ns_per_event", measured(result->ns_per_event));
+    json_object_set_new(object, "bare_ns_per_event", measured(result->bare_ns_per_event));
+    json_object_set_new(object, "overhead_ns",
+                        overhead != 0 ? json_real((double)(long long)(overhead * 100) / 100)
+                                      : json_null());
+    json_object_set_new(object, "peak_rss_bytes", json_integer((json_int_t)result->peak_rss_bytes));
+    json_object_set_new(object, "frozen", json_boolean(result->frozen));
+    json_object_set_new(object, "judged", ids(result, true));
+    json_object_set_new(object, "not_judged", ids(result, false));
+    json_object_set_new(object, "evaluations", evaluations(result));
+    json_object_set_new(object, "unconfirmed", json_integer((json_int_t)result->unconfirmed));
+    json_object_set_new(object, "findings",
+                        json_integer((json_int_t)assay_finding_set_new(result->findings)));
+    if (!emit->json && !options->unchecked) {
+        printf("evaluations:");
+        for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+            if (result->judged[p])
+                printf(" %s %llu", assay_property_info(p)->id,
+                       (unsigned long long)result->evaluations[p]);
+        printf("\n");
+    }
+    assay_emit_record(emit, "assay.replay", fields, object);
+}
+
+static int exit_code(const struct options *options, const struct assay_replay_result *result)
+{
+    if (interrupted)
+        return ASSAY_EXIT_INTERRUPTED;
+    if (assay_finding_set_new(result->findings) > 0)
+        return ASSAY_EXIT_FINDINGS;
+    const struct assay_session_status *last = &result->last;
+    if (result->end == ASSAY_REPLAY_OUT_OF_MEMORY) {
+        struct assay_human limit;
+        fprintf(stderr,
+                "assay: '%s' used more than %s at op %llu; --memory sets another limit\n",
+                options->subject, assay_human_bytes(&limit, options->memory_bytes),
+                (unsigned long long)last->op_index);
+        return ASSAY_EXIT_INCONCLUSIVE;
+    }
+    if (result->end == ASSAY_REPLAY_DIED && options->unchecked) {
+        fprintf(stderr, "assay: '%s' died at op %llu (signal %d); without --unchecked it is judged\n",
+                options->subject, (unsigned long long)last->op_index, last->signal);
+        return ASSAY_EXIT_CANNOT_RUN;
+    }
+    if (result->unconfirmed > 0 || result->end == ASSAY_REPLAY_DIED) {
+        fprintf(stderr, "assay: a suspicion about '%s' did not repeat in a fresh child\n",
+                options->subject);
+        return ASSAY_EXIT_INCONCLUSIVE;
+    }
+    return ASSAY_EXIT_CLEAN;
+}
+
+static uint64_t half_of_memory(void)
+{
+    struct sysinfo info;
+    return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit / 2 : 0;
+}
+
+static int replay(struct options *options, struct assay_replay_result *result,
+                  struct assay_error *err)
+{
+    struct assay_replay_source *source = NULL;
+    struct assay_subject_spec subject;
+    struct assay_replay_options how = {.subject = &subject,
+                                       .order = options->order,
+                                       .touch = options->touch,
+                                       .content_full = options->content_full,
+                                       .unchecked = options->unchecked,
+                                       .measure_bare = true,
+                                       .seed = options->seed,
+                                       .memory_bytes = options->memory_bytes,
+                                       .max_time_ns = options->max_time_ns,
+                                       .progress = on_progress};
+    int code = assay_subject_find(options->subject, &subject, err);
+    if (code == 0)
+        code = options->profile ? assay_profile_load(options->profile, &how.profile, err)
+                                : assay_profile_find(options->subject, &how.profile, err);
+    if (code < 0 || (code = assay_replay_open(options->file, options->allow_lossy,
+                                              options->process, &source, err)) < 0)
+        return code;
+    if (how.touch == ASSAY_TOUCH_RECORDED && !assay_replay_has_access(source))
+        how.touch = options->touch = ASSAY_TOUCH_PAGE;
+    struct watch watch;
+    how.progress_self = &watch;
+    assay_progress_begin(&watch.progress, "replay", "events", assay_replay_events(source), 0,
+                         options->common.quiet);
+    code = assay_replay_run(source, &how, result, err);
+    assay_progress_end(&watch.progress);
+    assay_replay_close(source);
+    return code;
+}
+
+int assay_cmd_replay(int argc, char **argv)
+{
+    static const struct argp argp = {
+        option_table,
+        parse,
+        "FILE",
+        "Replays a trace against a subject in a child process and judges every answer.\v"
+        "A suspicion is run again in a fresh child; only what repeats there is a finding. Exit: 0 "
+        "clean, 1 findings, 3 could not run, 4 inconclusive, 130 interrupted.",
+        assay_common_children,
+        NULL,
+        NULL};
+    struct options options = {.touch = ASSAY_TOUCH_FULL, .process = -1, .seed = 1};
+    struct assay_replay_result result = {0};
+    struct assay_error err = {0};
+    assay_options_parse(&argp, argc, argv, 0, &options);
+    if (options.unchecked && !options.touch_given)
+        options.touch = ASSAY_TOUCH_NONE;
+    if (options.memory_bytes == 0)
+        options.memory_bytes = half_of_memory();
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    int code = replay(&options, &result, &err);
+    if (code < 0) {
+        assay_replay_result_free(&result);
+        return assay_report_error(&err);
+    }
+    print_findings(&options, &options.common.emit, &result);
+    print_summary(&options, &options.common.emit, &result);
+    code = exit_code(&options, &result);
+    assay_replay_result_free(&result);
+    return code;
+}

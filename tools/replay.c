@@ -1,0 +1,302 @@
+#include "tools/replay.h"
+
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/judge_blob.h"
+
+enum { HANG_MS = 5000, MISS_EXIT = SIGABRT };
+
+enum pass { PASS_JUDGE, PASS_CONFIRM, PASS_BARE };
+
+struct replay {
+    struct assay_replay_source *source;
+    const struct assay_replay_options *options;
+    struct assay_replay_result *result;
+    struct assay_judge_blob blob;
+    uint64_t deadline_ns;
+    double run_ns, bare_ns, bare_events;
+    uint64_t shown;
+    struct assay_judge *judge; /* of the confirming pass */
+    size_t before_findings;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static size_t stand_in_usable(void *p)
+{
+    (void)p;
+    return 0;
+}
+
+/* The executor that the runner will make, as far as `has` depends on it. */
+static struct assay_executor_config executor_of(const struct replay *replay)
+{
+    static const struct assay_subject with = {.malloc_usable_size = stand_in_usable}, without;
+    const struct assay_replay_options *options = replay->options;
+    bool missing = options->subject->missing_apis >> ASSAY_OP_USABLE_SIZE & 1;
+    return (struct assay_executor_config){.subject = missing ? &without : &with,
+                                          .touch = options->touch,
+                                          .content_full = options->content_full,
+                                          .ask_usable = true,
+                                          .max_objects = assay_replay_max_object(replay->source)};
+}
+
+static struct assay_session_config session_of(const struct replay *replay, enum pass pass)
+{
+    const struct assay_replay_options *options = replay->options;
+    bool checked = !options->unchecked;
+    return (struct assay_session_config){
+        .subject = options->subject,
+        .order = options->order,
+        .touch = options->touch,
+        .content_full = options->content_full,
+        .ask_usable = checked,
+        .usable_writable = checked && options->profile.usable_writable == ASSAY_ANSWER_YES,
+        .judge = checked && pass == PASS_JUDGE,
+        .want_results = pass == PASS_CONFIRM,
+        .frozen = true,
+        .bare_loop = pass == PASS_BARE,
+        .seed = options->seed,
+        .max_objects = assay_replay_max_object(replay->source),
+        .memory_bytes = options->memory_bytes,
+        .hang_ms = HANG_MS,
+        .blob = &replay->blob,
+        .blob_bytes = sizeof replay->blob,
+        .report_bytes = sizeof(struct assay_judge_report)};
+}
+
+/* False when it is time to stop. */
+static bool go_on(struct replay *replay, uint64_t events)
+{
+    const struct assay_replay_options *options = replay->options;
+    if (replay->deadline_ns && now_ns() > replay->deadline_ns)
+        return false;
+    replay->shown += events;
+    return !options->progress || options->progress(options->progress_self, replay->shown);
+}
+
+static void collect(struct replay *replay, struct assay_session *session)
+{
+    struct assay_sink sink = assay_judge_sink(replay->judge);
+    size_t n;
+    while (assay_session_collect(session, &n)) {
+        assay_session_feed(session, &sink);
+        assay_session_release(session);
+    }
+}
+
+/* Streams the image into the session. *ret_stopped: not to its end, by choice. */
+static int feed(struct replay *replay, struct assay_session *session, bool confirming,
+                uint64_t *ret_events, bool *ret_stopped, struct assay_error *err)
+{
+    *ret_stopped = false;
+    *ret_events = 0;
+    for (;;) {
+        size_t capacity;
+        struct assay_event *chunk = assay_session_chunk(session, &capacity);
+        if (!chunk && confirming) {
+            collect(replay, session);
+            chunk = assay_session_chunk(session, &capacity);
+        }
+        if (!chunk)
+            return 0; /* the child is gone: its status tells */
+        long n = assay_replay_next(replay->source, chunk, capacity, err);
+        if (n < 0)
+            return (int)n;
+        *ret_events += (uint64_t)n;
+        *ret_stopped = !go_on(replay, (uint64_t)n);
+        bool last = (size_t)n < capacity || *ret_stopped;
+        assay_session_submit(session, (size_t)n, last);
+        if (last)
+            return 0;
+    }
+}
+
+static bool died(const struct assay_session_status *status)
+{
+    return status->state == ASSAY_SESSION_CRASHED || status->state == ASSAY_SESSION_HUNG ||
+           status->state == ASSAY_SESSION_EXITED;
+}
+
+static void add_left_out(struct assay_replay_left_out *sum, struct assay_replay_left_out more)
+{
+    sum->library += more.library;
+    sum->unknown += more.unknown;
+    sum->dead += more.dead;
+    sum->refused += more.refused;
+    sum->reserved += more.reserved;
+}
+
+/* The first pass: run, judged beside the subject. */
+static void take_run(struct replay *replay, const struct assay_session *session,
+                     const struct assay_session_status *status, uint64_t events, bool *ret_suspicious)
+{
+    struct assay_replay_result *result = replay->result;
+    const struct assay_judge_report *report = assay_session_report(session);
+    result->events += events;
+    result->executed += status->executed;
+    result->skipped += status->skipped;
+    result->library_calls += status->library_calls;
+    result->frozen = status->frozen;
+    if (status->peak_rss_bytes > result->peak_rss_bytes)
+        result->peak_rss_bytes = status->peak_rss_bytes;
+    replay->run_ns += status->ns_per_event * (double)events;
+    add_left_out(&result->left_out, assay_replay_left_out(replay->source));
+    *ret_suspicious = false;
+    if (replay->options->unchecked)
+        return;
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++) {
+        result->evaluations[p] += report->evaluations[p];
+        result->judged[p] |= report->judged[p] != 0;
+    }
+    uint32_t stored = atomic_load(&report->stored);
+    result->suspicions += stored < ASSAY_REPORT_VIOLATIONS ? stored : ASSAY_REPORT_VIOLATIONS;
+    *ret_suspicious = stored > 0 || died(status);
+}
+
+static int run_image(struct replay *replay, size_t image, bool *ret_suspicious,
+                     struct assay_error *err)
+{
+    struct assay_session_config config = session_of(replay, PASS_JUDGE);
+    struct assay_session_status status;
+    struct assay_session *session;
+    struct assay_replay_result *result = replay->result;
+    uint64_t missing, events;
+    bool stopped;
+    int code = assay_replay_begin(replay->source, image, err);
+    if (code < 0 || (code = assay_session_start(&config, &session, err)) < 0)
+        return code;
+    code = assay_session_ready(session, &missing, err);
+    if (code == 0)
+        code = feed(replay, session, false, &events, &stopped, err);
+    if (code == 0) {
+        assay_session_wait(session, &status);
+        take_run(replay, session, &status, events, ret_suspicious);
+        if (died(&status) || status.state == ASSAY_SESSION_MEMORY) {
+            result->end = died(&status) ? ASSAY_REPLAY_DIED : ASSAY_REPLAY_OUT_OF_MEMORY;
+            result->last = status;
+        } else if (stopped) {
+            result->end = ASSAY_REPLAY_STOPPED;
+        }
+    }
+    assay_session_close(session);
+    return code;
+}
+
+static void on_violation(void *self, const struct assay_violation *violation)
+{
+    struct replay *replay = self;
+    bool first;
+    assay_finding_set_add(replay->result->findings, violation, &first);
+}
+
+/* The second pass: a fresh child, its raw results judged here. */
+static int confirm_image(struct replay *replay, size_t image, struct assay_error *err)
+{
+    struct assay_executor_config executor = executor_of(replay);
+    struct assay_judge_config judging =
+        assay_judge_blob_config(&replay->blob, &executor, replay->options->subject->missing_apis);
+    struct assay_session_config config = session_of(replay, PASS_CONFIRM);
+    struct assay_session_status status;
+    struct assay_session *session = NULL;
+    struct assay_arena arena;
+    uint64_t events;
+    bool stopped;
+    judging.report = on_violation;
+    judging.report_self = replay;
+    int code = assay_arena_create(&arena, assay_judge_bytes(&judging) + 65536, err);
+    if (code < 0)
+        return code;
+    replay->judge = assay_judge_create(&arena, &judging);
+    size_t before = assay_finding_set_count(replay->result->findings);
+    if (!replay->judge)
+        code = assay_fail(err, ASSAY_E_MEMORY, "the judge does not fit its arena");
+    if (code == 0)
+        code = assay_replay_begin(replay->source, image, err);
+    if (code == 0)
+        code = assay_session_start(&config, &session, err);
+    if (code == 0)
+        code = feed(replay, session, true, &events, &stopped, err);
+    if (code == 0) {
+        collect(replay, session);
+        assay_session_wait(session, &status);
+        if (died(&status))
+            assay_judge_crash(replay->judge, status.state == ASSAY_SESSION_CRASHED ? status.signal
+                                             : status.state == ASSAY_SESSION_HUNG  ? 0
+                                                                                   : MISS_EXIT);
+        if (assay_finding_set_count(replay->result->findings) == before)
+            replay->result->unconfirmed++;
+    }
+    assay_session_close(session);
+    assay_arena_destroy(&arena);
+    return code;
+}
+
+static int measure_bare(struct replay *replay, size_t image, struct assay_error *err)
+{
+    struct assay_session_config config = session_of(replay, PASS_BARE);
+    struct assay_session_status status;
+    struct assay_session *session;
+    uint64_t events;
+    bool stopped;
+    int code = assay_replay_begin(replay->source, image, err);
+    if (code < 0 || (code = assay_session_start(&config, &session, err)) < 0)
+        return code;
+    code = feed(replay, session, false, &events, &stopped, err);
+    if (code == 0) {
+        assay_session_wait(session, &status);
+        if (status.state == ASSAY_SESSION_ENDED) {
+            replay->bare_ns += status.bare_ns_per_event * (double)events;
+            replay->bare_events += (double)events;
+        }
+    }
+    assay_session_close(session);
+    return code;
+}
+
+int assay_replay_run(struct assay_replay_source *source, const struct assay_replay_options *options,
+                     struct assay_replay_result *ret_result, struct assay_error *err)
+{
+    struct replay replay = {.source = source, .options = options, .result = ret_result};
+    const struct assay_replay_image *images;
+    memset(ret_result, 0, sizeof *ret_result);
+    replay.blob = (struct assay_judge_blob){
+        .more_has = assay_replay_has_access(source) ? ASSAY_HAS_ACCESS : 0,
+        .legal = !assay_replay_has_misuse(source),
+        .profile = options->profile};
+    if (options->max_time_ns)
+        replay.deadline_ns = now_ns() + options->max_time_ns;
+    ret_result->findings = assay_finding_set_create(&options->profile);
+    if (!ret_result->findings)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    size_t n = assay_replay_images(source, &images);
+    int code = 0;
+    for (size_t i = 0; i < n && code == 0 && ret_result->end == ASSAY_REPLAY_COMPLETE; i++) {
+        bool suspicious = false;
+        code = run_image(&replay, i, &suspicious, err);
+        ret_result->images++;
+        if (code == 0 && suspicious)
+            code = confirm_image(&replay, i, err);
+        if (code == 0 && options->measure_bare && ret_result->end == ASSAY_REPLAY_COMPLETE)
+            code = measure_bare(&replay, i, err);
+    }
+    if (ret_result->events)
+        ret_result->ns_per_event = replay.run_ns / (double)ret_result->events;
+    if (replay.bare_events > 0)
+        ret_result->bare_ns_per_event = replay.bare_ns / replay.bare_events;
+    return code;
+}
+
+void assay_replay_result_free(struct assay_replay_result *result)
+{
+    if (result->findings)
+        assay_finding_set_free(result->findings);
+    result->findings = NULL;
+}
