@@ -69,9 +69,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_UNCHECKED: options->unchecked = true; return 0;
     case KEY_TIME: options->max_time_ns = assay_option_duration(state, "max-time", arg); return 0;
     case KEY_MEMORY: options->memory_bytes = assay_option_size(state, "memory", arg); return 0;
-    case KEY_SEED:
-        options->seed = assay_option_number(state, "seed", arg, 0, UINT64_MAX);
-        return 0;
+    case KEY_SEED: options->seed = assay_option_number(state, "seed", arg, 0, UINT64_MAX); return 0;
     case ARGP_KEY_ARG:
         if (options->file)
             return assay_usage(state, "one trace at a time, '%s' is the second", arg);
@@ -100,8 +98,8 @@ static const struct argp_option option_table[] = {
     {"allow-lossy", KEY_LOSSY, NULL, 0, "replay a trace that lost events", 0},
     {"unchecked", KEY_UNCHECKED, NULL, 0, "no judge, touch none: figures only", 0},
     {"max-time", KEY_TIME, "TIME", 0, "stop after this long", 0},
-    {"memory", KEY_MEMORY, "SIZE", 0, "end a subject that uses more; default: half of the machine's",
-     0},
+    {"memory", KEY_MEMORY, "SIZE", 0,
+     "end a subject that uses more; default: half of the machine's", 0},
     {"seed", KEY_SEED, "N", 0, "of patterns and frozen randomness; default 1", 0},
     {0},
 };
@@ -274,14 +272,14 @@ static int exit_code(const struct options *options, const struct assay_replay_re
     const struct assay_session_status *last = &result->last;
     if (result->end == ASSAY_REPLAY_OUT_OF_MEMORY) {
         struct assay_human limit;
-        fprintf(stderr,
-                "assay: '%s' used more than %s at op %llu; --memory sets another limit\n",
+        fprintf(stderr, "assay: '%s' used more than %s at op %llu; --memory sets another limit\n",
                 options->subject, assay_human_bytes(&limit, options->memory_bytes),
                 (unsigned long long)last->op_index);
         return ASSAY_EXIT_INCONCLUSIVE;
     }
     if (result->end == ASSAY_REPLAY_DIED && options->unchecked) {
-        fprintf(stderr, "assay: '%s' died at op %llu (signal %d); without --unchecked it is judged\n",
+        fprintf(stderr,
+                "assay: '%s' died at op %llu (signal %d); without --unchecked it is judged\n",
                 options->subject, (unsigned long long)last->op_index, last->signal);
         return ASSAY_EXIT_CANNOT_RUN;
     }
@@ -318,8 +316,8 @@ static int replay(struct options *options, struct assay_replay_result *result,
     if (code == 0)
         code = options->profile ? assay_profile_load(options->profile, &how.profile, err)
                                 : assay_profile_find(options->subject, &how.profile, err);
-    if (code < 0 || (code = assay_replay_open(options->file, options->allow_lossy,
-                                              options->process, &source, err)) < 0)
+    if (code < 0 || (code = assay_replay_open(options->file, options->allow_lossy, options->process,
+                                              &source, err)) < 0)
         return code;
     if (how.touch == ASSAY_TOUCH_RECORDED && !assay_replay_has_access(source))
         how.touch = options->touch = ASSAY_TOUCH_PAGE;

@@ -136,7 +136,8 @@ static void add_left_out(struct assay_replay_left_out *sum, struct assay_replay_
 
 /* The first pass: run, judged beside the subject. */
 static void take_run(struct replay *replay, const struct assay_session *session,
-                     const struct assay_session_status *status, uint64_t events, bool *ret_suspicious)
+                     const struct assay_session_status *status, uint64_t events,
+                     bool *ret_suspicious)
 {
     struct assay_replay_result *result = replay->result;
     const struct assay_judge_report *report = assay_session_report(session);

@@ -29,8 +29,8 @@ struct assay_replay_options {
 
 enum assay_replay_end {
     ASSAY_REPLAY_COMPLETE,
-    ASSAY_REPLAY_STOPPED,      /* progress said so, or max_time_ns */
-    ASSAY_REPLAY_DIED,         /* the subject crashed, hung or exited: a finding says so if confirmed */
+    ASSAY_REPLAY_STOPPED, /* progress said so, or max_time_ns */
+    ASSAY_REPLAY_DIED,    /* the subject crashed, hung or exited: a finding says so if confirmed */
     ASSAY_REPLAY_OUT_OF_MEMORY /* memory_bytes */
 };
 
@@ -50,8 +50,8 @@ struct assay_replay_result {
     struct assay_session_status last;   /* of the image that ended the run, if it died */
 };
 
-/* Returns 0 (also when the subject died: see end), or ASSAY_E_* when it could not run. ret_result is
- * filled either way and must be freed. */
+/* Returns 0 (also when the subject died: see end), or ASSAY_E_* when it could not run. ret_result
+ * is filled either way and must be freed. */
 int assay_replay_run(struct assay_replay_source *source, const struct assay_replay_options *options,
                      struct assay_replay_result *ret_result, struct assay_error *err);
 void assay_replay_result_free(struct assay_replay_result *result);

@@ -1,9 +1,11 @@
 #include "tools/replay_source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { BATCH = 4096, PROCESSES = 65536, IMAGES_MAX = 4096 };
+enum { BATCH = 4096, BLOCK = 256, PROCESSES = 65536, IMAGES_MAX = 4096, DEEP = 64 };
 
 enum object_state { OBJECT_UNBORN, OBJECT_LIVE, OBJECT_DEAD };
 
@@ -13,101 +15,203 @@ struct birth {
     uint8_t kind, family, state;
 };
 
+/* A trace of several images is sorted into a nameless file: each image is a chain of blocks. */
+struct block {
+    uint32_t next, count; /* next: block number, 0 = last */
+    struct assay_event events[BLOCK];
+};
+
+struct image {
+    struct assay_replay_image shown;
+    int32_t parent;   /* the image that forked it, -1 = none */
+    uint64_t fork_at; /* events of the parent before that */
+    uint32_t first_block, last_block;
+    struct block *open; /* while sorting */
+};
+
+struct forked {
+    int32_t image;
+    uint64_t at;
+};
+
 struct assay_replay_source {
     struct assay_trace_reader *reader;
-    struct assay_replay_image *images;
+    struct image *images;
     size_t image_count;
-    int32_t *parents; /* by process: the process that forked it, -1 = none */
-    uint32_t *execs;  /* by process, while reading */
+    struct assay_replay_image *shown; /* the chosen ones */
+    uint32_t *chosen;                 /* their indices in images */
+    size_t shown_count;
+    struct forked *forks; /* by process: where it was forked */
+    int32_t *by_process;  /* the image that a process is in */
+    uint32_t *execs;      /* by process */
+    int sorted_fd;        /* -1: one image, read straight from the trace */
+    uint32_t blocks;
     uint64_t events;
     uint32_t max_object, threads;
     bool has_access, has_misuse, has_address;
     /* the image being read */
-    const struct assay_replay_image *image;
-    uint16_t lineage[64]; /* ancestors that matter, oldest first, the image's process last */
+    uint32_t lineage[DEEP]; /* ancestors, oldest first, the image last */
     size_t lineage_count, lineage_at;
-    struct birth *births; /* by object, of the lineage */
-    uint32_t inherited;   /* next object to re-create, 0 = none left */
-    uint64_t position;
-    bool finished, misuse_next;
-    struct assay_event batch[BATCH];
+    uint64_t read_of_lineage; /* events read of the one at lineage_at */
+    uint32_t next_block;
+    struct birth *births;
+    uint32_t inherited; /* next object to re-create, 0 = none left */
+    bool misuse_next;
+    struct assay_event *batch;
+    struct block block;
+    struct assay_event buffer[BATCH];
     size_t batch_count, batch_at;
     struct assay_replay_left_out left_out;
 };
 
-/* ---- scanning ------------------------------------------------------------------------------- */
+/* ---- scanning and sorting ------------------------------------------------------------------- */
 
-static struct assay_replay_image *image_of(struct assay_replay_source *source, uint16_t process,
-                                           int32_t *by_process)
+static int out_of_memory(struct assay_error *err)
 {
-    int32_t index = by_process[process];
-    if (index >= 0 && source->images[index].exec == source->execs[process])
+    return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+}
+
+static struct image *image_of(struct assay_replay_source *source, uint16_t process)
+{
+    int32_t index = source->by_process[process];
+    uint32_t exec = source->execs[process];
+    if (index >= 0 && source->images[index].shown.exec == exec)
         return &source->images[index];
     if (source->image_count == IMAGES_MAX)
         return NULL;
     index = (int32_t)source->image_count++;
-    by_process[process] = index;
-    source->images[index] =
-        (struct assay_replay_image){.process = process, .exec = source->execs[process]};
-    return &source->images[index];
+    source->by_process[process] = index;
+    struct image *image = &source->images[index];
+    *image = (struct image){.shown = {.process = process, .exec = exec}, .parent = -1};
+    if (exec == 0 && source->forks[process].image >= 0) {
+        image->parent = source->forks[process].image;
+        image->fork_at = source->forks[process].at;
+    }
+    return image;
 }
 
-static int scan_one(struct assay_replay_source *source, const struct assay_event *event,
-                    uint64_t position, long only, int32_t *by_process, struct assay_error *err)
+static void scan_facts(struct assay_replay_source *source, const struct assay_event *event)
 {
     if (event->object > source->max_object)
         source->max_object = event->object;
     if (event->born > source->max_object)
         source->max_object = event->born;
-    if (event->kind == ASSAY_OP_FORK && event->arg < PROCESSES)
-        source->parents[event->arg] = event->process;
-    if (event->kind == ASSAY_OP_EXEC) {
-        source->execs[event->process]++;
-        return 0;
-    }
-    if (only >= 0 && event->process != only)
-        return 0;
-    struct assay_replay_image *image = image_of(source, event->process, by_process);
-    if (!image)
-        return assay_fail(err, ASSAY_E_LIMIT,
-                          "the trace has more than %d processes; choose one with --process",
-                          IMAGES_MAX);
-    if (image->events++ == 0)
-        image->first = position;
-    image->last = position;
-    source->events++;
     if (event->thread + 1u > source->threads)
         source->threads = event->thread + 1u;
     source->has_access |= event->kind == ASSAY_OP_READ || event->kind == ASSAY_OP_WRITE;
     source->has_misuse |= event->kind == ASSAY_OP_MISUSE || (event->flags & ASSAY_FLAG_MISUSE);
+}
+
+static int write_block(struct assay_replay_source *source, const struct block *block,
+                       uint32_t number, struct assay_error *err)
+{
+    if (pwrite(source->sorted_fd, block, sizeof *block, (off_t)number * (off_t)sizeof *block) !=
+        (ssize_t)sizeof *block)
+        return assay_fail_errno(err, "cannot write a temporary file");
     return 0;
 }
 
-static int scan(struct assay_replay_source *source, long only, struct assay_error *err)
+/* Adds an event to its image's chain. */
+static int sort_one(struct assay_replay_source *source, struct image *image,
+                    const struct assay_event *event, struct assay_error *err)
 {
-    int32_t *by_process = malloc(PROCESSES * sizeof *by_process);
-    if (!by_process)
-        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
-    for (int i = 0; i < PROCESSES; i++)
-        by_process[i] = source->parents[i] = -1;
-    uint64_t position = 0;
-    long n;
-    int code = 0;
-    while (code == 0 && (n = assay_trace_read(source->reader, source->batch, BATCH, err)) != 0) {
-        if (n < 0)
-            code = (int)n;
-        for (long i = 0; i < n && code == 0; i++, position++)
-            code = scan_one(source, &source->batch[i], position, only, by_process, err);
+    if (!image->open) {
+        image->open = calloc(1, sizeof *image->open);
+        if (!image->open)
+            return out_of_memory(err);
+        image->first_block = image->last_block = ++source->blocks;
     }
-    free(by_process);
+    if (image->open->count == BLOCK) {
+        image->open->next = ++source->blocks;
+        int code = write_block(source, image->open, image->last_block, err);
+        if (code < 0)
+            return code;
+        image->last_block = image->open->next;
+        image->open->next = image->open->count = 0;
+    }
+    image->open->events[image->open->count++] = *event;
+    return 0;
+}
+
+static int scan_one(struct assay_replay_source *source, const struct assay_event *event, bool sort,
+                    struct assay_error *err)
+{
+    if (event->kind == ASSAY_OP_EXEC) {
+        source->execs[event->process]++;
+        return 0;
+    }
+    struct image *image = image_of(source, event->process);
+    if (!image)
+        return assay_fail(err, ASSAY_E_LIMIT, "the trace has more than %d process images",
+                          IMAGES_MAX);
+    image->shown.events++;
+    if (event->kind == ASSAY_OP_FORK && event->arg < PROCESSES)
+        source->forks[event->arg] =
+            (struct forked){(int32_t)(image - source->images), image->shown.events};
+    return sort ? sort_one(source, image, event, err) : 0;
+}
+
+static int scan(struct assay_replay_source *source, bool sort, struct assay_error *err)
+{
+    uint64_t events = 0;
+    long n = 0;
+    int code = 0;
+    source->image_count = 0;
+    memset(source->execs, 0, PROCESSES * sizeof *source->execs);
+    for (int i = 0; i < PROCESSES; i++) {
+        source->by_process[i] = -1;
+        source->forks[i].image = -1;
+    }
+    while (code == 0 && (n = assay_trace_read(source->reader, source->buffer, BATCH, err)) > 0) {
+        events += (uint64_t)n;
+        for (long i = 0; i < n && code == 0; i++) {
+            scan_facts(source, &source->buffer[i]);
+            code = scan_one(source, &source->buffer[i], sort, err);
+        }
+    }
+    if (code == 0 && n < 0)
+        code = (int)n;
+    for (size_t i = 0; i < source->image_count; i++) {
+        struct image *image = &source->images[i];
+        if (code == 0 && image->open)
+            code = write_block(source, image->open, image->last_block, err);
+        free(image->open);
+        image->open = NULL;
+    }
     /* numbers are given one by one: a hostile file must not make us map what it likes */
-    if (code == 0 && source->max_object > (1u << 20) && source->max_object / 8 > position)
-        return assay_fail(err, ASSAY_E_FORMAT, "object %u in a trace of %llu events",
-                          source->max_object, (unsigned long long)position);
-    if (code == 0 && source->image_count == 0)
-        return only >= 0 ? assay_fail(err, ASSAY_E_NOT_FOUND, "the trace has no process %ld", only)
-                         : assay_fail(err, ASSAY_E_FORMAT, "the trace has no events");
+    if (code == 0 && source->max_object > (1u << 20) && source->max_object / 8 > events)
+        code = assay_fail(err, ASSAY_E_FORMAT, "object %u in a trace of %llu events",
+                          source->max_object, (unsigned long long)events);
     return code;
+}
+
+static int open_sorted(struct assay_replay_source *source, struct assay_error *err)
+{
+    const char *folder = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+    char path[4200];
+    snprintf(path, sizeof path, "%s/assay-replay-XXXXXX", folder);
+    source->sorted_fd = mkstemp(path);
+    if (source->sorted_fd < 0)
+        return assay_fail_errno(err, "cannot make a temporary file in '%s'", folder);
+    unlink(path);
+    int code = assay_trace_rewind(source->reader, err);
+    return code < 0 ? code : scan(source, true, err);
+}
+
+static int choose(struct assay_replay_source *source, long process, struct assay_error *err)
+{
+    for (size_t i = 0; i < source->image_count; i++) {
+        if (process >= 0 && source->images[i].shown.process != process)
+            continue;
+        source->chosen[source->shown_count] = (uint32_t)i;
+        source->shown[source->shown_count++] = source->images[i].shown;
+        source->events += source->images[i].shown.events;
+    }
+    if (source->shown_count > 0)
+        return 0;
+    return process >= 0
+               ? assay_fail(err, ASSAY_E_NOT_FOUND, "the trace has no process %ld", process)
+               : assay_fail(err, ASSAY_E_FORMAT, "the trace has no events");
 }
 
 int assay_replay_open(const char *path, bool allow_lossy, long process,
@@ -115,7 +219,8 @@ int assay_replay_open(const char *path, bool allow_lossy, long process,
 {
     struct assay_replay_source *source = calloc(1, sizeof *source);
     if (!source)
-        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+        return out_of_memory(err);
+    source->sorted_fd = -1;
     int code = assay_trace_open(path, &source->reader, err);
     if (code < 0)
         goto fail;
@@ -128,13 +233,21 @@ int assay_replay_open(const char *path, bool allow_lossy, long process,
     }
     source->has_address = assay_trace_meta(source->reader)->has & ASSAY_HAS_ADDRESS;
     source->images = calloc(IMAGES_MAX, sizeof *source->images);
-    source->parents = malloc(PROCESSES * sizeof *source->parents);
+    source->shown = calloc(IMAGES_MAX, sizeof *source->shown);
+    source->chosen = calloc(IMAGES_MAX, sizeof *source->chosen);
+    source->forks = calloc(PROCESSES, sizeof *source->forks);
+    source->by_process = calloc(PROCESSES, sizeof *source->by_process);
     source->execs = calloc(PROCESSES, sizeof *source->execs);
-    if (!source->images || !source->parents || !source->execs) {
-        code = assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    if (!source->images || !source->shown || !source->chosen || !source->forks ||
+        !source->by_process || !source->execs) {
+        code = out_of_memory(err);
         goto fail;
     }
-    code = scan(source, process, err);
+    code = scan(source, false, err);
+    if (code == 0 && source->image_count > 1)
+        code = open_sorted(source, err);
+    if (code == 0)
+        code = choose(source, process, err);
     if (code < 0)
         goto fail;
     source->births = calloc((size_t)source->max_object + 1, sizeof *source->births);
@@ -151,31 +264,35 @@ fail:
 
 /* ---- reading one image ---------------------------------------------------------------------- */
 
+static void enter(struct assay_replay_source *source, size_t at)
+{
+    source->lineage_at = at;
+    source->read_of_lineage = 0;
+    source->next_block = source->images[source->lineage[at]].first_block;
+    source->batch_count = source->batch_at = 0;
+}
+
 int assay_replay_begin(struct assay_replay_source *source, size_t image, struct assay_error *err)
 {
-    enum { DEEP = sizeof source->lineage / sizeof *source->lineage };
-    int code = assay_trace_rewind(source->reader, err);
-    if (code < 0)
-        return code;
-    source->image = &source->images[image];
-    memset(source->births, 0, ((size_t)source->max_object + 1) * sizeof *source->births);
-    memset(source->execs, 0, PROCESSES * sizeof *source->execs);
-    memset(&source->left_out, 0, sizeof source->left_out);
-    source->lineage_count = source->lineage_at = 0;
-    source->position = source->batch_count = source->batch_at = 0;
-    source->finished = source->misuse_next = false;
-    source->inherited = 0;
-    /* after an exec nothing is inherited; else follow the forks up (a hostile trace may have a
-     * circle) */
-    int32_t process = source->image->process;
-    uint16_t upwards[DEEP];
-    size_t n = 0;
-    while (process >= 0 && n < DEEP) {
-        upwards[n++] = (uint16_t)process;
-        process = source->image->exec > 0 ? -1 : source->parents[process];
+    if (source->sorted_fd < 0) {
+        int code = assay_trace_rewind(source->reader, err);
+        if (code < 0)
+            return code;
     }
+    memset(source->births, 0, ((size_t)source->max_object + 1) * sizeof *source->births);
+    memset(&source->left_out, 0, sizeof source->left_out);
+    source->misuse_next = false;
+    source->inherited = 0;
+    /* an image's parent has a lower number: no circles */
+    uint32_t upwards[DEEP];
+    size_t n = 0;
+    for (int32_t i = (int32_t)source->chosen[image]; i >= 0 && n < DEEP;
+         i = source->images[i].parent)
+        upwards[n++] = (uint32_t)i;
+    source->lineage_count = 0;
     while (n > 0)
         source->lineage[source->lineage_count++] = upwards[--n];
+    enter(source, 0);
     return 0;
 }
 
@@ -251,7 +368,7 @@ static bool next_inherited(struct assay_replay_source *source, struct assay_even
         memset(event, 0, sizeof *event);
         event->kind = birth->kind;
         event->family = birth->family;
-        event->process = source->image->process;
+        event->process = source->images[source->lineage[source->lineage_count - 1]].shown.process;
         event->born = object;
         event->size = birth->size;
         event->arg = birth->arg;
@@ -261,28 +378,34 @@ static bool next_inherited(struct assay_replay_source *source, struct assay_even
     return false;
 }
 
-/* Looks at one event of the trace. Returns true if it is the image's and to be executed. */
-static bool follow(struct assay_replay_source *source, struct assay_event *event)
+/* Fills the batch from the trace or from the chain of blocks. Returns events, 0 at the end. */
+static long fill_batch(struct assay_replay_source *source, struct assay_error *err)
 {
-    uint16_t current = source->lineage[source->lineage_at];
-    bool own = source->lineage_at + 1 == source->lineage_count;
-    if (event->process != current)
-        return false;
-    if (event->kind == ASSAY_OP_EXEC) {
-        source->execs[current]++;
-        memset(source->births, 0, ((size_t)source->max_object + 1) * sizeof *source->births);
-        source->finished = own && source->execs[current] > source->image->exec;
-        return false;
+    source->batch_at = source->batch_count = 0;
+    if (source->sorted_fd < 0) {
+        source->batch = source->buffer;
+        long got = assay_trace_read(source->reader, source->buffer, BATCH, err);
+        source->batch_count = got > 0 ? (size_t)got : 0;
+        return got;
     }
-    if (!own) {
-        take(source, event);
-        if (event->kind == ASSAY_OP_FORK && event->arg == source->lineage[source->lineage_at + 1]) {
-            memset(&source->left_out, 0, sizeof source->left_out);
-            source->inherited = ++source->lineage_at + 1 == source->lineage_count ? 1 : 0;
-        }
-        return false;
-    }
-    return source->execs[current] == source->image->exec && take(source, event);
+    if (source->next_block == 0)
+        return 0;
+    off_t at = (off_t)source->next_block * (off_t)sizeof source->block;
+    if (pread(source->sorted_fd, &source->block, sizeof source->block, at) !=
+        (ssize_t)sizeof source->block)
+        return assay_fail_errno(err, "cannot read a temporary file");
+    source->batch = source->block.events;
+    source->batch_count = source->block.count;
+    source->next_block = source->block.next;
+    return (long)source->batch_count;
+}
+
+/* The end of what the next in the lineage inherits. */
+static bool forks_here(const struct assay_replay_source *source)
+{
+    return source->lineage_at + 1 < source->lineage_count &&
+           source->read_of_lineage ==
+               source->images[source->lineage[source->lineage_at + 1]].fork_at;
 }
 
 long assay_replay_next(struct assay_replay_source *source, struct assay_event *events, size_t n,
@@ -295,20 +418,25 @@ long assay_replay_next(struct assay_replay_source *source, struct assay_event *e
                 filled++;
             continue;
         }
-        if (source->finished || source->position > source->image->last)
-            break;
+        if (forks_here(source)) {
+            enter(source, source->lineage_at + 1);
+            if (source->lineage_at + 1 == source->lineage_count) {
+                memset(&source->left_out, 0, sizeof source->left_out);
+                source->inherited = 1;
+            }
+            continue;
+        }
         if (source->batch_at == source->batch_count) {
-            long got = assay_trace_read(source->reader, source->batch, BATCH, err);
+            long got = fill_batch(source, err);
             if (got < 0)
                 return got;
             if (got == 0)
                 break;
-            source->batch_count = (size_t)got;
-            source->batch_at = 0;
         }
         struct assay_event *event = &source->batch[source->batch_at++];
-        source->position++;
-        if (follow(source, event))
+        source->read_of_lineage++;
+        if (event->kind != ASSAY_OP_EXEC && take(source, event) &&
+            source->lineage_at + 1 == source->lineage_count)
             events[filled++] = *event;
     }
     return (long)filled;
@@ -324,8 +452,8 @@ const struct assay_trace_meta *assay_replay_meta(const struct assay_replay_sourc
 size_t assay_replay_images(const struct assay_replay_source *source,
                            const struct assay_replay_image **ret_images)
 {
-    *ret_images = source->images;
-    return source->image_count;
+    *ret_images = source->shown;
+    return source->shown_count;
 }
 
 uint64_t assay_replay_events(const struct assay_replay_source *source)
@@ -364,8 +492,13 @@ void assay_replay_close(struct assay_replay_source *source)
         return;
     if (source->reader)
         assay_trace_free(source->reader);
+    if (source->sorted_fd >= 0)
+        close(source->sorted_fd);
     free(source->images);
-    free(source->parents);
+    free(source->shown);
+    free(source->chosen);
+    free(source->forks);
+    free(source->by_process);
     free(source->execs);
     free(source->births);
     free(source);

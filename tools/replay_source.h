@@ -2,9 +2,9 @@
  *
  * A forked process inherits its parent's live objects: they are re-created, same numbers and sizes,
  * before its own first op; an exec starts a fresh image. Resizes become one op, calls of the C
- * library itself and what cannot be repeated elsewhere (a free of a pointer that the trace never saw
- * allocated, the application's own double free) are left out and counted; ops marked as misuse stay.
- * Host only. */
+ * library itself and what cannot be repeated elsewhere (a free of a pointer that the trace never
+ * saw allocated, the application's own double free) are left out and counted; ops marked as misuse
+ * stay. Host only. */
 #ifndef ASSAY_REPLAY_SOURCE_H
 #define ASSAY_REPLAY_SOURCE_H
 
@@ -14,7 +14,6 @@ struct assay_replay_image {
     uint16_t process;
     uint32_t exec; /* how many times the process had exec'd */
     uint64_t events;
-    uint64_t first, last; /* positions in the trace */
 };
 
 struct assay_replay_left_out {

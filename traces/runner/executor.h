@@ -39,9 +39,9 @@ struct assay_executor *assay_executor_create(struct assay_arena *arena,
 void assay_executor_forbid(struct assay_executor *executor, const void *base, size_t bytes);
 /* Bit per enum assay_op: APIs that the subject lacks. */
 uint64_t assay_executor_missing(const struct assay_subject *subject);
-/* Executes events[0..n) in order; sink may be NULL. Extra EVIDENCE events go to the sink only (their
- * site: the index in events of the op they follow). Ops whose API is missing get ASSAY_FLAG_SKIPPED; ops on objects that such a skip left unborn are
- * skipped too. */
+/* Executes events[0..n) in order; sink may be NULL. Extra EVIDENCE events go to the sink only
+ * (their site: the index in events of the op they follow). Ops whose API is missing get
+ * ASSAY_FLAG_SKIPPED; ops on objects that such a skip left unborn are skipped too. */
 void assay_executor_run(struct assay_executor *executor, struct assay_event *events, size_t n,
                         const struct assay_sink *sink);
 /* Verifies every live object, then calls sink->end. */

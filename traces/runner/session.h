@@ -89,13 +89,13 @@ void assay_session_submit(struct assay_session *session, size_t n, bool last_of_
 /* With want_results: the next executed chunk, in order; NULL when none is outstanding or the child
  * is gone (then partial results of the chunk that was running: *ret_n counts what was executed, the
  * last may be in progress). Release it with assay_session_release before the next. EVIDENCE events
- * are in the chunk's own evidence list: in order, site = index of the op that each follows; site = n:
- * from the check at the program's end, whose CHECK event, if it failed, is in the list too. */
+ * are in the chunk's own evidence list: in order, site = index of the op that each follows; site =
+ * n: from the check at the program's end, whose CHECK event, if it failed, is in the list too. */
 const struct assay_event *assay_session_collect(struct assay_session *session, size_t *ret_n);
 const struct assay_event *assay_session_evidence(struct assay_session *session, size_t *ret_n);
 /* Gives the collected chunk to a sink as the runner gave it to its own: each op, then its evidence;
- * an op that was in progress when the child ended only to before(). Calls end() behind the last op of
- * a program. */
+ * an op that was in progress when the child ended only to before(). Calls end() behind the last op
+ * of a program. */
 void assay_session_feed(struct assay_session *session, const struct assay_sink *sink);
 void assay_session_release(struct assay_session *session);
 /* Waits until everything submitted is executed or the child is gone. */
