@@ -120,6 +120,19 @@ static struct bw_heap *reserve(unsigned shift, const uint32_t key[8])
     return heap;
 }
 
+/* Where large objects go: far below what the system gives out by itself. Never from the seed, so
+ * that two heaps of one seed keep out of each other's way; offsets into the window do come from it.
+ */
+static uintptr_t choose_window(void)
+{
+    uint16_t gigabytes;
+    if ((int)CLASS_SHIFT_MAX <=
+        (int)SMALL_SHIFT) /* ThreadSanitizer: the program may not map there */
+        return 0;
+    bw_pages_entropy(&gigabytes, sizeof gigabytes);
+    return ((uintptr_t)32 << 40) + ((uintptr_t)gigabytes << 30);
+}
+
 static void start(struct bw_heap *heap)
 {
     struct bw_random random;
@@ -152,6 +165,7 @@ struct bw_heap *bw_heap_make(const struct bw_config *config)
     for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
         bw_slab_start(&heap->classes[i], heap->key, i);
     bw_large_start(&heap->large, heap->key);
+    heap->large.window = choose_window();
     bw_lock(&list_lock);
     heap->next = all_heaps;
     all_heaps = heap;

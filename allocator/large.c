@@ -138,6 +138,23 @@ static uint32_t random_gap(struct bw_large *large)
            (uint32_t)bw_page_size();
 }
 
+enum { PLACE_TRIALS = 4 };
+
+/* Anywhere in the window where nothing stands; failing that, where the system likes. */
+static uint8_t *reserve_somewhere(struct bw_large *large, size_t bytes)
+{
+    size_t page = bw_page_size();
+    if (bw_policy_large_random_place && large->window != 0 && bytes < BW_LARGE_WINDOW / 2) {
+        for (int trial = 0; trial < PLACE_TRIALS; trial++) {
+            size_t offset = bw_random_64(&large->random) % (BW_LARGE_WINDOW - bytes) / page * page;
+            uint8_t *p = bw_pages_reserve_at((void *)(large->window + offset), bytes);
+            if (p != NULL)
+                return p;
+        }
+    }
+    return bw_pages_reserve(bytes);
+}
+
 static bool map(struct bw_large *large, struct bw_large_object *object, size_t alignment)
 {
     size_t page = bw_page_size();
@@ -148,7 +165,7 @@ static bool map(struct bw_large *large, struct bw_large_object *object, size_t a
     size_t total = gap_before + object->usable + gap_after + (alignment > page ? alignment : 0);
     if (total < object->usable)
         return false;
-    uint8_t *start = bw_pages_reserve(total);
+    uint8_t *start = reserve_somewhere(large, total);
     if (start == NULL)
         return false;
     uint8_t *p = start + gap_before;
@@ -158,9 +175,7 @@ static bool map(struct bw_large *large, struct bw_large_object *object, size_t a
         size_t head = (size_t)(p - start) - gap_before;
         if (head != 0)
             bw_pages_release(start, head);
-        size_t tail = alignment - head;
-        if (tail != 0)
-            bw_pages_release(p + object->usable + gap_after, tail);
+        bw_pages_release(p + object->usable + gap_after, alignment - head);
     }
     object->address = (uintptr_t)p;
     object->before = (uint32_t)gap_before;

@@ -61,6 +61,8 @@ struct bw_class {
     struct bw_random random;
 } __attribute__((aligned(64)));
 
+#define BW_LARGE_WINDOW ((size_t)1 << 40)
+
 struct bw_large_object {
     uintptr_t address; /* 0 = no entry */
     size_t size;       /* requested */
@@ -74,6 +76,7 @@ struct bw_large {
     struct bw_lock lock;
     struct bw_large_object *table; /* open addressing by address, at most half full */
     uint32_t capacity, count;      /* capacity a power of two, 0 before the first object */
+    uintptr_t window; /* large objects stand in the BW_LARGE_WINDOW bytes from here, if they can */
     uint32_t quarantine_length;
     uintptr_t quarantine[bw_policy_large_quarantine_objects];
     struct bw_random random;

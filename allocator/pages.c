@@ -12,6 +12,9 @@
 #include "bw_sync.h"
 #include "policy.h"
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
@@ -39,6 +42,17 @@ void *bw_pages_reserve(size_t bytes)
     void *p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     errno = saved;
     return p == MAP_FAILED ? NULL : p;
+}
+
+void *bw_pages_reserve_at(void *p, size_t bytes)
+{
+    int saved = errno;
+    void *got = mmap(p, bytes, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (got != MAP_FAILED && got != p) /* a kernel before 4.17 takes p as a hint */
+        (void)munmap(got, bytes);
+    errno = saved;
+    return got == p ? got : NULL;
 }
 
 void bw_pages_release(void *p, size_t bytes)

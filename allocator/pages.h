@@ -17,6 +17,8 @@ static inline size_t bw_round_up(size_t n, size_t to)
 
 /* Returns NULL where there is no room. */
 void *bw_pages_reserve(size_t bytes);
+/* The same at exactly p, or NULL where anything stands there already. */
+void *bw_pages_reserve_at(void *p, size_t bytes);
 void bw_pages_release(void *p, size_t bytes);
 /* Makes reserved pages usable. false = out of memory or of mappings. */
 bool bw_pages_commit(void *p, size_t bytes);
