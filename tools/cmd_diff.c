@@ -1,0 +1,464 @@
+/* assay diff: one trace replayed on two builds, compared op by op through symbolic allocator state,
+ * then timed. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracles/compare/behaviour.h"
+#include "tools/command.h"
+#include "tools/options.h"
+#include "tools/progress.h"
+#include "tools/replay_source.h"
+#include "traces/runner/session.h"
+
+enum {
+    KEY_A = ASSAY_KEY_FIRST,
+    KEY_B,
+    KEY_PROCESS,
+    KEY_LOSSY,
+    KEY_IGNORE,
+    KEY_SEED,
+    KEY_NO_COST,
+    KEY_ALL
+};
+
+enum { CLASSES_LISTED = 16 };
+
+struct diff_options {
+    struct assay_common common;
+    const char *file, *a, *b;
+    long process;
+    bool allow_lossy, no_cost, all;
+    uint64_t seed;
+    struct assay_comparison_options compare;
+};
+
+struct side {
+    const char *option; /* as given */
+    struct assay_subject_spec spec;
+    struct assay_session *session;
+    struct assay_session_status status; /* of the behavioural run */
+    struct assay_session_status cost;   /* of the timed run */
+};
+
+struct diff {
+    const struct diff_options *options;
+    struct side sides[2];
+    struct assay_replay_source *source;
+    struct assay_comparison *comparison;
+    struct assay_progress progress;
+    struct assay_difference_class *classes; /* over all images */
+    size_t class_count;
+    struct assay_comparison_totals totals;
+    json_t *ends; /* how runs ended that did not end well */
+};
+
+static const char *const field_options[ASSAY_FIELD_COUNT + 1] = {
+    "refusal", "errno", "signal", "usable", "answer", "low-bits", "placement", "content", NULL};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct diff_options *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case KEY_A: options->a = arg; return 0;
+    case KEY_B: options->b = arg; return 0;
+    case KEY_PROCESS:
+        options->process = (long)assay_option_number(state, "process", arg, 0, 65535);
+        return 0;
+    case KEY_LOSSY: options->allow_lossy = true; return 0;
+    case KEY_ALL: options->all = true; return 0;
+    case KEY_NO_COST: options->no_cost = true; return 0;
+    case KEY_SEED: options->seed = assay_option_number(state, "seed", arg, 0, UINT64_MAX); return 0;
+    case KEY_IGNORE:
+        options->compare.ignore |= 1u << assay_option_choice(state, "ignore", arg, field_options);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (options->file)
+            return assay_usage(state, "one trace only, not also '%s'", arg);
+        options->file = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!options->file)
+            return assay_usage(state, "which trace?");
+        if (!options->a || !options->b)
+            return assay_usage(state, "two subjects are needed: --a and --b");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option option_table[] = {
+    {"a", KEY_A, "SUBJECT", 0, "the first build: a name or a path, as for 'assay replay'", 0},
+    {"b", KEY_B, "SUBJECT", 0, "the second build", 0},
+    {"ignore", KEY_IGNORE, "FIELD", 0,
+     "do not compare: refusal, errno, signal, usable, answer, low-bits, placement or content; may "
+     "be given again",
+     0},
+    {"process", KEY_PROCESS, "N", 0, "only this process of the trace", 0},
+    {"allow-lossy", KEY_LOSSY, NULL, 0, "take a trace that lost events", 0},
+    {"no-cost", KEY_NO_COST, NULL, 0, "skip the timed runs", 0},
+    {"all", KEY_ALL, NULL, 0, "list every class, not only the 16 heaviest", 0},
+    {"seed", KEY_SEED, "N", 0, "of frozen randomness (default 1)", 0},
+    {0},
+};
+
+static const struct argp argp = {
+    .options = option_table,
+    .parser = parse_option,
+    .args_doc = "FILE --a SUBJECT --b SUBJECT",
+    .doc = "Replays a trace on two builds of an allocator and says where they behave differently.",
+    .children = assay_common_children,
+};
+
+static int start(struct diff *diff, struct side *side, bool behaviour, struct assay_error *err)
+{
+    struct assay_session_config config = {
+        .subject = &side->spec,
+        .order = ASSAY_ORDER_SERIAL,
+        .touch = behaviour ? ASSAY_TOUCH_FULL : ASSAY_TOUCH_PAGE,
+        .ask_usable = behaviour,
+        .want_results = behaviour,
+        .frozen = true,
+        .seed = diff->options->seed,
+        .max_objects = assay_replay_max_object(diff->source),
+        .hang_ms = 5000,
+    };
+    int code = assay_session_start(&config, &side->session, err);
+    uint64_t missing;
+    return code < 0 ? code : assay_session_ready(side->session, &missing, err);
+}
+
+static void stop(struct side *side)
+{
+    if (side->session)
+        assay_session_close(side->session);
+    side->session = NULL;
+}
+
+static const char *state_name(const struct assay_session_status *status)
+{
+    switch (status->state) {
+    case ASSAY_SESSION_CRASHED: return "crashed";
+    case ASSAY_SESSION_HUNG: return "hung";
+    case ASSAY_SESSION_MEMORY: return "exceeded its memory limit";
+    case ASSAY_SESSION_EXITED: return "exited";
+    default: return "ended";
+    }
+}
+
+/* Gives both sides the next ops of the image. Returns how many, 0 at the end or when a side is
+ * gone, negative on error. */
+static long feed(struct diff *diff, struct assay_error *err)
+{
+    struct assay_event *chunks[2];
+    size_t room = SIZE_MAX;
+    for (int i = 0; i < 2; i++) {
+        size_t capacity;
+        chunks[i] = assay_session_chunk(diff->sides[i].session, &capacity);
+        if (!chunks[i])
+            return 0;
+        room = capacity < room ? capacity : room;
+    }
+    long n = assay_replay_next(diff->source, chunks[0], room, err);
+    if (n <= 0)
+        return n;
+    memcpy(chunks[1], chunks[0], (size_t)n * sizeof *chunks[0]);
+    for (int i = 0; i < 2; i++)
+        assay_session_submit(diff->sides[i].session, (size_t)n, false);
+    return n;
+}
+
+/* Compares the next executed chunk of both. Returns how many ops, 0 when a side has no more,
+ * negative on error. */
+static long compare(struct diff *diff, struct assay_error *err)
+{
+    size_t counts[2];
+    const struct assay_event *events[2];
+    for (int i = 0; i < 2; i++) {
+        events[i] = assay_session_collect(diff->sides[i].session, &counts[i]);
+        if (!events[i])
+            counts[i] = 0;
+    }
+    size_t n = counts[0] < counts[1] ? counts[0] : counts[1];
+    int code = 0;
+    for (size_t at = 0; at < n && code == 0; at++)
+        code = assay_comparison_step(diff->comparison, &events[0][at], &events[1][at], err);
+    for (int i = 0; i < 2; i++)
+        if (events[i])
+            assay_session_release(diff->sides[i].session);
+    return code < 0 ? code : (long)n;
+}
+
+static void add_classes(struct diff *diff)
+{
+    size_t n;
+    const struct assay_difference_class *found = assay_comparison_classes(diff->comparison, &n);
+    struct assay_comparison_totals totals = assay_comparison_totals(diff->comparison);
+    diff->classes = realloc(diff->classes, (diff->class_count + n + 1) * sizeof *diff->classes);
+    ASSAY_CHECK(diff->classes);
+    memcpy(diff->classes + diff->class_count, found, n * sizeof *found);
+    diff->class_count += n;
+    diff->totals.ops += totals.ops;
+    diff->totals.compared += totals.compared;
+    diff->totals.incomparable += totals.incomparable;
+    diff->totals.one_sided += totals.one_sided;
+    diff->totals.fresh += totals.fresh;
+    diff->totals.consequences += totals.consequences;
+}
+
+static void note_end(struct diff *diff, const struct side *side, char letter)
+{
+    const struct assay_session_status *status = &side->status;
+    if (status->state == ASSAY_SESSION_ENDED || status->state == ASSAY_SESSION_RUNNING)
+        return;
+    char name[2] = {letter, 0};
+    json_array_append_new(diff->ends,
+                          json_pack("{s:s, s:s, s:s, s:I, s:i, s:s}", "side", name, "subject",
+                                    side->option, "state", state_name(status), "op",
+                                    (json_int_t)status->op_index, "signal", status->signal,
+                                    "stderr", status->stderr_text));
+}
+
+static int behaviour_of_image(struct diff *diff, size_t image, struct assay_error *err)
+{
+    long fed = 1, compared = 0;
+    int code = assay_replay_begin(diff->source, image, err);
+    for (int i = 0; i < 2 && code >= 0; i++)
+        code = start(diff, &diff->sides[i], true, err);
+    if (code < 0)
+        return code;
+    diff->comparison = assay_comparison_create(&diff->options->compare, NULL, NULL);
+    if (!diff->comparison)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory for the comparison");
+    /* one chunk ahead, so that both children and the comparison work at the same time */
+    fed = feed(diff, err);
+    while (fed > 0) {
+        long next = feed(diff, err);
+        compared = compare(diff, err);
+        if (compared <= 0 || next < 0) {
+            code = next < 0 ? (int)next : (int)compared;
+            break;
+        }
+        assay_progress_update(&diff->progress,
+                              diff->totals.ops + assay_comparison_totals(diff->comparison).ops,
+                              NULL);
+        fed = next;
+    }
+    if (fed < 0)
+        code = (int)fed;
+    for (int i = 0; i < 2 && code >= 0; i++) {
+        assay_session_wait(diff->sides[i].session, &diff->sides[i].status);
+        note_end(diff, &diff->sides[i], (char)('a' + i));
+    }
+    add_classes(diff);
+    assay_comparison_free(diff->comparison);
+    diff->comparison = NULL;
+    return code < 0 ? code : 0;
+}
+
+/* A timed run: nothing asked, nothing checked, pages touched. */
+static int cost_of_image(struct diff *diff, struct side *side, size_t image,
+                         struct assay_error *err)
+{
+    struct assay_session_status status;
+    long n = 0;
+    int code = assay_replay_begin(diff->source, image, err);
+    if (code >= 0)
+        code = start(diff, side, false, err);
+    while (code >= 0) {
+        size_t capacity;
+        struct assay_event *chunk = assay_session_chunk(side->session, &capacity);
+        if (!chunk || (n = assay_replay_next(diff->source, chunk, capacity, err)) < 0)
+            break;
+        assay_session_submit(side->session, (size_t)n, n == 0);
+        if (n == 0)
+            break;
+    }
+    if (code >= 0 && n < 0)
+        code = (int)n;
+    if (code >= 0) {
+        assay_session_wait(side->session, &status);
+        if (status.executed >= side->cost.executed)
+            side->cost = status; /* the largest image stands for the trace */
+    }
+    stop(side);
+    return code < 0 ? code : 0;
+}
+
+static int run(struct diff *diff, struct assay_error *err)
+{
+    const struct assay_replay_image *images;
+    size_t count = assay_replay_images(diff->source, &images);
+    int code = 0;
+    for (size_t image = 0; image < count && code == 0; image++) {
+        code = behaviour_of_image(diff, image, err);
+        for (int i = 0; i < 2; i++)
+            stop(&diff->sides[i]);
+    }
+    if (diff->options->no_cost)
+        return code;
+    for (size_t image = 0; image < count && code == 0; image++)
+        for (int i = 0; i < 2 && code == 0; i++)
+            code = cost_of_image(diff, &diff->sides[i], image, err);
+    return code;
+}
+
+static int by_weight(const void *x, const void *y)
+{
+    const struct assay_difference_class *a = x, *b = y;
+    if (!a->fresh != !b->fresh)
+        return a->fresh ? -1 : 1;
+    uint64_t wa = a->fresh + a->consequences, wb = b->fresh + b->consequences;
+    return wa < wb ? 1 : wa > wb ? -1 : 0;
+}
+
+static void size_range(char *text, size_t size, uint32_t band)
+{
+    struct assay_human low, high;
+    if (band <= 1)
+        snprintf(text, size, "%u", band);
+    else
+        snprintf(text, size, "%s-%s", assay_human_count(&low, UINT64_C(1) << (band - 1)),
+                 assay_human_count(&high, band < 64 ? (UINT64_C(1) << band) - 1 : UINT64_MAX));
+}
+
+static json_t *class_json(const struct assay_difference_class *c)
+{
+    char range[64], example[400];
+    size_range(range, sizeof range, c->size_band);
+    assay_difference_print(example, sizeof example, &c->first);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "field", assay_field_name(c->field),
+                     "op", assay_op_info(c->kind)->name, "bytes", range, "differences",
+                     (json_int_t)c->fresh, "consequences", (json_int_t)c->consequences, "first_op",
+                     (json_int_t)c->first.op_index, "example", example);
+}
+
+static json_t *side_json(const struct side *side)
+{
+    json_t *object = json_pack("{s:s, s:s, s:b}", "subject", side->option, "build_id",
+                               side->spec.build_id, "frozen", side->status.frozen);
+    ASSAY_CHECK(object);
+    if (side->cost.ns_per_event > 0) {
+        json_object_set_new(object, "ns_per_event", json_real(side->cost.ns_per_event));
+        json_object_set_new(object, "peak_rss_bytes",
+                            json_integer((json_int_t)side->cost.peak_rss_bytes));
+    }
+    return object;
+}
+
+static void print_cost(FILE *out, const struct diff *diff)
+{
+    const struct side *a = &diff->sides[0], *b = &diff->sides[1];
+    struct assay_human rss_a, rss_b;
+    if (!(a->cost.ns_per_event > 0) || !(b->cost.ns_per_event > 0))
+        return;
+    fprintf(out,
+            "cost: %.1f ns per event on %s, %.1f on %s (b/a = %.2f); peak resident %s and %s. One "
+            "run each: for a\n"
+            "decision, repeat it.\n",
+            a->cost.ns_per_event, a->option, b->cost.ns_per_event, b->option,
+            b->cost.ns_per_event / a->cost.ns_per_event,
+            assay_human_bytes(&rss_a, a->cost.peak_rss_bytes),
+            assay_human_bytes(&rss_b, b->cost.peak_rss_bytes));
+}
+
+static void print_summary(FILE *out, struct diff *diff, bool differs)
+{
+    struct assay_human compared, fresh, consequences;
+    size_t index;
+    json_t *end;
+    fprintf(out, "%s calls compared: %s, %s in %zu classes",
+            assay_human_count(&compared, diff->totals.compared),
+            differs ? "behaviour differs" : "no difference",
+            assay_human_count(&fresh, diff->totals.fresh), diff->class_count);
+    fprintf(out, " (and %s consequences of these)\n",
+            assay_human_count(&consequences, diff->totals.consequences));
+    if (diff->totals.one_sided)
+        fprintf(out, "%" PRIu64 " calls were made on one side only: the other lacks the API\n",
+                diff->totals.one_sided);
+    if (diff->totals.incomparable)
+        fprintf(out,
+                "%" PRIu64 " calls could not be compared: an argument was live on one side only\n",
+                diff->totals.incomparable);
+    json_array_foreach(diff->ends, index, end)
+        fprintf(out, "%s (%s) %s at op %lld\n", json_string_value(json_object_get(end, "side")),
+                json_string_value(json_object_get(end, "subject")),
+                json_string_value(json_object_get(end, "state")),
+                (long long)json_integer_value(json_object_get(end, "op")));
+    print_cost(out, diff);
+    fprintf(out, "reproduce: assay diff %s --a %s --b %s\n", diff->options->file, diff->options->a,
+            diff->options->b);
+    if (differs)
+        fprintf(out, "next: assay diff %s --a %s --b %s --ignore placement\n", diff->options->file,
+                diff->options->a, diff->options->b);
+}
+
+static int print_results(struct diff *diff, struct diff_options *options)
+{
+    static const struct assay_emit_field fields[] = {
+        {"differences", "new", ASSAY_EMIT_COUNT},
+        {"consequences", "consequences", ASSAY_EMIT_COUNT},
+        {"example", "first of its class: a | b", ASSAY_EMIT_PLAIN},
+        {0},
+    };
+    struct assay_emit *emit = &options->common.emit;
+    bool differs = diff->class_count > 0 || json_array_size(diff->ends) > 0;
+    json_t *rows = json_array();
+    if (diff->class_count)
+        qsort(diff->classes, diff->class_count, sizeof *diff->classes, by_weight);
+    size_t listed = diff->class_count;
+    if (!options->all && !emit->json && listed > CLASSES_LISTED)
+        listed = CLASSES_LISTED;
+    for (size_t i = 0; i < listed; i++)
+        json_array_append_new(rows, class_json(&diff->classes[i]));
+    if (diff->class_count)
+        assay_emit_table(emit, "assay.diff.class", fields, rows);
+    else
+        json_decref(rows);
+    if (listed < diff->class_count)
+        fprintf(stdout, "... and %zu classes more; --all lists them\n", diff->class_count - listed);
+    if (!emit->json)
+        print_summary(stdout, diff, differs);
+    assay_emit_object(
+        emit, "assay.diff",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o, s:O}", "events",
+                  (json_int_t)assay_replay_events(diff->source), "compared",
+                  (json_int_t)diff->totals.compared, "differences", (json_int_t)diff->totals.fresh,
+                  "consequences", (json_int_t)diff->totals.consequences, "classes",
+                  (json_int_t)diff->class_count, "one_sided", (json_int_t)diff->totals.one_sided,
+                  "incomparable", (json_int_t)diff->totals.incomparable, "differs", differs, "a",
+                  side_json(&diff->sides[0]), "b", side_json(&diff->sides[1]), "ends", diff->ends));
+    return differs ? ASSAY_EXIT_FINDINGS : ASSAY_EXIT_CLEAN;
+}
+
+int assay_cmd_diff(int argc, char **argv)
+{
+    struct diff_options options = {.process = -1, .seed = 1};
+    struct assay_error err = {0};
+    int result;
+    assay_options_parse(&argp, argc, argv, 0, &options);
+    struct diff diff = {.options = &options, .ends = json_array()};
+    diff.sides[0].option = options.a;
+    diff.sides[1].option = options.b;
+    int code = 0;
+    for (int i = 0; i < 2 && code >= 0; i++)
+        code = assay_subject_find(diff.sides[i].option, &diff.sides[i].spec, &err);
+    if (code >= 0)
+        code = assay_replay_open(options.file, options.allow_lossy, options.process, &diff.source,
+                                 &err);
+    if (code >= 0) {
+        assay_progress_begin(&diff.progress, "diff", "events", assay_replay_events(diff.source), 0,
+                             options.common.quiet);
+        code = run(&diff, &err);
+        assay_progress_end(&diff.progress);
+    }
+    result = code < 0 ? assay_report_error(&err) : print_results(&diff, &options);
+    for (int i = 0; i < 2; i++)
+        stop(&diff.sides[i]);
+    assay_replay_close(diff.source);
+    assay_comparison_free(diff.comparison);
+    free(diff.classes);
+    json_decref(diff.ends);
+    return result;
+}
