@@ -18,6 +18,7 @@ struct replay {
     uint64_t deadline_ns;
     double run_ns, bare_ns, bare_events;
     uint64_t shown;
+    const struct assay_replay_image *image;
     struct assay_judge *judge; /* of the confirming pass */
     size_t before_findings;
 };
@@ -62,6 +63,7 @@ static struct assay_session_config session_of(const struct replay *replay, enum 
         .judge = checked && pass == PASS_JUDGE,
         .want_results = pass == PASS_CONFIRM,
         .frozen = true,
+        .prefault = replay->image->events > assay_replay_max_object(replay->source),
         .bare_loop = pass == PASS_BARE,
         .seed = options->seed,
         .max_objects = assay_replay_max_object(replay->source),
@@ -281,6 +283,7 @@ int assay_replay_run(struct assay_replay_source *source, const struct assay_repl
     int code = 0;
     for (size_t i = 0; i < n && code == 0 && ret_result->end == ASSAY_REPLAY_COMPLETE; i++) {
         bool suspicious = false;
+        replay.image = &images[i];
         code = run_image(&replay, i, &suspicious, err);
         ret_result->images++;
         if (code == 0 && suspicious)

@@ -27,6 +27,7 @@ struct image {
     uint64_t fork_at; /* events of the parent before that */
     uint32_t first_block, last_block;
     struct block *open; /* while sorting */
+    uint64_t live;
 };
 
 struct forked {
@@ -133,6 +134,19 @@ static int sort_one(struct assay_replay_source *source, struct image *image,
     return 0;
 }
 
+static void count_live(struct image *image, const struct assay_event *event)
+{
+    enum assay_op_class op_class = assay_op_info(event->kind)->op_class;
+    if (event->flags & ASSAY_FLAG_BEGIN)
+        return;
+    if (op_class == ASSAY_CLASS_ALLOCATE && event->born)
+        image->live++;
+    else if (op_class == ASSAY_CLASS_RELEASE && event->object && image->live > 0)
+        image->live--;
+    if (image->live > image->shown.max_live)
+        image->shown.max_live = (uint32_t)image->live;
+}
+
 static int scan_one(struct assay_replay_source *source, const struct assay_event *event, bool sort,
                     struct assay_error *err)
 {
@@ -145,6 +159,7 @@ static int scan_one(struct assay_replay_source *source, const struct assay_event
         return assay_fail(err, ASSAY_E_LIMIT, "the trace has more than %d process images",
                           IMAGES_MAX);
     image->shown.events++;
+    count_live(image, event);
     if (event->kind == ASSAY_OP_FORK && event->arg < PROCESSES)
         source->forks[event->arg] =
             (struct forked){(int32_t)(image - source->images), image->shown.events};

@@ -14,6 +14,7 @@ struct assay_replay_image {
     uint16_t process;
     uint32_t exec; /* how many times the process had exec'd */
     uint64_t events;
+    uint32_t max_live; /* most objects live at once, as far as it is known without the forks */
 };
 
 struct assay_replay_left_out {

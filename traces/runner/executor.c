@@ -61,7 +61,7 @@ struct assay_executor {
     struct assay_subject subject;
     _Atomic uint64_t *progress;
     uint64_t op_index;
-    uint64_t seed;
+    uint64_t seed, mixed_seed;
     uint32_t max_objects;
     bool content_full, ask_usable, usable_writable;
     enum assay_touch touch;
@@ -162,6 +162,7 @@ struct assay_executor *assay_executor_create(struct assay_arena *arena,
     ex->missing = assay_executor_missing(&ex->subject);
     ex->progress = config->progress;
     ex->seed = config->seed;
+    ex->mixed_seed = assay_touch_mix(config->seed);
     ex->max_objects = config->max_objects;
     ex->content_full = config->content_full;
     ex->ask_usable = config->ask_usable && ex->subject.malloc_usable_size;
@@ -189,12 +190,12 @@ static inline struct assay_content content_of(const struct assay_executor *ex, u
     const struct record *r = &ex->records[object];
     struct assay_content content = {.base = r->address,
                                     .bytes = r->bytes,
-                                    .key = assay_touch_key(ex->seed, object, 0),
+                                    .key = assay_touch_mixed_key(ex->mixed_seed, object, 0),
                                     .whole = r->flags & RECORD_WHOLE};
     if (HARDLY(r->flags & RECORD_RUN)) {
         content.run_from = ex->runs[object].from;
         content.run_to = ex->runs[object].to;
-        content.run_key = assay_touch_key(ex->seed, object, r->epoch);
+        content.run_key = assay_touch_mixed_key(ex->mixed_seed, object, r->epoch);
     }
     return content;
 }
@@ -227,8 +228,9 @@ static uint32_t whose(const struct assay_executor *ex, uint32_t object, uint64_t
             continue;
         /* the damaged word may start inside one of k's words: compare the bytes that k has here */
         for (uint16_t epoch = 0; epoch <= r->epoch; epoch++) {
-            struct assay_content content = {
-                .key = assay_touch_key(ex->seed, k, epoch), .bytes = r->bytes, .whole = true};
+            struct assay_content content = {.key = assay_touch_mixed_key(ex->mixed_seed, k, epoch),
+                                            .bytes = r->bytes,
+                                            .whole = true};
             if ((k != object || epoch != r->epoch) &&
                 assay_content_expected(&content, address - base) == word)
                 return k;
@@ -323,7 +325,7 @@ static void fill_slack(struct assay_executor *ex, uint32_t object)
 {
     struct record *r = &ex->records[object];
     struct assay_range parts[2];
-    uint64_t key = assay_touch_key(ex->seed, object, 0);
+    uint64_t key = assay_touch_mixed_key(ex->mixed_seed, object, 0);
     slack_parts(r, parts);
     begin_touch(ex, ASSAY_FACT_USABLE, object);
     for (int i = 0; i < 2; i++)
@@ -555,13 +557,15 @@ static void write_into(struct assay_executor *ex, struct assay_event *event, uin
         r->epoch++;
         *run = (struct run){from, to};
         r->flags |= RECORD_RUN;
-        assay_touch_fill(r->address, assay_touch_key(ex->seed, object, r->epoch), from, to);
+        assay_touch_fill(r->address, assay_touch_mixed_key(ex->mixed_seed, object, r->epoch), from,
+                         to);
     } else if (from <= run->to && to >= run->from) {
         run->from = from < run->from ? from : run->from;
         run->to = to > run->to ? to : run->to;
-        assay_touch_fill(r->address, assay_touch_key(ex->seed, object, r->epoch), from, to);
+        assay_touch_fill(r->address, assay_touch_mixed_key(ex->mixed_seed, object, r->epoch), from,
+                         to);
     } else {
-        assay_touch_fill(r->address, assay_touch_key(ex->seed, object, 0), from, to);
+        assay_touch_fill(r->address, assay_touch_mixed_key(ex->mixed_seed, object, 0), from, to);
     }
 }
 
@@ -581,7 +585,7 @@ static void do_access(struct assay_executor *ex, struct assay_event *event)
         write_into(ex, event, from, to);
     else /* outside or unknown: the writer's own pattern goes on, so that the damage names it */
         assay_touch_fill(ex->pointer - (from & 7),
-                         assay_touch_key(ex->seed, object, 0) +
+                         assay_touch_mixed_key(ex->mixed_seed, object, 0) +
                              (uint64_t)((int64_t)from >> 3) * ASSAY_TOUCH_STRIDE,
                          from & 7, (from & 7) + event->size);
     end_touch(ex);
@@ -940,6 +944,7 @@ void assay_executor_forget(struct assay_executor *ex, uint64_t seed)
     ex->phase = PHASE_IDLE;
     ex->op_index = 0;
     ex->seed = seed;
+    ex->mixed_seed = assay_touch_mix(seed);
     if (ex->progress)
         atomic_store_explicit(ex->progress, 0, memory_order_relaxed);
 }

@@ -13,6 +13,7 @@
 #include "traces/runner/crash.h"
 #include "traces/runner/shared.h"
 
+enum { TABLE_BYTES = 96 }; /* per object, in executor and judge */
 enum { EXIT_BUG = 70, EXIT_CANNOT = 3 };
 
 static struct assay_shared *shared;
@@ -234,6 +235,8 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
         bytes += judge->bytes(blob, shared->blob_bytes, &config);
     if (assay_arena_create(&arena, bytes + 65536, &err) < 0)
         return give_up(&err);
+    /* the tables are read and written at every op: large pages spare faults and TLB misses */
+    (void)madvise(arena.base, arena.capacity, MADV_HUGEPAGE);
     if (shared->bare) {
         if (!assay_bare_create(&bare, &arena, &subject, config.max_objects))
             ASSAY_CHECK(!"the arena holds a bare loop");
@@ -245,6 +248,10 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     if (judging && judge->create(&arena, blob, shared->blob_bytes, base + shared->report_offset,
                                  shared->report_bytes, &config, &judge_sink, &err) < 0)
         return give_up(&err);
+    if (shared->prefault) {
+        size_t most = ((size_t)config.max_objects + 16384) * TABLE_BYTES;
+        (void)madvise(arena.base, arena.used < most ? arena.used : most, MADV_POPULATE_WRITE);
+    }
     assay_arena_freeze(&arena);
     atomic_store(&shared->boot, ASSAY_BOOT_READY);
     if (shared->bare)

@@ -104,6 +104,7 @@ static int make_shared(struct assay_session *session, int *ret_fd, struct assay_
     shared->bare = config->bare_loop;
     shared->adapter = session->subject.adapter;
     shared->frozen = config->frozen;
+    shared->prefault = config->prefault;
     shared->seed = config->seed;
     shared->missing_apis = session->subject.missing_apis;
     shared->blob_offset = blob;

@@ -42,6 +42,7 @@ struct assay_session_config {
     bool frozen;       /* address-space randomisation off, getrandom & co. answered from seed */
     bool bare_loop;    /* execute nothing but a bare loop of the same calls, for overhead_ns; no
                           results, no judge */
+    bool prefault; /* the tables' pages before the first op, not at it (when most numbers occur) */
     uint64_t seed;
     uint32_t max_objects;
     uint64_t memory_bytes; /* 0 = no limit; the child is killed beyond it */

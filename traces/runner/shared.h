@@ -42,7 +42,8 @@ struct assay_shared {
     uint64_t magic, bytes;
     /* configuration, written by the host before the runner starts */
     uint32_t touch, order, max_objects;
-    uint8_t content_full, ask_usable, usable_writable, judge, want_results, bare, adapter, frozen;
+    uint8_t content_full, ask_usable, usable_writable, judge, want_results, bare, adapter, frozen,
+        prefault;
     uint64_t seed;
     uint64_t missing_apis;
     uint64_t blob_offset, blob_bytes, report_offset, report_bytes, chunks_offset;

@@ -2,18 +2,7 @@
 
 #include <string.h>
 
-/* Marks a key as ours: 16 bits that a foreign word has by chance once in 65536. */
-enum { TAG = 0xa55a };
-
 typedef uint64_t lanes __attribute__((vector_size(16), aligned(1), may_alias));
-
-/* The finaliser of splitmix64: a bijection of 64-bit words. */
-static inline uint64_t mix(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
 
 static inline uint64_t unmix(uint64_t z)
 {
@@ -24,13 +13,13 @@ static inline uint64_t unmix(uint64_t z)
 
 uint64_t assay_touch_key(uint64_t seed, uint32_t object, uint16_t epoch)
 {
-    return mix(((uint64_t)TAG << 48 | (uint64_t)epoch << 32 | object) ^ mix(seed));
+    return assay_touch_mixed_key(assay_touch_mix(seed), object, epoch);
 }
 
 bool assay_touch_whose_key(uint64_t seed, uint64_t key, uint32_t *ret_object, uint16_t *ret_epoch)
 {
-    uint64_t plain = unmix(key) ^ mix(seed);
-    if (plain >> 48 != TAG)
+    uint64_t plain = unmix(key) ^ assay_touch_mix(seed);
+    if (plain >> 48 != ASSAY_TOUCH_TAG >> 48)
         return false;
     *ret_object = (uint32_t)plain;
     *ret_epoch = (uint16_t)(plain >> 32);
@@ -211,12 +200,6 @@ void assay_touch_read(const char *base, uint64_t from, uint64_t to)
         (void)*(const volatile char *)(base + i);
     if (to > from)
         (void)*(const volatile char *)(base + to - 1);
-}
-
-bool assay_content_whole(uint64_t bytes, uint32_t object, bool content_full)
-{
-    return bytes <= ASSAY_TOUCH_WHOLE_BYTES || content_full ||
-           mix(object) % ASSAY_TOUCH_WHOLE_ONE_IN == 0;
 }
 
 /* The touched parts of an object, in rising order. */

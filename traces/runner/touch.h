@@ -32,6 +32,22 @@ struct assay_content {
     uint64_t run_from, run_to, run_key;
 };
 
+/* The finaliser of splitmix64: a bijection of 64-bit words. */
+static inline uint64_t assay_touch_mix(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* Marks a key as ours: 16 bits that a foreign word has by chance once in 65536. */
+#define ASSAY_TOUCH_TAG (UINT64_C(0xa55a) << 48)
+
+/* The key for mixed = assay_touch_mix(seed): what a loop over many objects calls. */
+static inline uint64_t assay_touch_mixed_key(uint64_t mixed, uint32_t object, uint16_t epoch)
+{
+    return assay_touch_mix((ASSAY_TOUCH_TAG | (uint64_t)epoch << 32 | object) ^ mixed);
+}
 uint64_t assay_touch_key(uint64_t seed, uint32_t object, uint16_t epoch);
 /* The inverse. Returns false if no object has this key. */
 bool assay_touch_whose_key(uint64_t seed, uint64_t key, uint32_t *ret_object, uint16_t *ret_epoch);
@@ -55,8 +71,12 @@ void assay_content_fill(const struct assay_content *content);
  */
 uint64_t assay_content_verify(const struct assay_content *content, uint64_t limit);
 uint64_t assay_content_zero(const struct assay_content *content);
-/* True if objects of this size and number are touched whole although they are large. */
-bool assay_content_whole(uint64_t bytes, uint32_t object, bool content_full);
+/* True if objects of this size and number are touched whole. */
+static inline bool assay_content_whole(uint64_t bytes, uint32_t object, bool content_full)
+{
+    return bytes <= ASSAY_TOUCH_WHOLE_BYTES || content_full ||
+           assay_touch_mix(object) % ASSAY_TOUCH_WHOLE_ONE_IN == 0;
+}
 /* The bytes that ought to stand at [offset, offset + 8). */
 uint64_t assay_content_expected(const struct assay_content *content, uint64_t offset);
 
