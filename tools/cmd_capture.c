@@ -141,6 +141,12 @@ static void report(struct options *options, const struct assay_capture_result *r
             (json_int_t)result->wall_ns, "status", status_of(result->status), "signal",
             WIFSIGNALED(result->status) ? json_integer(WTERMSIG(result->status)) : json_null(),
             "complete", (int)!result->timed_out && !result->interrupted);
+        json_t *notes = json_array();
+        for (const char *line = result->notes; *line; line += strspn(line, "\n")) {
+            json_array_append_new(notes, json_stringn(line, strcspn(line, "\n")));
+            line += strcspn(line, "\n");
+        }
+        json_object_set_new(object, "notes", notes);
         assay_emit_object(&options->common.emit, "assay.capture", object);
     }
     /* The command owns standard output. */
@@ -157,6 +163,11 @@ static void report(struct options *options, const struct assay_capture_result *r
             assay_human_count(&human[1], totals->objects), totals->threads, totals->processes,
             (unsigned long long)totals->dropped, assay_human_bytes(&human[2], result->bytes),
             per_event);
+    for (const char *line = result->notes; *line; line += strspn(line, "\n")) {
+        int n = (int)strcspn(line, "\n");
+        fprintf(stderr, "assay capture: note: %.*s\n", n, line);
+        line += n;
+    }
     if (totals->dropped)
         fprintf(stderr, "assay capture: the trace is lossy: free disk or memory, then capture "
                         "again; replay refuses it without --allow-lossy\n");

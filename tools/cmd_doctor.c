@@ -23,6 +23,7 @@
 
 #include "tools/command.h"
 #include "tools/options.h"
+#include "traces/capture/ebpf.h"
 #include "traces/runner/session.h"
 
 #ifndef MADV_GUARD_INSTALL
@@ -295,6 +296,18 @@ static void look_uprobes(struct outcome *outcome)
         found(outcome, STATUS_MISSING, "/sys/bus/event_source/devices/uprobe/type cannot be read");
 }
 
+static void look_ebpf_programs(struct outcome *outcome)
+{
+    bool fine = assay_ebpf_check_programs(outcome->found, sizeof outcome->found);
+    outcome->status = fine ? STATUS_OK : STATUS_MISSING;
+}
+
+static void look_probe_sites(struct outcome *outcome)
+{
+    bool fine = assay_ebpf_check_sites(outcome->found, sizeof outcome->found);
+    outcome->status = fine ? STATUS_OK : STATUS_LIMITED;
+}
+
 /* Looks for a part of ours beside the executable: bin/NAME or lib/NAME. */
 static void look_part(struct outcome *outcome, const char *folder, const char *name)
 {
@@ -396,6 +409,11 @@ static const struct check checks[] = {
      "use a kernel with CONFIG_DEBUG_INFO_BTF", "mount /sys into the container", false, look_btf},
     {"uprobes", "capture --method ebpf", "no probe can be set in a user's library",
      "use a kernel with CONFIG_UPROBES", "mount /sys into the container", false, look_uprobes},
+    {"ebpf programs", "capture --method ebpf", "capture uses the preload recorder",
+     "see the rows bpf, btf and uprobes; or build with -DASSAY_EBPF=ON to see what is missing",
+     "docker run --cap-add BPF --cap-add PERFMON", false, look_ebpf_programs},
+    {"probe sites", "capture --method ebpf", "a probed call costs 10 us in place of 0.9",
+     "capture --method preload, or another build of the C library", NULL, false, look_probe_sites},
     {"perf events", "bench, access sampling", "no hardware counters, no watchpoints",
      "set kernel.perf_event_paranoid to 2 or less", "docker run --cap-add PERFMON", false,
      look_perf},

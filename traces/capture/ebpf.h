@@ -84,13 +84,9 @@ int assay_capture_ebpf_tuned(const struct assay_capture_config *config,
                              const struct assay_ebpf_tuning *tuning,
                              struct assay_capture_result *result, struct assay_error *err);
 
-/* What the capture needs of the machine, one row each: for `assay doctor`. Returns how many of at
- * most n rows were filled. */
-struct assay_ebpf_check {
-    const char *name;
-    bool ok;
-    char text[200]; /* what was found, or what is missing and what to do */
-};
-size_t assay_ebpf_checks(struct assay_ebpf_check *checks, size_t n);
+/* For `assay doctor`: whether the programs load here, and whether the C library's functions have
+ * cheap sites. One line of text each, in both cases. */
+bool assay_ebpf_check_programs(char *text, size_t bytes);
+bool assay_ebpf_check_sites(char *text, size_t bytes);
 
 #endif

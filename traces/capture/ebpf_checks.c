@@ -1,8 +1,5 @@
 /* What the eBPF capture needs of the machine, tried and not guessed. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "traces/capture/ebpf.h"
@@ -84,33 +81,24 @@ static bool describe_sites(const char *path, char *text, size_t bytes)
     return cheap;
 }
 
-size_t assay_ebpf_checks(struct assay_ebpf_check *checks, size_t n)
+bool assay_ebpf_check_programs(char *text, size_t bytes)
 {
-    struct assay_ebpf_check rows[4] = {
-        {.name = "ebpf privileges", .ok = may_trace()},
-        {.name = "ebpf kernel types", .ok = has_btf()},
-        {.name = "ebpf programs"},
-        {.name = "ebpf probe sites"},
-    };
-    struct utsname kernel = {0};
-    struct assay_error err = {0};
-    enum assay_ebpf_mode mode = ASSAY_EBPF_MODE_AUTO;
+    struct assay_error err;
+    enum assay_ebpf_mode mode;
+    bool fine = may_trace() && has_btf() && try_load(&mode, &err) == 0;
+    if (fine)
+        snprintf(text, bytes, "they load; probes are attached by %s", assay_ebpf_mode_name(mode));
+    else if (assay_capture_ebpf_available(&err) < 0)
+        snprintf(text, bytes, "%s", err.text);
+    return fine;
+}
+
+bool assay_ebpf_check_sites(char *text, size_t bytes)
+{
     struct assay_ebpf_library library;
-    uname(&kernel);
-    snprintf(rows[0].text, sizeof rows[0].text, "%s",
-             rows[0].ok ? "root, or capabilities bpf and perfmon"
-                        : "run as root, or give the capabilities bpf and perfmon");
-    snprintf(rows[1].text, sizeof rows[1].text, "kernel %.60s %s BTF", kernel.release,
-             rows[1].ok ? "has" : "has no readable");
-    rows[2].ok = rows[0].ok && rows[1].ok && try_load(&mode, &err) == 0;
-    snprintf(rows[2].text, sizeof rows[2].text, "%s%.150s",
-             rows[2].ok ? "load; probes by " : "not tried or refused: ",
-             rows[2].ok ? assay_ebpf_mode_name(mode) : err.text);
+    struct assay_error err;
     if (assay_ebpf_libraries("/bin/sh", &library, 1, &err) > 0)
-        rows[3].ok = describe_sites(library.path, rows[3].text, sizeof rows[3].text);
-    else
-        snprintf(rows[3].text, sizeof rows[3].text, "%.150s", err.text);
-    size_t filled = n < 4 ? n : 4;
-    memcpy(checks, rows, filled * sizeof *rows);
-    return filled;
+        return describe_sites(library.path, text, bytes);
+    snprintf(text, bytes, "%s", err.text);
+    return false;
 }
