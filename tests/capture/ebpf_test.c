@@ -370,7 +370,8 @@ static void on_alarm(int signal_number)
 
 static void an_early_end_leaves_a_whole_file(void **state)
 {
-    char *const argv[] = {"/bin/sh", "-c", PROGRAM("known_calls") " 100; exec sleep 60", NULL};
+    static char script[] = PROGRAM("known_calls") " 100; exec sleep 60";
+    char *const argv[] = {"/bin/sh", "-c", script, NULL};
     struct run run = {0};
     struct assay_error err;
     (void)state;

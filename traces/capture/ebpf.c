@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,20 +306,6 @@ static int run(struct capture *c)
     return c->rc;
 }
 
-__attribute__((format(printf, 2, 3))) static void note(struct capture *c, const char *format, ...)
-{
-    char *notes = c->result->notes;
-    size_t used = strlen(notes), room = sizeof c->result->notes;
-    if (used + 2 >= room)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    if (used > 0)
-        notes[used++] = '\n';
-    vsnprintf(notes + used, room - used, format, arguments);
-    va_end(arguments);
-}
-
 static bool is_probed(const struct capture *c, const char *path)
 {
     struct stat file, library;
@@ -337,6 +322,8 @@ static bool is_probed(const struct capture *c, const char *path)
  * is not recorded: that is said, never hidden. */
 static void note_unseen_allocators(struct capture *c)
 {
+    char *notes = c->result->notes;
+    const size_t room = sizeof c->result->notes;
     const char *path;
     unsigned mappings;
     bool is_libc;
@@ -344,22 +331,25 @@ static void note_unseen_allocators(struct capture *c)
         if (is_probed(c, path) || !assay_ebpf_serves(path, &is_libc))
             continue;
         c->result->unfollowed += mappings;
-        note(c,
-             "'%s' is an allocator in a process of the command, but was not probed: what it served "
-             "is missing; capture that program by itself",
-             path);
+        assay_ebpf_note(
+            notes, room,
+            "'%s' is an allocator in a process of the command, but was not probed: what it served "
+            "is missing; capture that program by itself",
+            path);
     }
 }
 
 static void note_rest(struct capture *c, const struct assay_ebpf_counters *counters)
 {
+    char *notes = c->result->notes;
+    const size_t room = sizeof c->result->notes;
     unsigned alive = HASH_COUNT(c->processes);
     c->result->unfollowed = (unsigned)counters->unfollowed;
     if (alive > 0)
-        note(c, "%u process%s of the command still run%s: the trace ends here", alive,
-             alive == 1 ? "" : "es", alive == 1 ? "s" : "");
+        assay_ebpf_note(notes, room, "%u process%s of the command still run%s: the trace ends here",
+                        alive, alive == 1 ? "" : "es", alive == 1 ? "s" : "");
     if (counters->unfollowed > 0)
-        note(c, "%llu tasks could not be followed", counters->unfollowed);
+        assay_ebpf_note(notes, room, "%llu tasks could not be followed", counters->unfollowed);
     note_unseen_allocators(c);
 }
 
@@ -416,10 +406,10 @@ static void clean_up(struct capture *c)
         while (waitpid(c->child, NULL, 0) < 0 && errno == EINTR)
             ;
     }
-    struct live_process *process, *next;
-    HASH_ITER(hh, c->processes, process, next)
-    {
-        HASH_DEL(c->processes, process);
+    struct live_process *process = c->processes, *next;
+    HASH_CLEAR(hh, c->processes);
+    for (; process; process = next) {
+        next = process->hh.next;
         free(process);
     }
     assay_assembler_free(c->assembler);

@@ -35,16 +35,18 @@ if(NOT ASSAY_EBPF_ENABLED)
     return()
 endif()
 
-set(object "${CMAKE_CURRENT_BINARY_DIR}/capture.bpf.o")
-set(skeleton "${CMAKE_CURRENT_BINARY_DIR}/capture.skel.h")
+set(generated "${CMAKE_BINARY_DIR}/generated/bpf")
+set(object "${generated}/capture.bpf.o")
+set(skeleton "${generated}/capture.skel.h")
+file(MAKE_DIRECTORY "${generated}")
 add_custom_command(OUTPUT "${skeleton}"
     COMMAND "${ASSAY_BPF_CLANG}" -target bpf -g -O2 -Wall -Wextra -Wno-unused-parameter -Werror -D__TARGET_ARCH_x86
             "-I${CMAKE_SOURCE_DIR}" "-I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}" -MD -MF "${object}.d"
             -c "${CMAKE_CURRENT_SOURCE_DIR}/capture.bpf.c" -o "${object}.full"
     COMMAND "${ASSAY_BPFTOOL}" gen object "${object}" "${object}.full"
-    COMMAND "${ASSAY_BPFTOOL}" gen skeleton "${object}" name capture_bpf > "${skeleton}"
+    COMMAND sh -c "{ echo '// NOLINTBEGIN' && '${ASSAY_BPFTOOL}' gen skeleton '${object}' name capture_bpf && echo '// NOLINTEND'; } >'${skeleton}.new' && mv '${skeleton}.new' '${skeleton}'"
     DEPENDS capture.bpf.c ebpf_record.h vmlinux_min.h
     COMMENT "BPF programs of the capture" VERBATIM)
 target_sources(assay_capture PRIVATE ebpf.c ebpf_attach.c ebpf_checks.c ebpf_libraries.c ebpf_maps.c ebpf_threads.c "${skeleton}")
-target_include_directories(assay_capture SYSTEM PRIVATE "${CMAKE_CURRENT_BINARY_DIR}")
+target_include_directories(assay_capture SYSTEM PRIVATE "${generated}")
 target_link_libraries(assay_capture PUBLIC assay_probe_site PRIVATE PkgConfig::LIBBPF)

@@ -58,6 +58,10 @@ int assay_ebpf_libraries(const char *path, struct assay_ebpf_library *libraries,
 /* True if the file defines malloc and free. */
 bool assay_ebpf_serves(const char *path, bool *ret_is_libc);
 
+/* Appends a line to notes, as far as there is room. */
+void assay_ebpf_note(char *notes, size_t bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 struct assay_ebpf;
 
 /* Loads the programs and attaches them to the libraries. ret_notes (may be NULL) gets one line per

@@ -114,16 +114,15 @@ struct probes {
     uint32_t n_allocate, n_release;
 };
 
-__attribute__((format(printf, 3, 4))) static void add_note(char *notes, size_t bytes,
-                                                           const char *format, ...)
+void assay_ebpf_note(char *notes, size_t bytes, const char *format, ...)
 {
-    size_t used = notes ? strlen(notes) : 0;
-    if (!notes || used + 2 >= bytes)
-        return;
+    size_t used = strlen(notes);
     va_list arguments;
-    va_start(arguments, format);
+    if (used + 2 >= bytes)
+        return;
     if (used > 0)
         notes[used++] = '\n';
+    va_start(arguments, format);
     vsnprintf(notes + used, bytes - used, format, arguments);
     va_end(arguments);
 }
@@ -164,9 +163,10 @@ static int find_sites(const char *path, struct probes *ret_probes, char *notes, 
         }
     }
     assay_probe_file_close(file);
-    if (slow[0])
-        add_note(notes, notes_bytes,
-                 "%s in '%s' cannot be probed cheaply: each call costs about 10 us", slow, path);
+    if (slow[0] && notes)
+        assay_ebpf_note(notes, notes_bytes,
+                        "%s in '%s' cannot be probed cheaply: each call costs about 10 us", slow,
+                        path);
     if (n_seen == 0)
         return assay_fail(err, ASSAY_E_UNSUPPORTED, "'%s' has no allocator function to probe",
                           path);

@@ -1,5 +1,7 @@
 /* What the eBPF capture needs of the machine, tried and not guessed. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "traces/capture/ebpf.h"
@@ -13,8 +15,8 @@ static uint64_t effective_capabilities(void)
     char line[256];
     unsigned long long mask = 0;
     while (status && fgets(line, sizeof line, status))
-        if (sscanf(line, "CapEff: %llx", &mask) == 1)
-            break;
+        if (strncmp(line, "CapEff:", 7) == 0)
+            mask = strtoull(line + 7, NULL, 16);
     if (status)
         fclose(status);
     return mask;

@@ -102,10 +102,10 @@ void assay_maps_free(struct assay_maps *maps)
         munmap(maps->rings[i].page, bytes);
         close(maps->rings[i].fd);
     }
-    struct process *process, *next;
-    HASH_ITER(hh, maps->processes, process, next)
-    {
-        HASH_DEL(maps->processes, process);
+    struct process *process = maps->processes, *next;
+    HASH_CLEAR(hh, maps->processes);
+    for (; process; process = next) {
+        next = process->hh.next;
         free(process->mappings);
         free(process);
     }

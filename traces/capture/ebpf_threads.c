@@ -27,15 +27,17 @@ static bool own_mapping_of(uint64_t address, struct own_mapping *ret_mapping)
     char line[4400];
     bool found = false;
     while (maps && !found && fgets(line, sizeof line, maps)) {
-        unsigned long start, end, offset;
-        char mode[8], path[4096] = "";
-        if (sscanf(line, "%lx-%lx %7s %lx %*s %*s %4095[^\n]", &start, &end, mode, &offset, path) <
-                4 ||
-            address < start || address >= end)
+        /* start-end mode offset device inode path */
+        char *at = line;
+        uint64_t start = strtoull(at, &at, 16), end = strtoull(at + (*at == '-'), &at, 16);
+        const char *path = strchr(line, '/');
+        if (address < start || address >= end || strlen(at) < 7 || !path)
             continue;
         found = true;
-        *ret_mapping = (struct own_mapping){.start = start, .end = end, .offset = offset};
-        memcpy(ret_mapping->path, path, sizeof path);
+        *ret_mapping = (struct own_mapping){
+            .start = start, .end = end, .offset = strtoull(at + sizeof " r-xp", NULL, 16)};
+        snprintf(ret_mapping->path, sizeof ret_mapping->path, "%.*s", (int)strcspn(path, "\n"),
+                 path);
     }
     if (maps)
         fclose(maps);
