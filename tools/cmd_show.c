@@ -90,7 +90,9 @@ static int summarise(struct assay_trace_reader *reader, struct summary *summary,
     struct assay_progress progress;
     uint64_t left = head ? head : UINT64_MAX, done = 0;
     long n = 0;
-    int code = events ? 0 : assay_fail(err, ASSAY_E_MEMORY, "cannot show the trace: out of memory");
+    int code = 0;
+    if (!events)
+        return assay_fail(err, ASSAY_E_MEMORY, "cannot show the trace: out of memory");
     assay_progress_begin(&progress, "show", "events", assay_trace_totals(reader)->events, 0, quiet);
     while (!code && left > 0 &&
            (n = assay_trace_read(reader, events, left < BATCH ? (size_t)left : BATCH, err)) > 0) {
@@ -427,8 +429,8 @@ int assay_cmd_show(int argc, char **argv)
         code = show_summary(&options, reader, &err);
     if (!code && !assay_trace_complete(reader))
         code = assay_fail(&err, ASSAY_E_TRUNCATED,
-                          "'%s' is incomplete: it was cut off or its capture did not end; 'assay "
-                          "import %s -o NEW.trace' makes a whole one of what is there",
+                          "'%s' is incomplete: it was cut off or damaged, or its capture did not "
+                          "end; 'assay import %s -o NEW.trace' makes a whole one of what is there",
                           options.path, options.path);
     assay_trace_free(reader);
     return code ? assay_report_error(&err) : ASSAY_EXIT_CLEAN;

@@ -22,9 +22,16 @@ const char *trace_meta_string_get(const struct assay_trace_meta *meta, unsigned 
     return value;
 }
 
-void trace_meta_string_set(struct assay_trace_meta *meta, unsigned row, const char *value)
+int trace_meta_string_set(struct trace_meta *meta, unsigned row, const char *value, size_t n)
 {
-    memcpy((char *)meta + trace_meta_strings[row].offset, &value, sizeof value);
+    if (meta->strings[row])
+        return ASSAY_E_FORMAT;
+    char *copy = strndup(value, n);
+    if (!copy)
+        return ASSAY_E_MEMORY;
+    meta->strings[row] = copy;
+    memcpy((char *)&meta->meta + trace_meta_strings[row].offset, &meta->strings[row], sizeof copy);
+    return 0;
 }
 
 #define TOTAL(name)                                                                                \
@@ -200,15 +207,8 @@ static int keep_pair(const struct pair *pair, struct trace_meta *meta)
         free(text);
     }
     for (unsigned i = 0; i < TRACE_META_STRINGS; i++)
-        if (is_key(pair, trace_meta_strings[i].key)) {
-            if (meta->strings[i])
-                return ASSAY_E_FORMAT;
-            char *text = strndup(pair->value, pair->value_bytes);
-            if (!text)
-                return ASSAY_E_MEMORY;
-            meta->strings[i] = text;
-            trace_meta_string_set(&meta->meta, i, text);
-        }
+        if (is_key(pair, trace_meta_strings[i].key))
+            return trace_meta_string_set(meta, i, pair->value, pair->value_bytes);
     return 0;
 }
 

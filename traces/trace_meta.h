@@ -41,7 +41,8 @@ struct trace_meta_string {
 extern const struct trace_meta_string trace_meta_strings[TRACE_META_STRINGS];
 /* NULL if not known. */
 const char *trace_meta_string_get(const struct assay_trace_meta *meta, unsigned row);
-void trace_meta_string_set(struct assay_trace_meta *meta, unsigned row, const char *value);
+/* Keeps a copy of value[0..n). 0, ASSAY_E_FORMAT if the row was set before, ASSAY_E_MEMORY. */
+int trace_meta_string_set(struct trace_meta *meta, unsigned row, const char *value, size_t n);
 
 struct trace_total {
     const char *key;

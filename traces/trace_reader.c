@@ -209,8 +209,11 @@ static int find_footer(struct assay_trace_reader *reader, struct assay_error *er
 {
     struct chunk chunk;
     uint64_t offset = reader->first_block;
+    uint32_t sequence = 1;
     int whole;
     while ((whole = peek_chunk(reader, offset, &chunk, err)) > 0) {
+        if (chunk.sequence != sequence++)
+            return 0; /* zeros or garbage after a crash: no need to walk through it */
         if (chunk.type == TRACE_CHUNK_FOOTER) {
             int code = load_chunk(reader, offset, &chunk, err);
             if (code)
@@ -415,13 +418,14 @@ long assay_trace_read(struct assay_trace_reader *reader, struct assay_event *eve
     size_t done = 0;
     while (done < n) {
         if (reader->events_at == reader->events_n) {
-            if (!reader->broken.code && next_block(reader, &reader->broken) == 0)
+            struct assay_error now = reader->broken;
+            int more = now.code ? now.code : next_block(reader, &now);
+            if (more < 0)
+                reader->broken = now;
+            if (more < 0 && done == 0)
+                return assay_fail(err, more, "%s", now.text);
+            if (more <= 0)
                 break;
-            if (reader->broken.code) {
-                if (done == 0)
-                    return assay_fail(err, reader->broken.code, "%s", reader->broken.text);
-                break;
-            }
         }
         size_t take = reader->events_n - reader->events_at;
         if (take > n - done)

@@ -117,14 +117,14 @@ static int take_header(struct text_import *state, const char *key, char *value,
     }
     for (unsigned i = 0; i < TRACE_META_STRINGS; i++)
         if (strcmp(key, trace_meta_strings[i].key) == 0) {
-            if (state->meta.strings[i] || !assay_text_unescape(value) ||
-                strlen(value) > TRACE_STRING_MAX)
-                return assay_lines_fail(state->lines, err, "given twice, too long or not escaped");
-            state->meta.strings[i] = strdup(value);
-            if (!state->meta.strings[i])
-                return assay_fail(err, ASSAY_E_MEMORY, "cannot import: out of memory");
-            trace_meta_string_set(&state->meta.meta, i, state->meta.strings[i]);
-            return 0;
+            int code = assay_text_unescape(value) && strlen(value) <= TRACE_STRING_MAX
+                           ? trace_meta_string_set(&state->meta, i, value, strlen(value))
+                           : ASSAY_E_FORMAT;
+            if (code == ASSAY_E_MEMORY)
+                return assay_fail(err, code, "cannot import: out of memory");
+            return code
+                       ? assay_lines_fail(state->lines, err, "given twice, too long or not escaped")
+                       : 0;
         }
     return assay_lines_fail(state->lines, err, "there is no such meta line");
 }

@@ -379,6 +379,26 @@ static void a_cut_file_gives_its_whole_blocks(void **state)
     free(back);
 }
 
+/* After a crash of the machine the tail may be zeros, and there may be gigabytes of them. */
+static void a_tail_of_zeros_is_not_walked(void **state)
+{
+    (void)state;
+    static struct assay_event events[3000], back[3000];
+    struct assay_error err;
+    bool complete = true;
+    size_t bytes_n, n = make_stream(events, 3000, 11);
+    write_trace(events, n, &exact);
+    uint8_t *bytes = load(&bytes_n);
+    size_t block = 12 + 20 + u32_at(bytes + 12 + 12);
+    copy_head(bytes, block + 20 + u32_at(bytes + block + 12));
+    assert_int_equal(truncate(partial, (off_t)1 << 40), 0);
+    assert_int_equal(read_all(partial, back, 3000, &complete, &err), n);
+    assert_false(complete);
+    assert_same_events(events, back, n);
+    assert_int_equal(truncate(partial, 0), 0);
+    free(bytes);
+}
+
 static void a_flipped_bit_is_noticed(void **state)
 {
     (void)state;
@@ -491,6 +511,7 @@ int main(void)
         cmocka_unit_test(columns_can_be_left_out),
         cmocka_unit_test(meta_totals_and_sites_survive),
         cmocka_unit_test(a_cut_file_gives_its_whole_blocks),
+        cmocka_unit_test(a_tail_of_zeros_is_not_walked),
         cmocka_unit_test(a_flipped_bit_is_noticed),
         cmocka_unit_test(a_later_minor_is_read_and_a_later_major_refused),
         cmocka_unit_test(foreign_things_are_refused_in_one_line),
