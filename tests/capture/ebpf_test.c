@@ -330,12 +330,9 @@ static void mimalloc_is_probed_instead(void **state)
 static void an_allocator_that_is_not_probed_is_named(void **state)
 {
     const char *library = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
-    char *const argv[] = {"/usr/bin/env",
-                          "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2",
-                          PROGRAM("thread_calls"),
-                          "1",
-                          "10",
-                          NULL};
+    static char preload[] = "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
+    static char program[] = PROGRAM("thread_calls");
+    char *const argv[] = {"/usr/bin/env", preload, program, "1", "10", NULL};
     struct run run;
     (void)state;
     if (access(library, R_OK) != 0)
