@@ -1,8 +1,9 @@
 # Capture, end to end: programs whose calls are known, and both sources on them.
-foreach(program IN ITEMS known_calls thread_calls)
+foreach(program IN ITEMS known_calls thread_calls life_calls)
     add_executable(${program} capture/${program}.c)
     target_link_libraries(${program} PRIVATE assay_flags pthread)
-    target_compile_options(${program} PRIVATE -fno-builtin -O1)
+    target_compile_options(${program} PRIVATE -fno-builtin -O1 -fno-sanitize=all)
+    target_link_options(${program} PRIVATE -fno-sanitize=all)
 endforeach()
 
 # The same program with the C library inside, where there is a static one and no sanitizer.
@@ -22,3 +23,16 @@ if(ASSAY_HAVE_EBPF AND TARGET assay_recorder)
     add_test(NAME capture_ebpf COMMAND capture_ebpf_test)
     set_tests_properties(capture_ebpf PROPERTIES LABELS "needs-bpf;e2e" TIMEOUT 400 SKIP_RETURN_CODE 5)
 endif()
+
+add_executable(static_calls capture/known_calls.c)
+target_link_libraries(static_calls PRIVATE assay_flags)
+target_compile_options(static_calls PRIVATE -fno-sanitize=all)
+target_link_options(static_calls PRIVATE -static -fno-sanitize=all)
+
+add_executable(capture_preload_test capture/preload_test.c)
+target_link_libraries(capture_preload_test PRIVATE assay_capture PkgConfig::CMOCKA)
+target_compile_definitions(capture_preload_test PRIVATE
+    ASSAY_BINARY_DIR="${CMAKE_BINARY_DIR}" ASSAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+add_dependencies(capture_preload_test known_calls thread_calls life_calls static_calls assay_recorder support_counting)
+add_test(NAME capture_preload COMMAND capture_preload_test)
+set_tests_properties(capture_preload PROPERTIES LABELS e2e TIMEOUT 180 SKIP_RETURN_CODE 5)

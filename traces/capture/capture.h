@@ -60,6 +60,10 @@ int assay_capture_preload(const struct assay_capture_config *config,
 int assay_capture_ebpf(const struct assay_capture_config *config,
                        struct assay_capture_result *result, struct assay_error *err);
 
+/* As assay_capture_preload, with stamps from a shared counter even where a TSC is good (tests). */
+int assay_capture_preload_by_counter(const struct assay_capture_config *config,
+                                     struct assay_capture_result *result, struct assay_error *err);
+
 /* 0, or ASSAY_E_UNSUPPORTED / ASSAY_E_PERMISSION with the reason; runs nothing. */
 int assay_capture_ebpf_available(struct assay_error *why_not);
 

@@ -396,6 +396,40 @@ static int place_log(struct assay_merge *m, struct log *log, uint64_t time, stru
     return rc;
 }
 
+static bool alive(uint32_t pid)
+{
+    return pid != 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
+}
+
+static int end_process(struct assay_merge *m, struct process *p, uint64_t time,
+                       struct assay_error *err)
+{
+    p->over = true;
+    if (p->pid && process_of_pid(m, p->pid) == p)
+        HASH_DEL(m->by_pid, p);
+    if (!p->exited) /* killed: nobody told how it ended */
+        return 0;
+    return feed_life(m, ASSAY_OP_EXIT, p->key, p->key, p->status, time, err);
+}
+
+/* An exit has its place in the order if the process is gone and said nothing after it; else it
+ * waits until that is known. */
+static bool was_last(const struct assay_merge *m, const struct process *p,
+                     const struct log *speaking)
+{
+    if (alive(p->pid))
+        return false;
+    for (size_t i = 0; i < m->log_count; i++) {
+        const struct log *log = m->logs[i];
+        if (!log->header || (log->process ? log->process != p : log->header->pid != p->pid))
+            continue;
+        size_t left = log->n - log->at + (size_t)(log->limit - log->consumed);
+        if (left > (log == speaking ? 1 : 0))
+            return false;
+    }
+    return true;
+}
+
 static int feed_fork(struct assay_merge *m, const struct log *log, uint32_t number, uint64_t time,
                      struct assay_error *err)
 {
@@ -467,6 +501,8 @@ static int feed_record(struct assay_merge *m, struct log *log, const struct reco
     case ASSAY_OP_EXIT:
         log->process->exited = true;
         log->process->status = ((uint32_t)record->size & 255) << 8;
+        if (log->process->key != ROOT && was_last(m, log->process, log))
+            return end_process(m, log->process, time, err);
         return 0;
     case ASSAY_OP_THREAD_EXIT:
         log->ended = true;
@@ -675,11 +711,6 @@ static int merge(struct assay_merge *m, uint64_t cutoff, struct assay_error *err
     return flush(m, err);
 }
 
-static bool alive(uint32_t pid)
-{
-    return pid != 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
-}
-
 /* Up to where nothing can be missing: now, or the last record of a thread that is just writing one
  * (unless it died so). */
 static int watermark(struct assay_merge *m, bool all, uint64_t *ret_cutoff, struct assay_error *err)
@@ -710,16 +741,6 @@ static int watermark(struct assay_merge *m, bool all, uint64_t *ret_cutoff, stru
     return rc;
 }
 
-static int end_process(struct assay_merge *m, struct process *p, struct assay_error *err)
-{
-    p->over = true;
-    if (p->pid && process_of_pid(m, p->pid) == p)
-        HASH_DEL(m->by_pid, p);
-    if (!p->exited) /* killed: nobody told how it ended */
-        return 0;
-    return feed_life(m, ASSAY_OP_EXIT, p->key, p->key, p->status, m->fed_ns, err);
-}
-
 /* Logs and processes that nothing more can come from. */
 static int close_ended(struct assay_merge *m, struct assay_error *err)
 {
@@ -735,7 +756,7 @@ static int close_ended(struct assay_merge *m, struct assay_error *err)
     for (size_t i = 1; i < m->process_count; i++) { /* the root: assay_merge_finish */
         struct process *p = m->processes[i];
         if (!p->over && p->pid && p->open_logs == 0 && !alive(p->pid)) {
-            int rc = end_process(m, p, err);
+            int rc = end_process(m, p, m->fed_ns, err);
             if (rc < 0)
                 return rc;
         }
@@ -766,8 +787,11 @@ int assay_merge_finish(struct assay_merge *m, int root_status, struct assay_erro
             p->exited = true;
             p->status = (uint32_t)root_status;
         }
-        rc = end_process(m, p, err);
+        rc = end_process(m, p, m->fed_ns, err);
     }
+    const struct assay_raw library = {.kind = ASSAY_OP_FREE, .flags = ASSAY_FLAG_LIBRARY};
+    for (uint64_t i = atomic_load(&m->control->library); rc >= 0 && i > 0; i--)
+        rc = feed(m, &library, err);
     if (rc >= 0)
         rc = flush(m, err);
     assay_assembler_lost(m->assembler, assay_merge_dropped(m), m->nested);

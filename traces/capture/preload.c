@@ -305,12 +305,13 @@ static int finish(struct run *run, struct assay_error *err)
     return 0;
 }
 
-int assay_capture_preload(const struct assay_capture_config *config,
-                          struct assay_capture_result *result, struct assay_error *err)
+static int capture(const struct assay_capture_config *config, bool use_counter,
+                   struct assay_capture_result *result, struct assay_error *err)
 {
     struct run run = {.config = config, .result = result};
     const struct assay_merge_options options = {.directory = config->directory,
-                                                .no_callers = config->no_callers};
+                                                .no_callers = config->no_callers,
+                                                .use_counter = use_counter};
     *result = (struct assay_capture_result){.method = "preload"};
     snprintf(run.partial, sizeof run.partial, "%s.partial", config->output);
     int rc = assay_capture_find(config->argv[0], run.path, sizeof run.path, err);
@@ -335,4 +336,16 @@ int assay_capture_preload(const struct assay_capture_config *config,
         assay_trace_abandon(run.writer);
     assay_merge_free(run.merge);
     return rc;
+}
+
+int assay_capture_preload(const struct assay_capture_config *config,
+                          struct assay_capture_result *result, struct assay_error *err)
+{
+    return capture(config, false, result, err);
+}
+
+int assay_capture_preload_by_counter(const struct assay_capture_config *config,
+                                     struct assay_capture_result *result, struct assay_error *err)
+{
+    return capture(config, true, result, err);
 }

@@ -200,6 +200,11 @@ RECORDER_EXPORT void free(void *p)
 {
     if (!ready() || from_bootstrap(p))
         return;
+    /* The C library frees what it kept for an ended thread, mostly nothing: no reason for a log. */
+    if (RECORDER_UNLIKELY(!p) && recorder_ended && recorder_control) {
+        atomic_fetch_add_explicit(&recorder_control->library, 1, memory_order_relaxed);
+        return;
+    }
     RELEASE(FREE, 0, 0);
     real.free(p);
     if (RECORDER_LIKELY(self != NULL))

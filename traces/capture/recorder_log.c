@@ -1,8 +1,10 @@
 /* The slow path of the recorder: logs, windows, who this process is. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -151,6 +153,15 @@ static bool identify(bool *ret_first)
     return good;
 }
 
+/* Past RLIMIT_FSIZE the kernel would send SIGXFSZ, and that would be ours, not the program's. */
+static bool reserve(int file, uint64_t offset, size_t bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && offset + bytes > limit.rlim_cur)
+        return false;
+    return fallocate(file, 0, (off_t)offset, (off_t)bytes) == 0;
+}
+
 static void *map_window(struct recorder_thread *self, uint64_t offset, size_t bytes)
 {
     char path[PATH_BYTES];
@@ -160,7 +171,7 @@ static void *map_window(struct recorder_thread *self, uint64_t offset, size_t by
         return NULL;
     /* Blocks are reserved first: a full disk must be a drop, not a SIGBUS in somebody's program. */
     void *window = MAP_FAILED;
-    if (fallocate(file, 0, (off_t)offset, (off_t)bytes) == 0)
+    if (reserve(file, offset, bytes))
         window = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file,
                       (off_t)offset);
     close(file);
@@ -179,7 +190,7 @@ static bool make_log(struct recorder_thread *self)
     if (file < 0)
         return false;
     struct recorder_log_header *header = MAP_FAILED;
-    if (fallocate(file, 0, 0, ASSAY_LOG_HEADER_BYTES) == 0)
+    if (reserve(file, 0, ASSAY_LOG_HEADER_BYTES))
         header = mmap(NULL, ASSAY_LOG_HEADER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     close(file);
     if (header == MAP_FAILED)
@@ -231,10 +242,21 @@ static struct recorder_thread *attach(void)
     return made ? self : NULL;
 }
 
+/* A signal handler must not jump out of what follows, and must not come back into it. */
+static void hold_signals(sigset_t *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
 struct recorder_thread *recorder_attach(void)
 {
     int saved = errno;
+    sigset_t before;
+    hold_signals(&before);
     struct recorder_thread *self = attach();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = saved;
     return self;
 }
@@ -263,7 +285,13 @@ static bool next_window(struct recorder_thread *self)
 bool recorder_window(struct recorder_thread *self)
 {
     int saved = errno;
-    bool made = self->retry_in == 0 && next_window(self);
+    bool made = false;
+    if (self->retry_in == 0) {
+        sigset_t before;
+        hold_signals(&before);
+        made = next_window(self);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
     if (!made) {
         self->retry_in = self->retry_in ? self->retry_in - 1 : RETRY_AFTER;
         atomic_fetch_add_explicit(&self->header->dropped, 1, memory_order_relaxed);
@@ -286,7 +314,7 @@ struct recorder_thread *recorder_nested(struct recorder_thread *self, uintptr_t 
 {
     /* A signal handler that jumped out of an allocator left its mark behind: the frame below ours
      * on the same stack is gone. */
-    if (frame > self->inside && frame - self->inside < STACK) {
+    if (frame >= self->inside && frame - self->inside < STACK) {
         atomic_store_explicit(&self->header->busy, 0, memory_order_release);
         self->head = atomic_load(&self->header->head); /* a half-written record is given up */
         self->limit = self->cursor;

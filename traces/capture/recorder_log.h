@@ -25,6 +25,7 @@ struct recorder_control {
     _Atomic uint32_t next_log, next_image, next_fork;
     _Alignas(64) _Atomic uint64_t counter;
     _Alignas(64) _Atomic uint64_t dropped; /* by threads that have no log */
+    _Atomic uint64_t library;              /* free(NULL) of the C library, by threads that ended */
 };
 
 enum recorder_image_kind {
