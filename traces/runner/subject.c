@@ -242,18 +242,24 @@ static int run_compiler(const char *source, const char *output, struct assay_err
     bool built_here = access(ASSAY_ADAPTER_INCLUDE "/assay_subject.h", R_OK) == 0;
     snprintf(include, sizeof include, "-I%s",
              built_here ? ASSAY_ADAPTER_INCLUDE : ASSAY_ADAPTER_INCLUDE_INSTALLED);
-    char *const arguments[] = {(char *)(uintptr_t)compiler,
-                               "-std=gnu17",
-                               "-O2",
-                               "-g",
-                               "-fPIC",
-                               "-shared",
-                               "-fno-builtin-malloc",
-                               include,
-                               "-o",
-                               (char *)(uintptr_t)output,
-                               (char *)(uintptr_t)source,
-                               NULL};
+    /* link flags come behind the file, as libraries must; split at spaces */
+    char extra[2000] = "";
+    char *arguments[48] = {(char *)(uintptr_t)compiler,
+                           "-std=gnu17",
+                           "-O2",
+                           "-g",
+                           "-fPIC",
+                           "-shared",
+                           "-fno-builtin-malloc",
+                           include,
+                           "-o",
+                           (char *)(uintptr_t)output,
+                           (char *)(uintptr_t)source};
+    const char *flags = getenv("ASSAY_ADAPTER_FLAGS");
+    snprintf(extra, sizeof extra, "%s", flags ? flags : "");
+    char *rest = extra, *word;
+    for (size_t n = 11; n < 47 && (word = strtok_r(rest, " ", &rest)) != NULL; n++)
+        arguments[n] = word;
     pid_t pid;
     int status, code = posix_spawnp(&pid, compiler, NULL, NULL, arguments, environ);
     if (code != 0) {

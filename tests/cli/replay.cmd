@@ -1,0 +1,27 @@
+# What replay says when it cannot run, and what it finds. Figures change from run to run: only keys that do not are shown.
+make_trace p.trace 4000 7
+assay replay
+assay replay p.trace
+assay replay p.trace --subject glibc --touch everything
+assay replay p.trace --subject nosuchname
+assay replay p.trace --subject ./nosuch.so
+assay replay /dev/null --subject glibc
+assay replay nosuch.trace --subject glibc
+assay replay p.trace --subject "$BUILD/lib/support/no_free.so"
+assay replay p.trace --subject "$BUILD/lib/support/dies_at_start.so"
+assay replay p.trace --subject /etc/passwd
+assay replay p.trace --subject glibc --process 7
+head -c 3000 p.trace >cut.trace; assay replay cut.trace --subject glibc --json 2>&1 | head -c 60
+# the keys that scripts rely on
+assay replay p.trace --subject glibc --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["events"], r["findings"], r["ns_per_event"] > 0, r["overhead_ns"] != 0, len(r["judged"]) > 15, type(r["not_judged"]).__name__)'
+assay replay p.trace --subject glibc --unchecked --json | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["touch"], r["judged"], r["findings"])'
+# findings, each with what to do next
+assay replay p.trace --subject "$BUILD/lib/support/crashes.so" | sed -n '1,/^next/p'
+assay replay p.trace --subject "$BUILD/lib/support/hangs.so" --json | head -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["property"], r["op"], r["relation"], r["op_index"]); print(r["reproduce"])'
+assay replay p.trace --subject "$BUILD/lib/support/exits.so" --json | head -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["property"], r["op_index"])'
+assay replay p.trace --subject "$BUILD/lib/support/shouts.so" --json | tail -n 1 | grep -o '"findings":[0-9]*'
+assay replay p.trace --subject "$BUILD/lib/support/eats.so" --memory 200M --json | tail -n 1 | grep -o '"end":"[a-z ]*"'
+# adapters: another API, compiled on the spot; what they lack is skipped
+assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/pool.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["skipped"] > 0, r["executed"] + r["skipped"] == r["events"], "C10" in r["judged"])'
+assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/dlmalloc_prefix.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["executed"] > 3000, "C10" in r["judged"])'
+assay replay p.trace --subject adapter:nosuch.c
