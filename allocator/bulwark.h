@@ -22,7 +22,8 @@ struct bw_config {
 /* Returns NULL with errno ENOMEM when address space cannot be reserved. */
 struct bw_heap *bw_heap_create(const struct bw_config *config);
 /* Frees everything at once and restarts the random stream from `seed`; time proportional to the
- * size classes touched. */
+ * size classes touched. Relies on freed memory being zero: after misuse (a write after free that
+ * went unnoticed, a fatal report) destroy the heap instead. */
 void bw_heap_reset(struct bw_heap *heap, uint64_t seed);
 void bw_heap_destroy(struct bw_heap *heap);
 /* Walks the whole heap (metadata, canaries, freed memory). Returns true if sound; otherwise the

@@ -521,17 +521,28 @@ bool bw_slab_trim(struct bw_heap *heap)
     return any;
 }
 
-enum { RESET_BY_HAND = 64 << 10 };
+enum { RESET_BY_PURGE = 4 << 20 };
 
+static bool any_live(const struct bw_slab *slab)
+{
+    for (uint32_t w = 0; w < BW_SLAB_WORDS; w++)
+        if (slab->live[w])
+            return true;
+    return false;
+}
+
+/* What was freed is zero already: only slabs with live objects are cleared, and their pages stay,
+ * because a page fault costs more than clearing a page. */
 void bw_slab_reset(struct bw_class *class)
 {
     size_t used = (size_t)(class->carved) * class->stride;
     if (used == 0 || class->committed == 0)
         return;
-    if (used > RESET_BY_HAND && bw_pages_purge(class->base, used))
+    if (used > RESET_BY_PURGE && bw_pages_purge(class->base, used))
         return;
     for (uint32_t i = 0; i < class->carved; i++)
-        memset(class->base + (size_t)i * class->stride, 0, class->slab_bytes);
+        if (!bw_policy_zero_on_free || any_live(bw_slab_record(class, i)))
+            memset(class->base + (size_t)i * class->stride, 0, class->slab_bytes);
 }
 
 /* ---- the walk ---- */

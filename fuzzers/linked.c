@@ -9,7 +9,8 @@
 /* The subject's functions have the C library's signatures, so the heap they act on is here. */
 static struct {
     struct bw_heap *heap;
-    bool dead; /* Bulwark called its fatal hook: the heap may only be reset */
+    bool misused; /* the program that runs misuses it */
+    bool dead;    /* Bulwark called its fatal hook: the heap may only be reset */
     sigjmp_buf escape;
     uint64_t seed;
 } bulwark;
@@ -90,10 +91,26 @@ static int linked_trim(size_t pad)
     return bw_malloc_trim(bulwark.heap, pad);
 }
 
+/* After misuse the old heap's freed memory is not to be trusted, so there is a new one. */
 static void linked_reset(void)
 {
-    bw_heap_reset(bulwark.heap, bulwark.seed);
-    bulwark.dead = false;
+    struct bw_config config = {.seed = bulwark.seed, .deterministic = true};
+    if (bulwark.dead || bulwark.misused) {
+        bw_heap_destroy(bulwark.heap);
+        bulwark.heap = bw_heap_create(&config);
+        ASSAY_CHECK(bulwark.heap);
+    } else {
+        bw_heap_reset(bulwark.heap, bulwark.seed);
+    }
+    bulwark.dead = bulwark.misused = false;
+}
+
+static bool has_misuse(const struct assay_program *program)
+{
+    for (size_t i = 0; i < program->count; i++)
+        if (program->ops[i].flags & ASSAY_FLAG_MISUSE)
+            return true;
+    return false;
 }
 
 static const struct assay_subject linked_subject = {
@@ -200,6 +217,7 @@ out:
 uint64_t assay_linked_run(struct assay_linked *linked, struct assay_program *program)
 {
     linked->violations = 0;
+    bulwark.misused = has_misuse(program);
     if (sigsetjmp(bulwark.escape, 0) == 0) {
         assay_executor_run(linked->executor, program->ops, program->count, &linked->sink);
         assay_executor_finish(linked->executor, &linked->sink);
