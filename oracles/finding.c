@@ -41,7 +41,8 @@ const char *assay_finding_accepted(const struct assay_violation *violation,
     for (uint32_t i = 0; i < profile->accepted_count && i < ASSAY_PROFILE_ACCEPTED_MAX; i++) {
         const struct assay_accepted *accepted = &profile->accepted[i];
         if (accepted->property == violation->property &&
-            (accepted->kind == 0 || accepted->kind == violation->kind))
+            (accepted->kind == 0 || accepted->kind == violation->kind) &&
+            (accepted->relation == 0 || accepted->relation == violation->relation))
             return accepted->reason;
     }
     return NULL;

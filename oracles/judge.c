@@ -184,8 +184,12 @@ run_oracle(struct assay_judge *judge, const struct assay_case *c, unsigned prope
     struct assay_verdict v = {0};
     enum assay_outcome outcome = oracle(c, &v);
     judge->evaluations[property] += outcome != ASSAY_OUTCOME_NOT_APPLICABLE;
-    if (__builtin_expect(outcome == ASSAY_OUTCOME_VIOLATED, 0))
-        violated(judge, c, property, &v, number);
+    if (__builtin_expect(outcome == ASSAY_OUTCOME_VIOLATED, 0)) {
+        /* copies, so that the case itself can live in registers */
+        struct assay_case case_copy = *c;
+        struct assay_verdict verdict_copy = v;
+        violated(judge, &case_copy, property, &verdict_copy, number);
+    }
 }
 
 /* Calls every oracle that subscribes to `kind` (a constant where this is inlined). */
@@ -261,8 +265,8 @@ static void fill_record(struct assay_object *object, const struct assay_case *c)
     if (c->operand && c->profile->realloc_keeps_alignment == ASSAY_ANSWER_YES)
         alignment = c->operand->alignment_log2 ? UINT64_C(1) << c->operand->alignment_log2 : 0;
     object->address = event->address;
-    object->requested = (c->bytes > most ? most : c->bytes) & UINT64_C(0xffffffffffff);
-    object->owner = event->thread;
+    object->requested_and_owner = (c->bytes > most ? most : c->bytes) | (uint64_t)event->thread
+                                                                            << 48;
     object->usable_extra = usable ? event->usable_extra : 0;
     object->birth = c->op_index > UINT32_MAX ? UINT32_MAX : (uint32_t)c->op_index;
     object->death = 0;
@@ -273,9 +277,8 @@ static void fill_record(struct assay_object *object, const struct assay_case *c)
         object->flags |= ASSAY_OBJECT_PREEXISTING;
 }
 
-static __attribute__((noinline)) void describe_overlap(const struct assay_judge *judge,
-                                                       struct assay_case *c,
-                                                       const struct assay_index_conflict *conflict)
+static void describe_overlap(const struct assay_judge *judge, struct assay_case *c,
+                             const struct assay_index_conflict *conflict)
 {
     c->overlap = conflict->requested;
     c->overlap_usable = conflict->usable;
@@ -394,8 +397,11 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
         return;
     }
     if (bearing) {
-        c.overflow = !assay_event_bytes(event, &c.bytes);
-        c.alignment = assay_event_alignment(event);
+        uint64_t bytes = event->size; /* assay_event_bytes(), for a kind known here */
+        if (kind == ASSAY_OP_CALLOC || kind == ASSAY_OP_REALLOCARRAY)
+            c.overflow = __builtin_mul_overflow(event->size, event->arg, &bytes);
+        c.bytes = c.overflow ? UINT64_MAX : bytes;
+        c.alignment = ASSAY_ON_ALIGNED >> kind & 1 ? assay_event_alignment(event) : 0;
         c.succeeded = event->address != ASSAY_ADDRESS_NULL;
     }
     if (pointer)
@@ -438,7 +444,8 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
 typedef void (*judge_function)(struct assay_judge *, const struct assay_event *);
 
 #define ASSAY_OP(number, NAME, name, op_class, arg)                                                \
-    static void judge_##NAME(struct assay_judge *judge, const struct assay_event *event)           \
+    static __attribute__((flatten)) void judge_##NAME(struct assay_judge *judge,                   \
+                                                      const struct assay_event *event)             \
     {                                                                                              \
         if (ASSAY_ON_ANY >> (number)&1)                                                            \
             judge_op(judge, event, number, ASSAY_CLASS_##op_class);                                \

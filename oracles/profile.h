@@ -18,13 +18,14 @@ enum assay_zero_resize {
     ASSAY_ZERO_RESIZE_UNIQUE
 };
 
-enum { ASSAY_PROFILE_ACCEPTED_MAX = 8 };
+enum { ASSAY_PROFILE_ACCEPTED_MAX = 16 };
 
 /* A finding known and proved real: listed, never counted as new. */
 struct assay_accepted {
     uint16_t property; /* enum assay_property */
     uint8_t kind;      /* enum assay_op, 0 = any */
-    char reason[93];
+    uint8_t relation;  /* enum assay_relation, 0 = any */
+    char reason[92];
 };
 
 struct assay_profile {

@@ -130,28 +130,36 @@ static int set_key(struct loading *loading, const struct key *key, const char *v
     }
 }
 
-/* "C22" or "C22 pvalloc" = reason. */
+static unsigned relation_by_name(const char *name)
+{
+    for (unsigned i = 1; i < ASSAY_RELATION_COUNT; i++)
+        if (strcmp(name, assay_relation_name(i)) == 0)
+            return i;
+    return ASSAY_RELATION_NONE;
+}
+
+/* "C22", "C22 pvalloc" or "C22 pvalloc not-null" = reason. */
 static int add_accepted(struct loading *loading, const char *name, const char *reason)
 {
     struct assay_profile *profile = &loading->profile;
     if (profile->accepted_count == ASSAY_PROFILE_ACCEPTED_MAX)
-        return complain(loading, "no room for", name, ": a profile accepts at most 8 findings");
+        return complain(loading, "no room for", name, ": a profile accepts at most 16 findings");
     struct assay_accepted *accepted = &profile->accepted[profile->accepted_count];
-    char id[8];
-    size_t length = strcspn(name, " ");
-    if (length == 0 || length >= sizeof id)
-        return complain(loading, "unknown property in", name, "");
-    memcpy(id, name, length);
-    id[length] = '\0';
-    const char *op = name + length + strspn(name + length, " ");
+    char id[8] = "", op[32] = "", relation[32] = "", rest[2] = "";
+    int words = sscanf(name, "%7s %31s %31s %1s", id, op, relation, rest);
+    if (words > 3)
+        return complain(loading, "too many words in", name, "");
     accepted->property = (uint16_t)assay_property_by_id(id);
-    accepted->kind = *op ? (uint8_t)assay_op_by_name(op, strlen(op)) : 0;
-    if (accepted->property == ASSAY_PROPERTY_NONE)
+    accepted->kind = words > 1 ? (uint8_t)assay_op_by_name(op, strlen(op)) : 0;
+    accepted->relation = words > 2 ? (uint8_t)relation_by_name(relation) : 0;
+    if (words < 1 || accepted->property == ASSAY_PROPERTY_NONE)
         return complain(loading, "unknown property in", name, "");
-    if (*op && accepted->kind == ASSAY_OP_NONE)
+    if (words > 1 && accepted->kind == ASSAY_OP_NONE)
         return complain(loading, "unknown op in", name, "");
+    if (words > 2 && accepted->relation == ASSAY_RELATION_NONE)
+        return complain(loading, "unknown relation in", name, "");
     if (reason[0] == '\0' || strlen(reason) >= sizeof accepted->reason)
-        return complain(loading, "the reason of", name, " must have 1 to 92 characters");
+        return complain(loading, "the reason of", name, " must have 1 to 91 characters");
     snprintf(accepted->reason, sizeof accepted->reason, "%s", reason);
     profile->accepted_count++;
     return 1;
@@ -165,7 +173,7 @@ static int take_line(void *user, const char *section, const char *name, const ch
     if (strcmp(section, "accepted") == 0)
         return add_accepted(loading, name, value);
     if (strcmp(section, "profile") != 0)
-        return complain(loading, "unknown section", section, "");
+        return complain(loading, "unknown section", section, ", or no section at all");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(name, keys[i].name) == 0)
             return set_key(loading, &keys[i], value);

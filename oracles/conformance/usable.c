@@ -16,7 +16,8 @@ static enum assay_outcome query(const struct assay_case *c, struct assay_verdict
                            : assay_violated(v, ASSAY_RELATION_OTHER, 0, usable);
     if (!object || (object->flags & ASSAY_OBJECT_PREEXISTING))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    bool exact = c->profile->usable_is_requested == ASSAY_ANSWER_YES;
+    bool exact = c->profile->usable_is_requested == ASSAY_ANSWER_YES &&
+                 object->api != ASSAY_OP_PVALLOC; /* which rounds the request up */
     if (exact ? usable != object->requested : usable < object->requested)
         return assay_violated(v, ASSAY_RELATION_OTHER, object->requested, usable);
     bool survivor =
@@ -34,7 +35,8 @@ enum assay_outcome assay_oracle_C04(const struct assay_case *c, struct assay_ver
     if (!c->succeeded || !(c->event->flags & ASSAY_FLAG_USABLE))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     int32_t more = c->event->usable_extra;
-    if (more < 0 || (more > 0 && c->profile->usable_is_requested == ASSAY_ANSWER_YES))
+    bool exact = c->profile->usable_is_requested == ASSAY_ANSWER_YES && c->kind != ASSAY_OP_PVALLOC;
+    if (more < 0 || (more > 0 && exact))
         return assay_violated(v, ASSAY_RELATION_OTHER, c->bytes,
                               c->bytes + (uint64_t)(int64_t)more);
     return ASSAY_OUTCOME_HOLDS;

@@ -459,6 +459,28 @@ static void insert_large(struct assay_index *index, const struct assay_object *o
     count_large(index, from, to, 1);
 }
 
+/* The usual case: all granules [i, end] have one value. */
+static inline bool all_equal(const uint32_t *granules, uint32_t i, uint32_t end, uint32_t value)
+{
+    uint64_t pair = (uint64_t)value << 32 | value;
+    for (; i < end; i += 2) {
+        uint64_t two;
+        memcpy(&two, granules + i, sizeof two);
+        if (two != pair)
+            return false;
+    }
+    return i > end || granules[i] == value;
+}
+
+static inline void set_all(uint32_t *granules, uint32_t i, uint32_t end, uint32_t value)
+{
+    uint64_t pair = (uint64_t)value << 32 | value;
+    for (; i < end; i += 2)
+        memcpy(granules + i, &pair, sizeof pair);
+    if (i == end)
+        granules[i] = value;
+}
+
 /* One chunk's part of a small object. Returns false when there is no room for the chunk. */
 static inline bool insert_small(struct assay_index *index, const struct assay_object *objects,
                                 uint32_t number, uint64_t from, uint64_t last,
@@ -477,9 +499,14 @@ static inline bool insert_small(struct assay_index *index, const struct assay_ob
     if (__builtin_expect(chunk->large_live != 0, 0))
         collide_large(index, objects, number, from, last + 1, conflict);
     uint32_t mine = index->base + number, dead = 0;
-    for (uint32_t i = first_at >> ASSAY_INDEX_GRANULE_SHIFT,
-                  end = last_at >> ASSAY_INDEX_GRANULE_SHIFT;
-         i <= end; i++) {
+    uint32_t i = first_at >> ASSAY_INDEX_GRANULE_SHIFT, end = last_at >> ASSAY_INDEX_GRANULE_SHIFT;
+    uint32_t before = granules[i];
+    if (!(before & SHARED) && all_equal(granules, i, end, before) &&
+        (before <= index->base || !is_live(objects, before - index->base))) {
+        set_all(granules, i, end, mine);
+        return true;
+    }
+    for (; i <= end; i++) {
         uint32_t value = granules[i];
         if (__builtin_expect(value & SHARED, 0)) {
             if ((value & NUMBER_MAX) >= index->node_base) {

@@ -31,14 +31,19 @@ enum assay_object_flag {
 
 struct assay_object {
     uint64_t address;
-    uint64_t requested : 48; /* saturated */
-    uint64_t owner : 16;     /* thread that allocated it */
-    int32_t usable_extra;    /* usable - requested, valid with USABLE_KNOWN */
-    uint32_t birth, death;   /* op index, saturated */
-    uint8_t api;             /* enum assay_op that bore it */
-    uint8_t state;           /* enum assay_object_state */
-    uint8_t alignment_log2;  /* alignment asked for, 0 = none */
-    uint8_t flags;           /* enum assay_object_flag */
+    union {
+        struct {
+            uint64_t requested : 48; /* saturated */
+            uint64_t owner : 16;     /* thread that allocated it */
+        };
+        uint64_t requested_and_owner; /* for one store: a load right behind two would wait */
+    };
+    int32_t usable_extra;   /* usable - requested, valid with USABLE_KNOWN */
+    uint32_t birth, death;  /* op index, saturated */
+    uint8_t api;            /* enum assay_op that bore it */
+    uint8_t state;          /* enum assay_object_state */
+    uint8_t alignment_log2; /* alignment asked for, 0 = none */
+    uint8_t flags;          /* enum assay_object_flag */
 };
 _Static_assert(sizeof(struct assay_object) == 32, "two records to a cache line");
 

@@ -1,4 +1,4 @@
 assay_unit_test(oracles/judge_test.c assay_judge)
 assay_unit_test(oracles/index_test.c assay_judge)
-assay_unit_test(oracles/compare/minimise_test.c assay_compare assay_fuzzers)
-assay_unit_test(oracles/compare/reproducer_test.c assay_compare)
+assay_unit_test(oracles/profile_test.c assay_oracles)
+assay_unit_test(oracles/finding_test.c assay_oracles)
