@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """clang-tidy over every translation unit of ours, in parallel, with the checks of .clang-tidy.
 
-usage: tidy.py ROOT BUILD [FILE...]. Results are remembered in BUILD/lint by a hash over the source, every header and
-the configuration, so that a second run only looks at what changed.
+usage: tidy.py ROOT BUILD [FILE...]. Results are remembered in BUILD/lint by a hash over the source, the headers it
+includes and the configuration, so that a second run only looks at what changed.
 """
 import concurrent.futures
 import hashlib
@@ -13,24 +13,31 @@ import subprocess
 import sys
 
 
-def digest_of_headers(root):
+def digest_of(paths):
     digest = hashlib.sha256()
-    paths = [os.path.join(root, ".clang-tidy")]
-    for folder in ("allocator", "traces", "oracles", "fuzzers", "tools", "tests"):
-        for where, folders, names in os.walk(os.path.join(root, folder)):
-            folders.sort()
-            paths += [os.path.join(where, n) for n in sorted(names) if n.endswith((".h", ".def"))]
-    for path in paths:
+    for path in sorted(paths):
         with open(path, "rb") as file:
-            digest.update(file.read())
+            digest.update(path.encode() + b"\0" + file.read())
     return digest
 
 
-def check(entry, build, common):
+def dependencies(root, build):
+    """What ninja knows each object to be made of: {object: [files of ours]}."""
+    run = subprocess.run(["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True, check=False)
+    result, files = {}, []
+    for line in run.stdout.splitlines():
+        if line.startswith("    "):
+            path = os.path.normpath(os.path.join(build, line.strip()))
+            if path.startswith(root + os.sep):
+                files.append(path)
+        elif ": #deps" in line:
+            files = result.setdefault(line.split(": #deps")[0], [])
+    return result
+
+
+def check(entry, build, files):
     path = entry["file"]
-    digest = common.copy()
-    with open(path, "rb") as file:
-        digest.update(file.read())
+    digest = digest_of(set(files) | {path})
     digest.update(entry.get("command", "").encode())
     stamp = os.path.join(build, "lint", digest.hexdigest())
     if os.path.exists(stamp):
@@ -57,10 +64,11 @@ def main():
         if re.search(r"\.c$", path) and path.startswith(root + os.sep) and not path.startswith(build + os.sep):
             if not only or path in only:
                 units.setdefault(path, entry)
-    common = digest_of_headers(root)
+    settings = [os.path.join(root, p) for p in (".clang-tidy", "tests/.clang-tidy")]
+    made_of = dependencies(root, build)
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for path, text in pool.map(lambda e: check(e, build, common), units.values()):
+        for path, text in pool.map(lambda e: check(e, build, settings + made_of.get(e.get("output"), [])), units.values()):
             if text:
                 failed += 1
                 print(text)

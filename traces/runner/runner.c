@@ -238,8 +238,8 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     /* the tables are read and written at every op: large pages spare faults and TLB misses */
     (void)madvise(arena.base, arena.capacity, MADV_HUGEPAGE);
     if (shared->bare) {
-        if (!assay_bare_create(&bare, &arena, &subject, config.max_objects))
-            ASSAY_CHECK(!"the arena holds a bare loop");
+        bool created = assay_bare_create(&bare, &arena, &subject, config.max_objects);
+        ASSAY_CHECK(created);
     } else {
         executor = assay_executor_create(&arena, &config);
         ASSAY_CHECK(executor != NULL);

@@ -238,7 +238,8 @@ static int libc_path(struct dl_phdr_info *info, size_t size, void *argument)
 static int run_compiler(const char *source, const char *output, struct assay_error *err)
 {
     char include[4200];
-    const char *compiler = getenv("CC") && *getenv("CC") ? getenv("CC") : "cc";
+    const char *chosen = getenv("CC");
+    const char *compiler = chosen && *chosen ? chosen : "cc";
     bool built_here = access(ASSAY_ADAPTER_INCLUDE "/assay_subject.h", R_OK) == 0;
     snprintf(include, sizeof include, "-I%s",
              built_here ? ASSAY_ADAPTER_INCLUDE : ASSAY_ADAPTER_INCLUDE_INSTALLED);
@@ -280,7 +281,8 @@ static int run_compiler(const char *source, const char *output, struct assay_err
 static int compile_adapter(const char *source, struct assay_subject_spec *spec,
                            struct assay_error *err)
 {
-    const char *temporary = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+    const char *chosen = getenv("TMPDIR");
+    const char *temporary = chosen && *chosen ? chosen : "/tmp";
     char folder[4200], output[4300];
     if (access(source, R_OK) != 0)
         return assay_fail_errno(err, "cannot read the adapter '%s'", source);
