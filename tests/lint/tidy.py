@@ -35,6 +35,11 @@ def dependencies(root, build):
     return result
 
 
+def output_of(entry):
+    match = re.search(r" -o (\S+)", entry.get("command", ""))
+    return match.group(1) if match else None
+
+
 def check(entry, build, files):
     path = entry["file"]
     digest = digest_of(set(files) | {path})
@@ -68,7 +73,7 @@ def main():
     made_of = dependencies(root, build)
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for path, text in pool.map(lambda e: check(e, build, settings + made_of.get(e.get("output"), [])), units.values()):
+        for path, text in pool.map(lambda e: check(e, build, settings + made_of.get(output_of(e), [])), units.values()):
             if text:
                 failed += 1
                 print(text)
