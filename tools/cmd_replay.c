@@ -220,9 +220,8 @@ static void print_summary(const struct options *options, struct assay_emit *emit
         {"overhead_ns", "overhead ns/event", ASSAY_EMIT_DECIMAL},
         {"peak_rss_bytes", "peak memory", ASSAY_EMIT_BYTES},
         {"frozen", "frozen randomness", ASSAY_EMIT_PLAIN},
-        {"judged", "judged", ASSAY_EMIT_PLAIN},
+        {"evaluations", "judged, times", ASSAY_EMIT_COUNT},
         {"not_judged", "not judged", ASSAY_EMIT_PLAIN},
-        {"evaluations", "evaluations", ASSAY_EMIT_PLAIN},
         {"findings", "findings", ASSAY_EMIT_COUNT},
         {0},
     };
@@ -252,14 +251,6 @@ static void print_summary(const struct options *options, struct assay_emit *emit
     json_object_set_new(object, "unconfirmed", json_integer((json_int_t)result->unconfirmed));
     json_object_set_new(object, "findings",
                         json_integer((json_int_t)assay_finding_set_new(result->findings)));
-    if (!emit->json && !options->unchecked) {
-        printf("evaluations:");
-        for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
-            if (result->judged[p])
-                printf(" %s %llu", assay_property_info(p)->id,
-                       (unsigned long long)result->evaluations[p]);
-        printf("\n");
-    }
     assay_emit_record(emit, "assay.replay", fields, object);
 }
 

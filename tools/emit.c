@@ -49,6 +49,29 @@ static char *copy_printable(const char *text)
     return copy;
 }
 
+static char *render_number(json_t *value, enum assay_emit_format format);
+
+/* "C01 271,360  C02 12": what belongs together is one space apart. */
+static char *render_object(json_t *object, enum assay_emit_format format)
+{
+    char *text = NULL;
+    size_t size = 0;
+    const char *key;
+    json_t *value;
+    FILE *out = open_memstream(&text, &size);
+    ASSAY_CHECK(out);
+    json_object_foreach(object, key, value)
+    {
+        char *number = json_is_number(value) ? render_number(value, format)
+                                             : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        ASSAY_CHECK(number);
+        fprintf(out, "%s%s %s", ftell(out) > 0 ? "  " : "", key, number);
+        free(number);
+    }
+    ASSAY_CHECK(fclose(out) == 0);
+    return text;
+}
+
 static char *render_array(json_t *array)
 {
     char *text = NULL;
@@ -109,9 +132,31 @@ static char *render(json_t *value, enum assay_emit_format format)
     case JSON_NULL: return copy_text("-");
     case JSON_OBJECT: break;
     }
-    char *text = json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    ASSAY_CHECK(text);
-    return text;
+    return render_object(value, format);
+}
+
+/* Lists are wrapped, under their first word; other values stay in one line. */
+static void print_value(json_t *value, const char *text, int indent)
+{
+    enum { WIDTH = 100 };
+    int at = indent;
+    if (!json_is_array(value) && !json_is_object(value)) {
+        puts(text);
+        return;
+    }
+    const char *gap = json_is_object(value) ? "  " : " ";
+    while (*text) {
+        const char *end = strstr(text, gap);
+        int length = end ? (int)(end - text) : (int)strlen(text);
+        if (at > indent && at + (int)strlen(gap) + length > WIDTH)
+            at = printf("\n%*s", indent, "") - 1;
+        else if (at > indent)
+            at += printf("%s", gap);
+        at += printf("%.*s", length, text);
+        text += length;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
 }
 
 void assay_emit_record(struct assay_emit *emit, const char *schema,
@@ -132,7 +177,8 @@ void assay_emit_record(struct assay_emit *emit, const char *schema,
         if (!value)
             continue;
         char *text = render(value, f->format);
-        printf("%-*s  %s\n", width, f->title, text);
+        printf("%-*s  ", width, f->title);
+        print_value(value, text, width + 2);
         free(text);
     }
     fflush(stdout);

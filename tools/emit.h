@@ -16,7 +16,7 @@ struct assay_emit {
 };
 
 enum assay_emit_format {
-    ASSAY_EMIT_PLAIN,    /* strings, numbers, booleans (yes/no), arrays (joined), null (-) */
+    ASSAY_EMIT_PLAIN,    /* strings, numbers, booleans (yes/no), arrays, objects, null (-) */
     ASSAY_EMIT_COUNT,    /* 1,234,567 */
     ASSAY_EMIT_DECIMAL,  /* two decimals */
     ASSAY_EMIT_RATE,     /* 12.3 M */

@@ -35,9 +35,7 @@ twice() {
 
 twice glibc 0
 twice bulwark 0
-for broken in overlap; do
-    [ ! -e "$lib/zoo/lib$broken.so" ] || twice "$lib/zoo/lib$broken.so" 1
-done
+twice "$lib/zoo/liboverlap.so" 1
 twice "$lib/support/crashes.so" 1
 for subject in glibc bulwark jemalloc mimalloc tcmalloc scudo "$lib/zoo/libcorrect.so"; do
     status=0
