@@ -282,17 +282,29 @@ int assay_release(struct pt_regs *ctx)
     return 0;
 }
 
-static __always_inline void note(struct task_state *task, __u8 type, __u32 other, __u64 arg)
+static __always_inline void note(struct task_state *task, __u8 type, __u32 other, __u64 arg,
+                                 __u64 own_id)
 {
     struct assay_ebpf_record *record = take(type);
     if (!record)
         return;
     record->address = 0;
     record->size = 0;
-    record->caller = 0;
+    record->caller = own_id;
     record->other = other;
     record->arg = arg;
     give(record, task);
+}
+
+/* The task's id in its own pid namespace, which is how perf names it to a capture in there. */
+static __always_inline __u32 own_id(struct task_struct *task)
+{
+    struct pid *pid = task->thread_pid;
+    __u32 id = 0;
+    __u64 at = (__u64)pid + bpf_core_field_offset(struct pid, numbers) +
+               (__u64)pid->level * bpf_core_type_size(struct upid);
+    bpf_probe_read_kernel(&id, sizeof id, (void *)at);
+    return id;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -304,9 +316,9 @@ int BPF_PROG(assay_fork, struct task_struct *parent, struct task_struct *child)
     if (!bpf_task_storage_get(&tasks, child, &zero, BPF_LOCAL_STORAGE_GET_F_CREATE))
         __sync_fetch_and_add(&counters.unfollowed, 1);
     if (child->tgid == parent->tgid)
-        note(task, ASSAY_EBPF_THREAD_START, child->pid, 0);
+        note(task, ASSAY_EBPF_THREAD_START, child->pid, 0, 0);
     else
-        note(task, ASSAY_EBPF_FORK, child->tgid, child->mm == parent->mm);
+        note(task, ASSAY_EBPF_FORK, child->tgid, child->mm == parent->mm, own_id(child));
     return 0;
 }
 
@@ -318,7 +330,7 @@ int BPF_PROG(assay_exec, struct task_struct *task, int old_pid, struct linux_bin
         return 0;
     state->depth = 0; /* no call survives an exec */
     state->freed_sp = 0;
-    note(state, ASSAY_EBPF_EXEC, old_pid, 0);
+    note(state, ASSAY_EBPF_EXEC, old_pid, 0, 0);
     return 0;
 }
 
@@ -328,6 +340,6 @@ int BPF_PROG(assay_exit, struct task_struct *task)
     struct task_state *state = followed();
     if (!state)
         return 0;
-    note(state, ASSAY_EBPF_THREAD_EXIT, task->signal->live.counter == 0, task->exit_code);
+    note(state, ASSAY_EBPF_THREAD_EXIT, task->signal->live.counter == 0, task->exit_code, 0);
     return 0;
 }

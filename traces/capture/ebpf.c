@@ -22,6 +22,10 @@ enum { BATCH = 4096, RECORDS_PER_LOOK = 1 << 16, LOOK_MS = 10 };
 
 struct live_process {
     uint32_t id, threads;
+    uint32_t own_id; /* in the pid namespace of this process: perf's and /proc's name for it */
+    /* After vfork and until its exec a process lives in its parent's memory: its calls are the
+     * waiting thread's. 0: it has memory of its own. */
+    uint32_t lender, lender_thread;
     UT_hash_handle hh;
 };
 
@@ -46,7 +50,8 @@ struct capture {
     int failed_fd; /* the child's errno when it could not run the command; end of file when it
                       did */
     uint64_t start_ns, records, told_ns, ended_by_us_ns;
-    bool killed, root_seen;
+    bool killed;
+    unsigned borrowers;
     int rc; /* first error */
 
     size_t n;
@@ -131,12 +136,13 @@ static void flush(struct capture *c)
     c->n = 0;
 }
 
-static struct live_process *process_of(struct capture *c, uint32_t id)
+static struct live_process *process_of(struct capture *c, uint32_t id, uint32_t own_id)
 {
     struct live_process *process;
     HASH_FIND(hh, c->processes, &id, sizeof id, process);
     if (!process && (process = calloc(1, sizeof *process))) {
         process->id = id;
+        process->own_id = own_id;
         process->threads = 1;
         HASH_ADD(hh, c->processes, id, sizeof process->id, process);
     }
@@ -145,12 +151,22 @@ static struct live_process *process_of(struct capture *c, uint32_t id)
     return process;
 }
 
+static void pay_back(struct capture *c, struct live_process *process)
+{
+    if (process->lender == 0)
+        return;
+    process->lender = 0;
+    c->borrowers--;
+}
+
 /* The steps in the life of threads and processes. The last thread of a process is found by counting
  * in ring order: two that end at once would both think so. */
 static void take_life(struct capture *c, const struct assay_ebpf_record *record,
                       struct assay_raw *raw)
 {
-    struct live_process *process = process_of(c, record->process);
+    struct live_process *process =
+        process_of(c, record->process, (uint32_t)c->child); /* the first */
+    struct live_process *child;
     if (!process)
         return;
     switch (record->type) {
@@ -160,15 +176,21 @@ static void take_life(struct capture *c, const struct assay_ebpf_record *record,
         raw->arg = record->other;
         break;
     case ASSAY_EBPF_FORK:
-        process_of(c, record->other);
+        child = process_of(c, record->other, (uint32_t)record->caller);
+        if (child && record->arg) {
+            child->lender = process->lender ? process->lender : record->process;
+            child->lender_thread = process->lender ? process->lender_thread : record->thread;
+            c->borrowers++;
+        }
         if (c->maps && c->rc == 0)
-            c->rc = assay_maps_fork(c->maps, record->process, record->other, record->time, c->err);
+            c->rc = assay_maps_fork(c->maps, process->own_id, (uint32_t)record->caller,
+                                    record->time, c->err);
         raw->kind = ASSAY_OP_FORK;
         raw->arg = record->other;
         break;
     case ASSAY_EBPF_EXEC:
+        pay_back(c, process);
         flush(c); /* so that a batch never spans two images of a process */
-        c->root_seen = true;
         raw->kind = ASSAY_OP_EXEC;
         break;
     default:
@@ -176,6 +198,7 @@ static void take_life(struct capture *c, const struct assay_ebpf_record *record,
             raw->kind = ASSAY_OP_THREAD_EXIT;
             break;
         }
+        pay_back(c, process);
         HASH_DEL(c->processes, process);
         free(process);
         raw->kind = ASSAY_OP_EXIT;
@@ -185,10 +208,25 @@ static void take_life(struct capture *c, const struct assay_ebpf_record *record,
     c->batch[c->n++] = *raw;
 }
 
+static uint32_t own_id_of(struct capture *c, uint32_t id)
+{
+    struct live_process *process;
+    HASH_FIND(hh, c->processes, &id, sizeof id, process);
+    return process ? process->own_id : 0;
+}
+
 static void take_call(struct capture *c, const struct assay_ebpf_record *record,
                       struct assay_raw *raw)
 {
     const struct assay_ebpf_function *function = &c->functions[record->function];
+    if (c->borrowers > 0) {
+        struct live_process *process;
+        HASH_FIND(hh, c->processes, &record->process, sizeof record->process, process);
+        if (process && process->lender) {
+            raw->pid = process->lender;
+            raw->tid = process->lender_thread;
+        }
+    }
     raw->kind = function->kind;
     raw->family = function->family;
     raw->size = record->size;
@@ -203,7 +241,8 @@ static void take_call(struct capture *c, const struct assay_ebpf_record *record,
         raw->result = record->address;
     } else if (function->shape >= ASSAY_EBPF_FREE) {
         raw->pointer = record->address;
-        if (c->maps && assay_exit_frees_match(&c->exit_frees, c->maps, record))
+        if (c->maps && record->thread != record->process &&
+            assay_exit_frees_match(&c->exit_frees, c->maps, own_id_of(c, record->process), record))
             raw->flags = ASSAY_FLAG_LIBRARY;
     } else if (function->shape == ASSAY_EBPF_QUERY) {
         raw->pointer = record->address;
@@ -238,7 +277,7 @@ static void need_maps(void *self, uint32_t pid, uint64_t address)
     if (!c->maps || assay_maps_update(c->maps, NULL) < 0)
         return;
     uint64_t last = c->n > 0 ? c->batch[c->n - 1].time + c->start_ns : UINT64_MAX;
-    const struct assay_mapping *m = assay_maps_find(c->maps, pid, address, last);
+    const struct assay_mapping *m = assay_maps_find(c->maps, own_id_of(c, pid), address, last);
     if (m)
         assay_assembler_module(c->assembler, pid, m->start, m->end, m->offset, m->path, NULL);
 }

@@ -30,7 +30,8 @@ enum assay_ebpf_type {
     ASSAY_EBPF_END,          /* a resize is over */
     ASSAY_EBPF_THREAD_START, /* thread = the starter, other = the started */
     ASSAY_EBPF_THREAD_EXIT,  /* other = 1 when it was the last of its process, arg = wait status */
-    ASSAY_EBPF_FORK,         /* other = the child process, arg = 1 when it shares memory (vfork) */
+    ASSAY_EBPF_FORK,         /* other = the child process, arg = 1 when it shares memory (vfork),
+                                caller = the child's id in its own pid namespace */
     ASSAY_EBPF_EXEC,         /* other = thread id of the caller before */
 };
 

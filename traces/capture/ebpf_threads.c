@@ -133,7 +133,7 @@ void assay_exit_frees_measure(struct assay_ebpf *ebpf, struct assay_exit_frees *
 }
 
 bool assay_exit_frees_match(const struct assay_exit_frees *frees, struct assay_maps *maps,
-                            const struct assay_ebpf_record *record)
+                            uint32_t process, const struct assay_ebpf_record *record)
 {
     if (record->thread == record->process)
         return false;
@@ -142,7 +142,7 @@ bool assay_exit_frees_match(const struct assay_exit_frees *frees, struct assay_m
             continue;
         assay_maps_update(maps, NULL);
         const struct assay_mapping *m =
-            assay_maps_find(maps, record->process, record->caller, record->time);
+            assay_maps_find(maps, process, record->caller, record->time);
         if (m && m->inode == frees->inode &&
             record->caller - m->start + m->offset == frees->offsets[i])
             return true;

@@ -24,8 +24,8 @@ struct assay_exit_frees {
 void assay_exit_frees_measure(struct assay_ebpf *ebpf, struct assay_exit_frees *ret_frees);
 
 /* True if a release with this return address, by a thread that is not its process's main thread,
- * is one of them. */
+ * is one of them. `process` is its process as `maps` knows it. */
 bool assay_exit_frees_match(const struct assay_exit_frees *frees, struct assay_maps *maps,
-                            const struct assay_ebpf_record *record);
+                            uint32_t process, const struct assay_ebpf_record *record);
 
 #endif

@@ -25,10 +25,20 @@ struct signal_struct {
     atomic_t live;
 };
 
+struct upid {
+    int nr;
+};
+
+struct pid {
+    unsigned int level;
+    struct upid numbers[1];
+};
+
 struct task_struct {
     int pid;
     int tgid;
     int exit_code;
+    struct pid *thread_pid;
     struct mm_struct *mm;
     struct signal_struct *signal;
 };
