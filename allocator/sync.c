@@ -75,5 +75,6 @@ void bw_lock_for_fork(struct bw_lock *lock)
 void bw_unlock_after_fork(struct bw_lock *lock)
 {
     __atomic_store_n(&lock->word, BW_LOCK_FREE, __ATOMIC_RELEASE);
-    wake(&lock->word, INT32_MAX);
+    if (!BW_SINGLE_THREADED)
+        wake(&lock->word, INT32_MAX);
 }
