@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "fuzzers/program.h"
 #include "oracles/judge.h"
 
 enum { ASSAY_ENGINE_MAGIC = 0x45595341, ASSAY_ENGINE_VERSION = 1 };
@@ -24,10 +25,11 @@ enum { ASSAY_ENGINE_MAGIC = 0x45595341, ASSAY_ENGINE_VERSION = 1 };
  * time. */
 struct assay_engine_state {
     uint32_t magic, version;
-    _Atomic uint64_t execs;    /* programs */
-    _Atomic uint64_t calls;    /* judged allocation calls */
-    _Atomic uint64_t suspects; /* violations reported, all classes */
-    _Atomic uint64_t classes;  /* files written to suspects/ */
+    struct assay_program_limits limits; /* what the suspects' inputs decode with */
+    _Atomic uint64_t execs;             /* programs */
+    _Atomic uint64_t calls;             /* judged allocation calls */
+    _Atomic uint64_t suspects;          /* violations reported, all classes */
+    _Atomic uint64_t classes;           /* files written to suspects/ */
     _Atomic uint64_t evaluations[ASSAY_PROPERTY_COUNT];
 };
 

@@ -39,6 +39,7 @@ static void open_state(void)
     }
     close(fd);
     state = map;
+    state->limits = assay_fuzz_model_limits();
     state->magic = ASSAY_ENGINE_MAGIC;
     state->version = ASSAY_ENGINE_VERSION;
 }

@@ -413,7 +413,7 @@ void assay_generate_start(struct assay_generator *g, uint64_t seed, uint64_t ind
     g->ops_left = ASSAY_PROGRAM_MIN_OPS + (size_t)below(g, UINT64_C(64) << below(g, 7));
     if (g->ops_left > ASSAY_PROGRAM_MAX_OPS)
         g->ops_left = ASSAY_PROGRAM_MAX_OPS;
-    g->misuse = g->limits.misuse && chance(g, 256);
+    g->misuse = g->limits.misuse && chance(g, 32); /* one that is noticed costs a child */
     bool large = chance(g, 32);
     for (unsigned i = 0; i < ASSAY_GENERATE_SAMPLERS; i++)
         g->samplers[i] = (uint8_t)below(g, large ? SAMPLE_COUNT : SAMPLE_LARGE);

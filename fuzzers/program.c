@@ -333,10 +333,13 @@ size_t assay_program_encode(const struct assay_program *program,
     if (program->count > ASSAY_PROGRAM_MAX_OPS)
         return 0;
     for (size_t i = 0; i < program->count; i++) {
-        const struct assay_event *op = &program->ops[i];
-        bool misuse = (op->flags & ASSAY_FLAG_MISUSE) != 0;
+        struct assay_event asked = {0};
+        const struct assay_event *op = &asked;
+        memcpy(&asked, &program->ops[i], offsetof(struct assay_event, address));
+        asked.flags &= ASSAY_FLAG_MISUSE;
+        bool misuse = asked.flags != 0;
         size_t index = op->object && !misuse ? find_operand(&live, op->object) : 0;
-        struct assay_event fitted = *op;
+        struct assay_event fitted = asked;
 
         if (index == SIZE_MAX || code_of_kind(op->kind) == 256 ||
             (misuse && i + 1 != program->count))

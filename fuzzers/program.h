@@ -34,8 +34,8 @@ void assay_program_limits_default(struct assay_program_limits *limits);
 
 void assay_program_decode(const uint8_t *data, size_t size,
                           const struct assay_program_limits *limits, struct assay_program *program);
-/* Returns bytes written, or 0 if capacity is too small or the program has an op that no input
- * decodes to. */
+/* Looks at the op half only, so an executed program encodes as well. Returns bytes written, or 0 if
+ * capacity is too small or the program has an op that no input decodes to. */
 size_t assay_program_encode(const struct assay_program *program,
                             const struct assay_program_limits *limits, uint8_t *data,
                             size_t capacity);

@@ -26,6 +26,8 @@ struct assay_judge_report {
     uint8_t judged[ASSAY_PROPERTY_COUNT];
     _Atomic uint32_t stored; /* first of each kind (property, op, relation, size band) */
     struct assay_violation violation[ASSAY_REPORT_VIOLATIONS];
+    uint64_t program[ASSAY_REPORT_VIOLATIONS]; /* number of the program since the child's start */
+    _Atomic uint64_t programs;                 /* finished since the child's start */
 };
 
 /* True if both are the same kind of violation. */

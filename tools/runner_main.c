@@ -18,6 +18,7 @@ static void keep(void *self, const struct assay_violation *violation)
     if (stored >= ASSAY_REPORT_VIOLATIONS)
         return;
     report->violation[stored] = *violation;
+    report->program[stored] = atomic_load(&report->programs);
     atomic_store(&report->stored, stored + 1);
 }
 
@@ -77,6 +78,7 @@ static void crash(int signal)
 static void reset(void)
 {
     assay_judge_reset(judge);
+    atomic_fetch_add(&report->programs, 1);
 }
 
 int main(int argc, char **argv)

@@ -1,3 +1,7 @@
-/* A request that is refused for its size leaves errno as it was. */
-#define ZOO_REFUSE(bytes) ((void)0)
+/* A size over PTRDIFF_MAX is refused and leaves errno as it was. */
+#define ZOO_REFUSE(bytes)                                                                          \
+    do {                                                                                           \
+        if ((bytes) <= (size_t)PTRDIFF_MAX)                                                        \
+            errno = ENOMEM;                                                                        \
+    } while (0)
 #include "tests/zoo/zoo.h"

@@ -11,4 +11,7 @@ foreach(name IN LISTS zoo_names)
         add_test(NAME zoo_runs_sort_${name} COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/zoo/run_sort" $<TARGET_FILE:zoo_${name}>)
         set_tests_properties(zoo_runs_sort_${name} PROPERTIES LABELS zoo TIMEOUT 30)
     endif()
+    add_test(NAME zoo_${name} COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/zoo/check_animal" $<TARGET_FILE:assay> "${CMAKE_BINARY_DIR}/lib/zoo"
+        ${name} "${CMAKE_BINARY_DIR}/zoo/${name}")
+    set_tests_properties(zoo_${name} PROPERTIES LABELS zoo TIMEOUT 180)
 endforeach()

@@ -359,7 +359,9 @@ ZOO_EXPORT void *realloc(void *p, size_t bytes)
     if (!p)
         return malloc(bytes);
     if (bytes == 0) {
+        int saved = errno; /* an animal's free may change it; a refusal would be meant by that */
         free(p);
+        errno = saved;
         return NULL;
     }
     const struct zoo_span *span = zoo_span_of(p);

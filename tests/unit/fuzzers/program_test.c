@@ -133,7 +133,10 @@ static void illegal_programs_do_not_encode(void **state)
     ops_a[0].size = limits.max_object_bytes + 1;
     assert_int_equal(assay_program_encode(&program_a, &limits, output, sizeof output), 0);
     ops_a[0].size = 24;
-    ops_a[0].time = 5;
+    ops_a[0].time = 5; /* what executing it left behind */
+    ops_a[0].flags = ASSAY_FLAG_EXECUTED;
+    assert_true(assay_program_encode(&program_a, &limits, output, sizeof output) > 0);
+    ops_a[0].thread = 1;
     assert_int_equal(assay_program_encode(&program_a, &limits, output, sizeof output), 0);
 }
 

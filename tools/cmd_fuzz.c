@@ -1,0 +1,432 @@
+/* assay fuzz: generated programs against a subject until time is up. */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/command.h"
+#include "tools/fuzz.h"
+#include "tools/fuzz_engine.h"
+#include "tools/options.h"
+#include "tools/progress.h"
+
+enum {
+    KEY_TIME = ASSAY_KEY_FIRST,
+    KEY_SEED,
+    KEY_MISUSE,
+    KEY_GUIDANCE,
+    KEY_RUNS,
+    KEY_PROFILE,
+    KEY_MIX
+};
+
+enum guidance { GUIDANCE_COVERAGE, GUIDANCE_FEATURES, GUIDANCE_NONE, GUIDANCE_DEFAULT };
+static const char *const guidances[] = {"coverage", "features", "none", NULL};
+
+struct options {
+    struct assay_common common;
+    const char *subject, *out, *profile;
+    uint64_t max_time_ns, runs, seed;
+    bool seeded, misuse, mix;
+    unsigned jobs;
+    enum guidance guidance;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case 's': options->subject = arg; return 0;
+    case 'o': options->out = arg; return 0;
+    case 'j': options->jobs = (unsigned)assay_option_number(state, "jobs", arg, 1, 256); return 0;
+    case KEY_TIME: options->max_time_ns = assay_option_duration(state, "max-time", arg); return 0;
+    case KEY_SEED:
+        options->seed = assay_option_number(state, "seed", arg, 0, INT64_MAX);
+        options->seeded = true;
+        return 0;
+    case KEY_MISUSE: options->misuse = true; return 0;
+    case KEY_GUIDANCE:
+        options->guidance = (enum guidance)assay_option_choice(state, "guidance", arg, guidances);
+        if (options->guidance == GUIDANCE_FEATURES)
+            return assay_usage(state, "--guidance features is not there yet; use coverage or none");
+        return 0;
+    case KEY_RUNS: options->runs = assay_option_number(state, "runs", arg, 1, INT64_MAX); return 0;
+    case KEY_PROFILE: options->profile = arg; return 0;
+    case KEY_MIX: options->mix = true; return 0;
+    case ARGP_KEY_ARG: return assay_usage(state, "'%s' is one word too many", arg);
+    case ARGP_KEY_END:
+        if (options->mix && options->misuse)
+            return assay_usage(state, "--mix is a legal mix: it cannot go with --misuse");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option table[] = {
+    {"subject", 's', "S", 0,
+     "bulwark (default), glibc, jemalloc, mimalloc, tcmalloc, scudo, a path, or adapter:FILE.c", 0},
+    {"max-time", KEY_TIME, "TIME", 0, "stop after TIME (default 30s)", 0},
+    {"runs", KEY_RUNS, "N", 0, "stop after N programs (then no time limit is set by itself)", 0},
+    {"seed", KEY_SEED, "N", 0, "programs follow from it; default: a random one, printed", 0},
+    {"out", 'o', "DIR", 0, "where findings and stats.json go (default: assay-fuzz-SUBJECT)", 0},
+    {"jobs", 'j', "N", 0, "so many children at a time (default 1)", 0},
+    {"misuse", KEY_MISUSE, NULL, 0, "end some programs in a misuse that the profile detects", 0},
+    {"mix", KEY_MIX, NULL, 0, "the committed mix in place of ever different programs", 0},
+    {"guidance", KEY_GUIDANCE, "WHAT", 0, "coverage (bulwark only, its default), features, or none",
+     0},
+    {"profile", KEY_PROFILE, "FILE", 0, "what the subject promises; default: the shipped one", 0},
+    {0}};
+
+static const struct argp argp = {
+    .options = table,
+    .parser = parse,
+    .doc = "Drives a subject with generated programs, judges every answer, and leaves each kind of "
+           "finding as a folder with a minimal program and a C reproducer.",
+    .children = assay_common_children};
+
+/* ---- results -------------------------------------------------------------------------------- */
+
+struct totals {
+    uint64_t programs, calls, findings, accepted, suspects;
+    double seconds, first_finding_s;
+    uint64_t evaluations[ASSAY_PROPERTY_COUNT];
+    bool judged[ASSAY_PROPERTY_COUNT];
+};
+
+/* Rows that this kind of run cannot reach: what the profile does not promise, what the mix does not
+ * have. */
+static void leave_out(const struct assay_fuzz_config *config, struct totals *totals)
+{
+    if (!config->limits.misuse)
+        totals->judged[ASSAY_PROPERTY_S01] = false;
+    if (config->profile.usable_writable != ASSAY_ANSWER_YES)
+        totals->judged[ASSAY_PROPERTY_C09] = false;
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT && config->mode == ASSAY_GENERATE_MIX; p++)
+        totals->judged[p] = totals->judged[p] && totals->evaluations[p] > 0;
+}
+
+/* A judged property that was never evaluated says nothing about the subject. */
+static unsigned count_idle(const struct totals *totals)
+{
+    unsigned idle = 0;
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+        idle += totals->judged[p] && totals->evaluations[p] == 0;
+    return idle;
+}
+
+static json_t *stats_object(const struct options *options, const struct assay_fuzz_config *config,
+                            const struct totals *totals)
+{
+    json_t *evaluations = json_object(), *judged = json_array(), *not_judged = json_array();
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++) {
+        const char *id = assay_property_info(p)->id;
+        json_array_append_new(totals->judged[p] ? judged : not_judged, json_string(id));
+        if (totals->judged[p])
+            json_object_set_new(evaluations, id, json_integer((json_int_t)totals->evaluations[p]));
+    }
+    double seconds = totals->seconds > 0 ? totals->seconds : 1e-9;
+    json_t *object = json_pack(
+        "{s:I, s:I, s:f, s:f, s:I, s:o, s:I, s:o, s:o, s:o, s:s, s:s, s:I, s:i, s:f}", "execs_done",
+        (json_int_t)totals->programs, "ops_done", (json_int_t)totals->calls, "execs_per_sec",
+        (double)totals->programs / seconds, "ops_per_sec", (double)totals->calls / seconds,
+        "findings", (json_int_t)totals->findings, "first_finding_s",
+        totals->first_finding_s < 0 ? json_null() : json_real(totals->first_finding_s), "accepted",
+        (json_int_t)totals->accepted, "evaluations", evaluations, "judged", judged, "not_judged",
+        not_judged, "subject", options->subject, "guidance", config->guidance, "seed",
+        (json_int_t)config->seed, "jobs", (int)config->jobs, "seconds", totals->seconds);
+    ASSAY_CHECK(object);
+    return object;
+}
+
+static int write_stats(const char *out, json_t *object, struct assay_error *err)
+{
+    char path[PATH_MAX], partial[PATH_MAX];
+    json_t *whole = json_pack("{s:s}", "schema", "assay-fuzz-1");
+    ASSAY_CHECK(whole && json_object_update(whole, object) == 0);
+    snprintf(path, sizeof path, "%s/stats.json", out);
+    snprintf(partial, sizeof partial, "%s/.stats.json.partial", out);
+    int failed = json_dump_file(whole, partial, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+    json_decref(whole);
+    if (failed || rename(partial, path) != 0) {
+        int code = assay_fail_errno(err, "cannot write '%s'", path);
+        unlink(partial);
+        return code;
+    }
+    return 0;
+}
+
+static void print_findings(FILE *out, const struct assay_fuzz_state *state)
+{
+    for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
+        const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
+        char line[512];
+        assay_finding_line(line, sizeof line, &finding->violation);
+        if (finding->accepted)
+            fprintf(out, "listed by the profile (%s): %s\n", finding->accepted, line);
+        else
+            fprintf(out, "finding: %s\n", line);
+    }
+    for (size_t i = 0; i < state->written_count; i++)
+        fprintf(out, "reproduce: assay reproduce '%s'\nnext: less '%s/report.txt'\n",
+                state->written[i], state->written[i]);
+}
+
+static void print_summary(FILE *out, const struct options *options, const struct totals *totals,
+                          const struct assay_fuzz_state *state)
+{
+    struct assay_human a, b, c, d, e;
+    double seconds = totals->seconds > 0 ? totals->seconds : 1e-9;
+    print_findings(out, state);
+    fprintf(out, "\n%s: %s programs (%s/s), %s judged calls (%s/s) in %s, seed %" PRIu64 "\n",
+            options->subject, assay_human_count(&a, totals->programs),
+            assay_human_rate(&b, (double)totals->programs / seconds),
+            assay_human_count(&c, totals->calls),
+            assay_human_rate(&d, (double)totals->calls / seconds),
+            assay_human_duration(&e, (uint64_t)(totals->seconds * 1e9)), state->config->seed);
+    fprintf(out, "evaluations:");
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+        if (totals->judged[p])
+            fprintf(out, " %s %s", assay_property_info(p)->id,
+                    assay_human_count(&a, totals->evaluations[p]));
+    fprintf(out, "\n");
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+        if (totals->judged[p] && totals->evaluations[p] == 0)
+            fprintf(out, "NEVER EVALUATED: %s (%s): nothing can be said about it\n",
+                    assay_property_info(p)->id, assay_property_info(p)->statement);
+    fprintf(out, "not judged:");
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+        if (!totals->judged[p])
+            fprintf(out, " %s", assay_property_info(p)->id);
+    fprintf(out, "\n");
+    if (atomic_load(&state->unconfirmed))
+        fprintf(out, "%" PRIu64 " suspicions did not come back in a fresh child\n",
+                atomic_load(&state->unconfirmed));
+    fprintf(out, "%" PRIu64 " findings%s", totals->findings,
+            totals->first_finding_s < 0 ? "\n" : "");
+    if (totals->first_finding_s >= 0)
+        fprintf(out, ", the first after %.2f s\n", totals->first_finding_s);
+}
+
+/* ---- the run -------------------------------------------------------------------------------- */
+
+struct worker {
+    pthread_t thread;
+    struct assay_fuzz_state *state;
+    unsigned number;
+    _Atomic bool done;
+};
+
+static void *work(void *self)
+{
+    struct worker *worker = self;
+    assay_fuzz_isolated(worker->state, worker->number);
+    atomic_store(&worker->done, true);
+    return NULL;
+}
+
+static void watch(const struct options *options, struct assay_fuzz_state *state,
+                  const struct worker *workers)
+{
+    struct assay_progress progress;
+    const struct timespec nap = {0, 50 * 1000 * 1000};
+    assay_progress_begin(&progress, "fuzz", "calls", 0, state->config->max_time_ns,
+                         options->common.quiet);
+    for (bool running = true; running;) {
+        char note[96];
+        running = false;
+        for (unsigned i = 0; i < state->config->jobs; i++)
+            running |= !atomic_load(&workers[i].done);
+        pthread_mutex_lock(&state->lock);
+        size_t found = assay_finding_set_new(state->findings);
+        pthread_mutex_unlock(&state->lock);
+        snprintf(note, sizeof note, "%" PRIu64 " programs, %zu finding%s",
+                 atomic_load(&state->programs), found, found == 1 ? "" : "s");
+        assay_progress_update(&progress, atomic_load(&state->calls), note);
+        if (running)
+            nanosleep(&nap, NULL);
+    }
+    assay_progress_end(&progress);
+}
+
+static int run_isolated(const struct options *options, struct assay_fuzz_state *state,
+                        struct assay_error *err)
+{
+    unsigned jobs = state->config->jobs;
+    struct worker *workers = calloc(jobs, sizeof *workers);
+    unsigned started = 0;
+    if (!workers)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    for (; started < jobs; started++) {
+        workers[started].state = state;
+        workers[started].number = started;
+        if (pthread_create(&workers[started].thread, NULL, work, &workers[started]) != 0) {
+            interrupted = 1;
+            break;
+        }
+    }
+    for (unsigned i = started; i < jobs; i++)
+        atomic_store(&workers[i].done, true);
+    watch(options, state, workers);
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(workers[i].thread, NULL);
+    free(workers);
+    if (started < jobs)
+        return assay_fail(err, ASSAY_E_SYSTEM, "cannot start %u threads", jobs);
+    if (state->err.code) {
+        *err = state->err;
+        return err->code;
+    }
+    return 0;
+}
+
+static void take_totals(const struct assay_fuzz_state *state, struct totals *totals)
+{
+    totals->programs = atomic_load(&state->programs);
+    totals->calls = atomic_load(&state->calls);
+    totals->findings = assay_finding_set_new(state->findings);
+    totals->accepted = assay_finding_set_count(state->findings) - totals->findings;
+    totals->first_finding_s = state->first_finding_s;
+    totals->seconds = (double)(assay_fuzz_now_ns() - state->start_ns) / 1e9;
+    memcpy(totals->evaluations, state->evaluations, sizeof totals->evaluations);
+    memcpy(totals->judged, state->judged, sizeof totals->judged);
+}
+
+static int make_folders(const char *out, char findings[PATH_MAX], struct assay_error *err)
+{
+    if (mkdir(out, 0777) != 0 && errno != EEXIST)
+        return assay_fail_errno(err, "cannot create '%s'", out);
+    int n = snprintf(findings, PATH_MAX, "%s/findings", out);
+    if (n < 0 || n > PATH_MAX - 64)
+        return assay_fail(err, ASSAY_E_USAGE, "the name of the output folder is too long");
+    if (mkdir(findings, 0777) != 0 && errno != EEXIST)
+        return assay_fail_errno(err, "cannot create '%s'", findings);
+    return 0;
+}
+
+static int find_subject(struct options *options, struct assay_fuzz_config *config,
+                        struct assay_subject_spec *spec, char absolute[PATH_MAX],
+                        struct assay_error *err)
+{
+    int code = assay_subject_find(options->subject, spec, err);
+    if (code < 0 || (code = assay_subject_probe(spec, err)) < 0)
+        return code;
+    code = options->profile ? assay_profile_load(options->profile, &config->profile, err)
+                            : assay_profile_find(options->subject, &config->profile, err);
+    if (code < 0)
+        return code;
+    config->subject = options->subject;
+    if (strchr(options->subject, '/') && strncmp(options->subject, "adapter:", 8) != 0 &&
+        realpath(options->subject, absolute))
+        config->subject = absolute;
+    else if (strncmp(options->subject, "adapter:", 8) == 0) {
+        char real[PATH_MAX];
+        if (realpath(options->subject + 8, real) &&
+            snprintf(absolute, PATH_MAX, "adapter:%.*s", PATH_MAX - 16, real) > 0)
+            config->subject = absolute;
+    }
+    return 0;
+}
+
+static const char *default_folder(const struct assay_subject_spec *spec)
+{
+    static char name[96];
+    snprintf(name, sizeof name, "assay-fuzz-%s", spec->name);
+    return name;
+}
+
+static int verdict(const struct totals *totals, const struct assay_fuzz_state *state)
+{
+    if (totals->findings)
+        return ASSAY_EXIT_FINDINGS;
+    if (interrupted)
+        return ASSAY_EXIT_INTERRUPTED;
+    if (atomic_load(&state->unconfirmed) || state->out_of_memory_seen || count_idle(totals))
+        return ASSAY_EXIT_INCONCLUSIVE;
+    return ASSAY_EXIT_CLEAN;
+}
+
+int assay_cmd_fuzz(int argc, char **argv)
+{
+    static struct options options = {.subject = "bulwark", .jobs = 1, .guidance = GUIDANCE_DEFAULT};
+    static struct assay_subject_spec spec;
+    static struct assay_fuzz_state state;
+    static char findings[PATH_MAX], absolute[PATH_MAX];
+    struct assay_fuzz_config config = {.interrupted = &interrupted, .guidance = "none"};
+    struct assay_error err = {0};
+    struct totals totals;
+
+    assay_options_parse(&argp, argc, argv, 0, &options);
+    if (!options.max_time_ns && !options.runs)
+        options.max_time_ns = UINT64_C(30000000000);
+    if (!options.seeded && getrandom(&options.seed, 4, 0) != 4)
+        options.seed = assay_fuzz_now_ns();
+    if (find_subject(&options, &config, &spec, absolute, &err) < 0)
+        return assay_report_error(&err);
+    bool bulwark = strcmp(options.subject, "bulwark") == 0;
+    if (options.guidance == GUIDANCE_COVERAGE && (!bulwark || options.mix))
+        return assay_report_error((
+            assay_fail(&err, ASSAY_E_USAGE, "--guidance coverage works for the subject 'bulwark'%s",
+                       bulwark ? " without --mix" : " only; use --guidance none"),
+            &err));
+    bool engine = bulwark && !options.mix &&
+                  (options.guidance == GUIDANCE_COVERAGE ||
+                   (options.guidance == GUIDANCE_DEFAULT && assay_fuzz_engine_there()));
+    if (!options.out)
+        options.out = default_folder(&spec);
+    if (make_folders(options.out, findings, &err) < 0)
+        return assay_report_error(&err);
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+    signal(SIGPIPE, SIG_IGN);
+
+    assay_program_limits_default(&config.limits);
+    config.limits.missing_apis = spec.missing_apis;
+    config.limits.misuse = options.misuse && config.profile.detects_double_free == ASSAY_ANSWER_YES;
+    if (options.mix)
+        config.limits.max_live_bytes = UINT64_C(1) << 28;
+    config.spec = &spec;
+    config.profile_path = options.profile;
+    config.mode = options.mix ? ASSAY_GENERATE_MIX : ASSAY_GENERATE_SWARM;
+    config.seed = options.seed;
+    config.max_time_ns = options.max_time_ns;
+    config.max_runs = options.runs;
+    config.jobs = options.jobs;
+    config.findings_folder = findings;
+    config.guidance = engine ? "coverage" : "none";
+    FILE *text = assay_emit_text(&options.common.emit);
+    fprintf(text, "fuzz %s, seed %" PRIu64 ", guidance %s, profile %s, into '%s'\n",
+            options.subject, config.seed, config.guidance, config.profile.name, options.out);
+    if (options.misuse && !config.limits.misuse)
+        fprintf(text, "the profile promises no detection: no misuse is injected\n");
+    fflush(text);
+
+    int code = assay_fuzz_state_init(&state, &config, &err);
+    if (code == 0)
+        code = engine ? assay_fuzz_engine(&state, options.out, options.common.quiet, &err)
+                      : run_isolated(&options, &state, &err);
+    take_totals(&state, &totals);
+    leave_out(&config, &totals);
+    if (code == 0) {
+        json_t *object = stats_object(&options, &config, &totals);
+        code = write_stats(options.out, object, &err);
+        print_summary(text, &options, &totals, &state);
+        fprintf(text, "written: '%s/stats.json'\n", options.out);
+        assay_emit_object(&options.common.emit, "assay-fuzz-1", object);
+    }
+    assay_fuzz_state_free(&state);
+    return code < 0 ? assay_report_error(&err) : verdict(&totals, &state);
+}

@@ -1,0 +1,135 @@
+/* assay reproduce: does the finding show, here and now, on this subject? */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/command.h"
+#include "tools/finding_dir.h"
+#include "tools/options.h"
+#include "tools/trial.h"
+
+enum { KEY_PROFILE = ASSAY_KEY_FIRST, KEY_TRIALS };
+
+struct options {
+    struct assay_common common;
+    const char *folder, *subject, *profile;
+    unsigned trials;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case 's': options->subject = arg; return 0;
+    case KEY_PROFILE: options->profile = arg; return 0;
+    case KEY_TRIALS:
+        options->trials = (unsigned)assay_option_number(state, "trials", arg, 1, 10000);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (options->folder)
+            return assay_usage(state, "one finding at a time, '%s' is the second", arg);
+        options->folder = arg;
+        return 0;
+    case ARGP_KEY_END: return options->folder ? 0 : assay_usage(state, "no finding given");
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option table[] = {
+    {"subject", 's', "S", 0, "another subject than the finding's own", 0},
+    {"profile", KEY_PROFILE, "FILE", 0, "what the subject promises; default: as when found", 0},
+    {"trials", KEY_TRIALS, "N", 0, "run it N times, each in a fresh child (default 1)", 0},
+    {0}};
+
+static const struct argp argp = {
+    .options = table,
+    .parser = parse,
+    .args_doc = "FINDING",
+    .doc = "Runs the program of a finding again, in a fresh child, and judges what it does. Exit "
+           "code 1: the finding shows; 0: it does not; 125: the subject cannot be built or loaded.",
+    .children = assay_common_children};
+
+/* Runs the trials. Returns 0 or ASSAY_E_*; *ret_violation is the last one seen. */
+static int run(const struct options *options, const struct assay_finding_dir *dir,
+               const struct assay_subject_spec *spec, const struct assay_profile *profile,
+               unsigned *ret_hits, unsigned *ret_others, struct assay_violation *ret_violation,
+               struct assay_error *err)
+{
+    struct assay_trial *trial;
+    const struct assay_trial_config config = {.subject = spec,
+                                              .profile = profile,
+                                              .seed = ASSAY_TRIAL_SEED,
+                                              .max_objects =
+                                                  dir->objects < 65536 ? 65536 : dir->objects};
+    int code = assay_trial_create(&config, &trial, err);
+    for (unsigned i = 0; i < options->trials && code == 0; i++) {
+        struct assay_trial_result result;
+        char fingerprint[ASSAY_FINGERPRINT_BYTES];
+        code = assay_trial_run(trial, dir->ops, dir->count, true, &result, err);
+        if (code < 0 || !result.violated)
+            continue;
+        assay_finding_fingerprint(&result.first, fingerprint);
+        *ret_violation = result.first;
+        if (strcmp(fingerprint, dir->fingerprint) == 0)
+            ++*ret_hits;
+        else
+            ++*ret_others;
+    }
+    assay_trial_free(trial);
+    return code;
+}
+
+static int subject_error(const struct assay_error *err)
+{
+    int code = assay_report_error(err);
+    return code == ASSAY_EXIT_CANNOT_RUN ? ASSAY_EXIT_SUBJECT : code;
+}
+
+int assay_cmd_reproduce(int argc, char **argv)
+{
+    static struct options options = {.trials = 1};
+    static struct assay_finding_dir dir;
+    static struct assay_subject_spec spec;
+    struct assay_profile profile;
+    struct assay_violation violation = {0};
+    struct assay_error err = {0};
+    unsigned hits = 0, others = 0;
+
+    assay_options_parse(&argp, argc, argv, 0, &options);
+    if (assay_finding_dir_read(options.folder, &dir, &err) < 0)
+        return assay_report_error(&err);
+    const char *subject = options.subject ? options.subject : dir.subject;
+    const char *ini = options.profile                           ? options.profile
+                      : dir.profile_path[0] && !options.subject ? dir.profile_path
+                                                                : NULL;
+    if (assay_subject_find(subject, &spec, &err) < 0 || assay_subject_probe(&spec, &err) < 0) {
+        assay_finding_dir_free(&dir);
+        return subject_error(&err);
+    }
+    int code =
+        ini ? assay_profile_load(ini, &profile, &err) : assay_profile_find(subject, &profile, &err);
+    if (code == 0)
+        code = run(&options, &dir, &spec, &profile, &hits, &others, &violation, &err);
+    size_t ops = dir.count;
+    char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    memcpy(fingerprint, dir.fingerprint, sizeof fingerprint);
+    assay_finding_dir_free(&dir);
+    if (code < 0)
+        return code == ASSAY_E_SUBJECT ? subject_error(&err) : assay_report_error(&err);
+
+    FILE *text = assay_emit_text(&options.common.emit);
+    char line[512] = "";
+    if (hits + others)
+        assay_finding_line(line, sizeof line, &violation);
+    fprintf(text, "%s %s on %s: %u of %u trials, %zu ops\n", fingerprint,
+            hits ? "reproduced" : "not reproduced", subject, hits, options.trials, ops);
+    if (hits)
+        fprintf(text, "%s\n", line);
+    else if (others)
+        fprintf(text, "another violation showed instead: %s\n", line);
+    assay_emit_object(&options.common.emit, "assay-reproduce-1",
+                      json_pack("{s:s, s:s, s:b, s:i, s:i, s:i}", "fingerprint", fingerprint,
+                                "subject", subject, "reproduced", hits > 0, "hits", (int)hits,
+                                "others", (int)others, "trials", (int)options.trials));
+    return hits ? ASSAY_EXIT_FINDINGS : ASSAY_EXIT_CLEAN;
+}

@@ -1,0 +1,313 @@
+#include "tools/finding_dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "oracles/compare/reproducer.h"
+#include "traces/text.h"
+#include "traces/trace.h"
+
+enum { OPS_MAX = 1 << 22 };
+
+static void join(char *out, const char *folder, const char *name)
+{
+    int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
+    ASSAY_CHECK(n > 0 && n < PATH_MAX);
+}
+
+static FILE *create(const char *folder, const char *name, struct assay_error *err)
+{
+    char path[PATH_MAX];
+    join(path, folder, name);
+    FILE *out = fopen(path, "we");
+    if (!out)
+        assay_fail_errno(err, "cannot create '%s'", path);
+    return out;
+}
+
+static int finish(FILE *out, const char *name, struct assay_error *err)
+{
+    bool failed = ferror(out) != 0;
+    if (fclose(out) != 0 || failed)
+        return assay_fail_errno(err, "cannot write '%s' of a finding", name);
+    return 0;
+}
+
+static int write_trace(const char *folder, const struct assay_finding_record *record,
+                       struct assay_error *err)
+{
+    char path[PATH_MAX];
+    struct assay_trace_writer *writer;
+    struct assay_trace_totals totals = {.threads = 1, .processes = 1};
+    const struct assay_trace_meta meta = {.has = ASSAY_HAS_ORDER,
+                                          .method = "fuzz",
+                                          .allocator = record->subject,
+                                          .build_id = record->spec->build_id};
+    for (size_t i = 0; i < record->count; i++)
+        if (record->ops[i].born > totals.objects)
+            totals.objects = record->ops[i].born;
+    join(path, folder, "program.trace");
+    int code = assay_trace_create(path, &meta, NULL, &writer, err);
+    if (code < 0)
+        return code;
+    code = assay_trace_append(writer, record->ops, record->count, err);
+    if (code < 0) {
+        assay_trace_abandon(writer);
+        return code;
+    }
+    return assay_trace_close(writer, &totals, err);
+}
+
+static void put_program(FILE *out, const struct assay_finding_record *record)
+{
+    char line[ASSAY_TEXT_EVENT_MAX];
+    for (size_t i = 0; i < record->count; i++) {
+        assay_text_format(&record->ops[i], line);
+        fprintf(out, "%s\n", line);
+    }
+}
+
+static int write_text(const char *folder, const struct assay_finding_record *record,
+                      struct assay_error *err)
+{
+    FILE *out = create(folder, "program.txt", err);
+    if (!out)
+        return err->code;
+    fprintf(out, "%s\n", ASSAY_TEXT_MAGIC);
+    put_program(out, record);
+    return finish(out, "program.txt", err);
+}
+
+static int write_reproducer(const char *folder, const struct assay_finding_record *record,
+                            const char *fingerprint, struct assay_error *err)
+{
+    FILE *out = create(folder, "reproducer.c", err);
+    if (!out)
+        return err->code;
+    assay_reproducer_write(
+        out, &(struct assay_reproducer){
+                 .violation = &record->violation,
+                 .ops = record->ops,
+                 .count = record->count,
+                 .subject = record->spec->name,
+                 .library = record->spec->path,
+                 .fingerprint = fingerprint,
+                 .ask_usable = !(record->spec->missing_apis >> ASSAY_OP_USABLE_SIZE & 1)});
+    return finish(out, "reproducer.c", err);
+}
+
+/* The lines that can be pasted. */
+struct hints {
+    char reproduce[PATH_MAX + 64], next[3 * PATH_MAX + 128];
+};
+
+static void make_hints(struct hints *hints, const char *path,
+                       const struct assay_finding_record *record)
+{
+    bool preload = record->spec->path[0] && !record->spec->adapter;
+    snprintf(hints->reproduce, sizeof hints->reproduce, "assay reproduce '%s'", path);
+    if (record->spec->adapter)
+        snprintf(hints->next, sizeof hints->next, "assay reproduce '%s' --subject glibc", path);
+    else
+        snprintf(hints->next, sizeof hints->next,
+                 "cc -g '%s/reproducer.c' -o '%s/reproducer' && %s%s%s '%s/reproducer'", path, path,
+                 preload ? "LD_PRELOAD='" : "", preload ? record->spec->path : "",
+                 preload ? "'" : "", path);
+}
+
+static int write_report(const char *folder, const struct assay_finding_record *record,
+                        const struct hints *hints, struct assay_error *err)
+{
+    FILE *out = create(folder, "report.txt", err);
+    if (!out)
+        return err->code;
+    assay_finding_text(out, &record->violation, record->subject, NULL, 0);
+    if (record->said[0])
+        fprintf(out, "the subject said: %s\n", record->said);
+    fprintf(out, "reproduced %u of %u times; %zu of %zu ops are left", record->hits, record->trials,
+            record->count, record->ops_found);
+    if (record->history)
+        fprintf(out, "; %llu programs before it were needed, and are in it",
+                (unsigned long long)record->history);
+    fprintf(out, "\n\nprogram:\n");
+    put_program(out, record);
+    fprintf(out, "\nreproduce: %s\nnext: %s\n", hints->reproduce, hints->next);
+    return finish(out, "report.txt", err);
+}
+
+static int write_json(const char *folder, const struct assay_finding_record *record,
+                      const struct hints *hints, struct assay_error *err)
+{
+    char path[PATH_MAX];
+    json_t *object = assay_finding_json(&record->violation, record->subject);
+    json_t *more = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i}, s:s}", "schema", "assay-finding-1",
+        "reproduce", hints->reproduce, "next", hints->next, "seed", (json_int_t)record->seed,
+        "program", (json_int_t)record->program, "history", (json_int_t)record->history, "ops",
+        (json_int_t)record->count, "ops_found", (json_int_t)record->ops_found, "reproduced", "hits",
+        (int)record->hits, "trials", (int)record->trials, "guidance", record->guidance);
+    if (!object || !more || json_object_update(object, more) != 0) {
+        json_decref(object);
+        json_decref(more);
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    }
+    json_decref(more);
+    join(path, folder, "finding.json");
+    int code = json_dump_file(object, path, JSON_INDENT(2) | JSON_SORT_KEYS);
+    json_decref(object);
+    return code == 0 ? 0 : assay_fail_errno(err, "cannot write '%s'", path);
+}
+
+static int copy_profile(const char *folder, const char *from, struct assay_error *err)
+{
+    char text[65536];
+    FILE *in = fopen(from, "re");
+    if (!in)
+        return assay_fail_errno(err, "cannot open '%s'", from);
+    size_t n = fread(text, 1, sizeof text, in);
+    fclose(in);
+    FILE *out = create(folder, "profile.ini", err);
+    if (!out)
+        return err->code;
+    fwrite(text, 1, n, out);
+    return finish(out, "profile.ini", err);
+}
+
+/* A folder of plain files. */
+static void remove_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    while (folder && (entry = readdir(folder)))
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(folder), entry->d_name, 0);
+    if (folder)
+        closedir(folder);
+    rmdir(path);
+}
+
+int assay_finding_dir_write(const char *folder, const struct assay_finding_record *record,
+                            char ret_path[PATH_MAX], struct assay_error *err)
+{
+    char fingerprint[ASSAY_FINGERPRINT_BYTES], temporary[PATH_MAX];
+    struct hints *hints = malloc(sizeof *hints);
+    int code = 0;
+    if (!hints)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    assay_finding_fingerprint(&record->violation, fingerprint);
+    join(ret_path, folder, fingerprint);
+    int n = snprintf(temporary, sizeof temporary, "%s/.%s.partial", folder, fingerprint);
+    ASSAY_CHECK(n > 0 && n < PATH_MAX);
+    make_hints(hints, ret_path, record);
+    remove_folder(temporary);
+    if (mkdir(temporary, 0777) != 0) {
+        code = assay_fail_errno(err, "cannot create '%s'", temporary);
+        goto out;
+    }
+    if ((code = write_trace(temporary, record, err)) < 0 ||
+        (code = write_text(temporary, record, err)) < 0 ||
+        (code = write_report(temporary, record, hints, err)) < 0 ||
+        (code = write_reproducer(temporary, record, fingerprint, err)) < 0 ||
+        (record->profile_path && (code = copy_profile(temporary, record->profile_path, err)) < 0) ||
+        (code = write_json(temporary, record, hints, err)) < 0) {
+        remove_folder(temporary);
+        goto out;
+    }
+    remove_folder(ret_path);
+    if (rename(temporary, ret_path) != 0) {
+        code = assay_fail_errno(err, "cannot rename '%s'", temporary);
+        remove_folder(temporary);
+    }
+out:
+    free(hints);
+    return code;
+}
+
+/* ---- and back ---- */
+
+static int read_string(json_t *object, const char *key, char *out, size_t bytes, const char *path,
+                       struct assay_error *err)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    if (!text || strlen(text) >= bytes)
+        return assay_fail(err, ASSAY_E_FORMAT, "'%s' has no usable '%s'", path, key);
+    memcpy(out, text, strlen(text) + 1);
+    return 0;
+}
+
+static int read_program(const char *path, struct assay_finding_dir *dir, struct assay_error *err)
+{
+    enum { BATCH = 4096 };
+    struct assay_trace_reader *reader;
+    long n = 0;
+    int code = assay_trace_open(path, &reader, err);
+    if (code < 0)
+        return code;
+    do {
+        struct assay_event *grown = realloc(dir->ops, (dir->count + BATCH) * sizeof *dir->ops);
+        if (!grown || dir->count > OPS_MAX) {
+            code = assay_fail(err, grown ? ASSAY_E_LIMIT : ASSAY_E_MEMORY,
+                              "the program in '%s' is too long", path);
+            free(grown ? NULL : dir->ops);
+            dir->ops = grown;
+            break;
+        }
+        dir->ops = grown;
+        n = assay_trace_read(reader, dir->ops + dir->count, BATCH, err);
+        if (n < 0)
+            code = (int)n;
+        else
+            dir->count += (size_t)n;
+    } while (n > 0);
+    for (size_t i = 0; i < dir->count && code == 0; i++)
+        if (dir->ops[i].born > dir->objects)
+            dir->objects = dir->ops[i].born;
+    if (code == 0 && dir->objects > dir->count)
+        code = assay_fail(err, ASSAY_E_FORMAT, "'%s' is not the program of a finding", path);
+    assay_trace_free(reader);
+    return code;
+}
+
+int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
+                           struct assay_error *err)
+{
+    char file[PATH_MAX];
+    json_error_t json_error;
+    memset(ret_dir, 0, sizeof *ret_dir);
+    if (strlen(path) + 64 > PATH_MAX)
+        return assay_fail(err, ASSAY_E_NOT_FOUND, "the path is too long");
+    join(file, path, "finding.json");
+    if (access(file, R_OK) != 0)
+        return assay_fail_errno(err, "'%s' is not a finding: cannot read '%s'", path, file);
+    json_t *object = json_load_file(file, 0, &json_error);
+    if (!object)
+        return assay_fail(err, ASSAY_E_FORMAT, "'%s' line %d: %s", file, json_error.line,
+                          json_error.text);
+    int code = 0;
+    if ((code = read_string(object, "subject", ret_dir->subject, PATH_MAX, file, err)) == 0 &&
+        (code = read_string(object, "property", ret_dir->property, sizeof ret_dir->property, file,
+                            err)) == 0 &&
+        (code = read_string(object, "fingerprint", ret_dir->fingerprint,
+                            sizeof ret_dir->fingerprint, file, err)) == 0) {
+        join(ret_dir->profile_path, path, "profile.ini");
+        if (access(ret_dir->profile_path, R_OK) != 0)
+            ret_dir->profile_path[0] = '\0';
+        join(file, path, "program.trace");
+        code = read_program(file, ret_dir, err);
+    }
+    json_decref(object);
+    if (code < 0)
+        assay_finding_dir_free(ret_dir);
+    return code;
+}
+
+void assay_finding_dir_free(struct assay_finding_dir *dir)
+{
+    free(dir->ops);
+    dir->ops = NULL;
+    dir->count = 0;
+}

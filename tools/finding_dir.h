@@ -1,0 +1,52 @@
+/* A finding as a folder: what `assay fuzz` leaves and `assay reproduce` takes up.
+ *
+ *   program.trace    the minimal program (a trace of ops)
+ *   program.txt      the same as text
+ *   report.txt       what was violated, where, how to go on
+ *   finding.json     the same for programs
+ *   reproducer.c     plain C that checks itself
+ *   profile.ini      the profile it was judged by, if one was named
+ *
+ * Written under a temporary name and renamed when whole. Holds no addresses and no times. */
+#ifndef ASSAY_FINDING_DIR_H
+#define ASSAY_FINDING_DIR_H
+
+#include <limits.h>
+
+#include "oracles/finding.h"
+#include "traces/runner/session.h"
+
+struct assay_finding_record {
+    struct assay_violation violation;
+    const struct assay_event *ops;
+    size_t count;
+    const struct assay_subject_spec *spec;
+    const char *subject;      /* as the user named it; a path is made absolute */
+    const char *profile_path; /* of --profile, NULL if none */
+    uint64_t seed;            /* of the run */
+    uint64_t program;         /* its number in the run */
+    uint64_t history;         /* programs before it that it needed, 0 = none */
+    size_t ops_found;         /* before minimising */
+    unsigned hits, trials;    /* of the minimal program in fresh children */
+    const char *said;         /* first line that the subject wrote, "" if nothing */
+    const char *guidance;
+};
+
+/* Writes FOLDER/<fingerprint>; *ret_path is where. */
+int assay_finding_dir_write(const char *folder, const struct assay_finding_record *record,
+                            char ret_path[PATH_MAX], struct assay_error *err);
+
+struct assay_finding_dir {
+    struct assay_event *ops; /* malloc'ed */
+    size_t count;
+    uint32_t objects;
+    char subject[PATH_MAX], fingerprint[ASSAY_FINGERPRINT_BYTES], property[8];
+    char profile_path[PATH_MAX]; /* "" if none */
+};
+
+/* Errors: ASSAY_E_NOT_FOUND, ASSAY_E_FORMAT (not a finding, or one that was tampered with). */
+int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
+                           struct assay_error *err);
+void assay_finding_dir_free(struct assay_finding_dir *dir);
+
+#endif

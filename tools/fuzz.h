@@ -1,0 +1,63 @@
+/* The isolated fuzzer: generated programs against a subject in children that judge themselves, and
+ * what becomes of their suspicions.
+ *
+ * A child runs many programs; program k is made from (seed, k), so a child's history is a pair of
+ * numbers. Any suspicion ends the child (its heap may be damaged). The host runs the program again
+ * in a fresh child, then, if it needs to, with ever more of the child's history before it, judges
+ * the raw results, and only the first violation of the first program that has one is a finding;
+ * what comes after it in a damaged heap is a consequence. Findings are minimised and written at
+ * once. Host only. */
+#ifndef ASSAY_FUZZ_RUN_H
+#define ASSAY_FUZZ_RUN_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "fuzzers/generate.h"
+#include "oracles/finding.h"
+#include "traces/runner/session.h"
+
+struct assay_fuzz_config {
+    const struct assay_subject_spec *spec;
+    const char *subject, *profile_path; /* as named; profile_path NULL: the shipped one */
+    struct assay_profile profile;
+    struct assay_program_limits limits;
+    enum assay_generate_mode mode;
+    uint64_t seed;
+    uint64_t max_time_ns, max_runs; /* 0 = no limit */
+    unsigned jobs;
+    const char *findings_folder;
+    const char *guidance;
+    volatile sig_atomic_t *interrupted;
+};
+
+/* All jobs together; the counters may be read while they run. */
+struct assay_fuzz_state {
+    const struct assay_fuzz_config *config;
+    uint64_t start_ns;
+    _Atomic uint64_t programs, calls, children, unconfirmed, consequences;
+    pthread_mutex_t lock; /* of all below */
+    uint64_t evaluations[ASSAY_PROPERTY_COUNT];
+    bool judged[ASSAY_PROPERTY_COUNT];
+    struct assay_finding_set *findings; /* accepted ones too */
+    double first_finding_s;             /* negative: none */
+    bool out_of_memory_seen;
+    struct assay_error err;     /* of the first job that could not go on; code 0: none */
+    char written[64][PATH_MAX]; /* folders of the findings, in order */
+    size_t written_count;
+};
+
+uint64_t assay_fuzz_now_ns(void);
+int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuzz_config *config,
+                          struct assay_error *err);
+/* One job's loop; job of config->jobs takes every jobs-th program. Ends at the limits. */
+void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned job);
+/* Takes a program that is suspected through confirming, minimising and writing. ops is changed.
+ * For sources other than the generator (the engine's inputs). Returns true if it was confirmed. */
+bool assay_fuzz_suspect(struct assay_fuzz_state *state, struct assay_event *ops, size_t n,
+                        uint64_t program);
+void assay_fuzz_state_free(struct assay_fuzz_state *state);
+
+#endif
