@@ -672,6 +672,12 @@ static void write_main(const struct writer *w, size_t parts)
                                                      "    return 0; /* detected */"
                                                    : "    if (WTERMSIG(status) != SIGALRM)\n"
                                                      "        return 0; /* detected */");
+    else if (assay_property_info(v->property)->severity == ASSAY_SEVERITY_CORRUPTION)
+        line(w,
+             "    if (WTERMSIG(status) != SIGALRM) {\n"
+             "        printf(\"bug: the damaged heap ends in signal %d\\n\", WTERMSIG(status));\n"
+             "        return 1;\n"
+             "    }");
     if (!(misuse && v->relation == ASSAY_RELATION_HANG))
         line(w, "    fprintf(stderr, \"died of signal %d, which is not this bug\\n\", "
                 "WTERMSIG(status));\n"
