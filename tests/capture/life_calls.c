@@ -24,14 +24,16 @@
 
 static int api(void)
 {
-    void *p, *q = NULL;
+    volatile size_t nothing = 0;
+    void *volatile p;
+    void *q = NULL;
     free(malloc(1000001));
     p = malloc(10);
     p = realloc(p, 20);
     p = reallocarray(p, 3, 7);
     p = reallocarray(p, (size_t)1 << 33, 1 << 20); /* more than there is: fails */
     free(NULL);
-    p = calloc((size_t)1 << 40, 0); /* a count that does not fit the short form */
+    p = calloc((size_t)1 << 40, nothing); /* a count that does not fit the short form */
     free(p);
     p = malloc(SIZE_MAX / 4);
     errno = 33; /* an old error is no error of the next resize */
@@ -77,7 +79,7 @@ static int forks(pid_t (*make)(void), const char *own_path)
     if (child == 0) {
         free(objects[0]);
         free(objects[1]);
-        pid_t grandchild = vfork();
+        pid_t grandchild = vfork(); /* NOLINT: it is what is tested */
         if (grandchild == 0) {
             execl(program, program, "10", (char *)NULL);
             _exit(9);

@@ -24,6 +24,11 @@
 #define COUNTING      ASSAY_BINARY_DIR "/lib/support/counting.so"
 #define RUN(run, ...) run_command(run, (char *[]){__VA_ARGS__, NULL})
 
+static char known_calls[] = PROGRAM("known_calls");
+static char life_calls[] = PROGRAM("life_calls");
+static char static_calls[] = PROGRAM("static_calls");
+static char thread_calls[] = PROGRAM("thread_calls");
+
 struct run {
     struct assay_capture_config config;
     struct assay_capture_result result;
@@ -134,7 +139,7 @@ static void every_function_is_recorded(void **state)
 {
     struct run run = {0};
     (void)state;
-    RUN(&run, PROGRAM("life_calls"), "api");
+    RUN(&run, life_calls, "api");
     assert_int_equal(run.result.status, 0);
     size_t i = find(&run, 0, ASSAY_OP_MALLOC, 1000001);
     expect(&run, &i, ASSAY_OP_MALLOC, 1000001, 0);
@@ -191,7 +196,7 @@ static void counts_are_the_allocator_s(void **state)
     assert_true(counted != MAP_FAILED);
     setenv("LD_PRELOAD", COUNTING, 1);
     setenv(ASSAY_COUNTING_VARIABLE, path, 1);
-    RUN(&run, PROGRAM("known_calls"), "20000");
+    RUN(&run, known_calls, "20000");
     unsetenv("LD_PRELOAD");
     unsetenv(ASSAY_COUNTING_VARIABLE);
     assert_true(run.n > 20000 * (size_t)KNOWN_CALLS_PER_ROUND);
@@ -218,7 +223,7 @@ static void threads_are_whole(void **state)
     struct run run = {0};
     size_t per_thread[9] = {0};
     (void)state;
-    RUN(&run, PROGRAM("thread_calls"), "8", "20000");
+    RUN(&run, thread_calls, "8", "20000");
     assert_int_equal(run.result.totals.threads, 9);
     assert_int_equal(count(&run, ASSAY_OP_THREAD_START), 8);
     assert_int_equal(count(&run, ASSAY_OP_THREAD_EXIT), 8);
@@ -236,7 +241,7 @@ static void objects_cross_threads(int (*by)(const struct assay_capture_config *,
                                             struct assay_capture_result *, struct assay_error *))
 {
     struct run run = {.by = by};
-    RUN(&run, PROGRAM("life_calls"), "cross", "50000");
+    RUN(&run, life_calls, "cross", "50000");
     assert_int_equal(run.result.totals.threads, 2);
     assert_true(count(&run, ASSAY_OP_MALLOC) >= 100000);
     assert_int_equal(run.result.totals.unknown_frees, 0);
@@ -260,7 +265,7 @@ static void late_destructors_are_recorded(void **state)
 {
     struct run run = {0};
     (void)state;
-    RUN(&run, PROGRAM("life_calls"), "late");
+    RUN(&run, life_calls, "late");
     size_t i = find(&run, 0, ASSAY_OP_MALLOC, 3000000);
     size_t k = find(&run, i, ASSAY_OP_MALLOC, 3000001);
     assert_int_equal(run.events[k].thread, run.events[i].thread);
@@ -297,10 +302,10 @@ static void a_process_tree_is_followed(void **state)
 {
     struct run run = {0};
     (void)state;
-    RUN(&run, PROGRAM("life_calls"), "fork");
+    RUN(&run, life_calls, "fork");
     check_forked(&run);
     release(&run);
-    RUN(&run, PROGRAM("life_calls"), "raw_fork");
+    RUN(&run, life_calls, "raw_fork");
     check_forked(&run);
     release(&run);
 }
@@ -309,7 +314,7 @@ static void a_program_with_its_own_environment_is_followed(void **state)
 {
     struct run run = {0};
     (void)state;
-    RUN(&run, "env", "-i", PROGRAM("known_calls"), "10");
+    RUN(&run, "env", "-i", known_calls, "10");
     find(&run, 0, ASSAY_OP_MALLOC, KNOWN_END);
     assert_int_equal(count(&run, ASSAY_OP_EXEC), 1);
     release(&run);
@@ -319,7 +324,7 @@ static void a_killed_program_is_kept_to_its_last_call(void **state)
 {
     struct run run = {0};
     (void)state;
-    RUN(&run, PROGRAM("life_calls"), "killed", "12345");
+    RUN(&run, life_calls, "killed", "12345");
     assert_true(WIFSIGNALED(run.result.status));
     size_t i = find(&run, 0, ASSAY_OP_MALLOC, 1000001) + 2;
     assert_int_equal(run.n, i + 12345 + 1);
@@ -335,7 +340,7 @@ static void jumps_out_of_calls_are_survived(void **state)
     struct run run = {0};
     (void)state;
     setenv("LD_PRELOAD", COUNTING, 1);
-    RUN(&run, PROGRAM("life_calls"), "jump", "200");
+    RUN(&run, life_calls, "jump", "200");
     unsetenv("LD_PRELOAD");
     size_t markers = 0;
     for (size_t i = 0; i < run.n; i++)
@@ -349,11 +354,11 @@ static void what_is_lost_is_counted(void **state)
 {
     struct run whole = {0}, cut = {0};
     (void)state;
-    RUN(&whole, "bash", "-c", "ulimit -f 999999; exec \"$0\" 3 30000", PROGRAM("thread_calls"));
+    RUN(&whole, "bash", "-c", "ulimit -f 999999; exec \"$0\" 3 30000", thread_calls);
     uint64_t events = whole.result.totals.events;
     assert_int_equal(whole.result.totals.dropped, 0);
     release(&whole);
-    RUN(&cut, "bash", "-c", "ulimit -f 000250; exec \"$0\" 3 30000", PROGRAM("thread_calls"));
+    RUN(&cut, "bash", "-c", "ulimit -f 000250; exec \"$0\" 3 30000", thread_calls);
     assert_int_equal(cut.result.status, 0);
     assert_true(cut.result.totals.dropped > 10000);
     /* The root's exit is known from wait also where its record was lost. */
@@ -363,6 +368,7 @@ static void what_is_lost_is_counted(void **state)
 
 static void applications_are_captured_without_loss(void **state)
 {
+    static char include[] = "-I" ASSAY_SOURCE_DIR, source[] = ASSAY_SOURCE_DIR "/traces/event.c";
     static char *const git[] = {"git", "-C", ASSAY_SOURCE_DIR, "log", "--stat", "-3", NULL};
     static char *const sqlite[] = {
         "sqlite3", ":memory:",
@@ -378,17 +384,8 @@ static void applications_are_captured_without_loss(void **state)
                                    "[x.start() for x in t]; [x.join() for x in t]\n"
                                    "subprocess.run(['true'])",
                                    NULL};
-    static char *const gcc[] = {"gcc",
-                                "-O2",
-                                "-x",
-                                "c",
-                                "-c",
-                                "-I" ASSAY_SOURCE_DIR,
-                                ASSAY_SOURCE_DIR "/traces/event.c",
-                                "-o",
-                                "/dev/null",
-                                "-std=gnu17",
-                                NULL};
+    static char *const gcc[] = {"gcc",  "-O2", "-x",        "c",          "-c", include,
+                                source, "-o",  "/dev/null", "-std=gnu17", NULL};
     static char *const *const commands[] = {git, sqlite, python, gcc};
     (void)state;
     int saved = dup(STDOUT_FILENO), nothing = open("/dev/null", O_WRONLY);
@@ -425,7 +422,7 @@ static void scrubbed_traces_name_nobody(void **state)
     struct run run = {.config = {.scrub = true}};
     struct assay_trace_reader *reader;
     (void)state;
-    RUN(&run, PROGRAM("known_calls"), "10");
+    RUN(&run, known_calls, "10");
     assert_int_equal(assay_trace_open(run.path, &reader, NULL), 0);
     for (struct assay_event e; assay_trace_read(reader, &e, 1, NULL) == 1;) {
         const struct assay_trace_site *site = assay_trace_get_site(reader, e.site);
@@ -483,7 +480,7 @@ static void what_cannot_run_gets_one_line(void **state)
     refused(&run, "no-such-command-here", ASSAY_E_NOT_FOUND, "no such command in PATH");
     refused(&run, "/no/such/file", ASSAY_E_NOT_FOUND, "cannot run '/no/such/file'");
     refused(&run, "/tmp", ASSAY_E_PERMISSION, "not a file");
-    refused(&run, PROGRAM("static_calls"), ASSAY_E_UNSUPPORTED, "statically linked");
+    refused(&run, static_calls, ASSAY_E_UNSUPPORTED, "statically linked");
     snprintf(run.path, sizeof run.path, "/no/such/folder/x.trace");
     refused(&run, "true", ASSAY_E_NOT_FOUND, "/no/such/folder/x.trace");
     snprintf(run.path, sizeof run.path, "/tmp");

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <uthash.h>
 
+#include "traces/capture/maps_line.h"
 #include "traces/capture/pointer_map.h"
 #include "traces/capture/sites.h"
 
@@ -122,7 +123,7 @@ static int add_thread(struct assay_assembler *a, struct process *p, uint32_t tid
     thread->tid = tid;
     thread->index = main_thread ? 0 : (uint16_t)p->next_thread++;
     a->totals.threads += !main_thread;
-    HASH_ADD(hh, p->threads, tid, sizeof tid, thread);
+    HASH_ADD(hh, p->threads, tid, sizeof tid, thread); /* NOLINT: uthash, see sites.c */
     *ret_thread = thread;
     return 0;
 }
@@ -595,24 +596,13 @@ int assay_assembler_module(struct assay_assembler *a, uint32_t pid, uint64_t sta
 int assay_assembler_maps(struct assay_assembler *a, uint32_t pid, const char *text, size_t bytes,
                          struct assay_error *err)
 {
-    const char *end = text + bytes;
-    while (text < end) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        size_t length = (size_t)((newline ? newline : end) - text);
-        char line[4352], path[4097], permissions[5];
-        unsigned long long from, to, offset;
-        if (length < sizeof line) {
-            memcpy(line, text, length);
-            line[length] = '\0';
-            if (sscanf(line, "%llx-%llx %4s %llx %*x:%*x %*u %4096[^\n]", &from, &to, permissions,
-                       &offset, path) == 5 &&
-                permissions[2] == 'x') {
-                int rc = assay_assembler_module(a, pid, from, to, offset, path, err);
-                if (rc < 0)
-                    return rc;
-            }
-        }
-        text = newline ? newline + 1 : end;
+    struct assay_maps_line line;
+    for (const char *at = text; assay_maps_line_next(&at, text + bytes, &line);) {
+        if (!line.executable || !line.path[0])
+            continue;
+        int rc = assay_assembler_module(a, pid, line.start, line.end, line.offset, line.path, err);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }

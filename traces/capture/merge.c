@@ -17,6 +17,7 @@
 #include <uthash.h>
 #include <x86intrin.h>
 
+#include "traces/capture/maps_line.h"
 #include "traces/capture/recorder_log.h"
 
 enum {
@@ -159,9 +160,11 @@ static void remove_orphans(const char *parent)
         return;
     for (struct dirent *entry; (entry = readdir(directory));) {
         char path[512];
-        int pid, end = 0;
-        if (sscanf(entry->d_name, DIRECTORY_STEM "%d-%*6s%n", &pid, &end) == 1 && end > 0 &&
-            pid > 0 && kill(pid, 0) < 0 && errno == ESRCH) {
+        const char *name = entry->d_name;
+        if (strncmp(name, DIRECTORY_STEM, sizeof DIRECTORY_STEM - 1) != 0)
+            continue;
+        long pid = strtol(name + sizeof DIRECTORY_STEM - 1, NULL, 10);
+        if (pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH) {
             struct stat status;
             snprintf(path, sizeof path, "%s/%s", parent, entry->d_name);
             if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid())
@@ -297,11 +300,11 @@ static void set_pid(struct assay_merge *m, struct process *p, uint32_t pid)
     if (old == p || p->over)
         return;
     if (old)
-        HASH_DEL(m->by_pid, old);
+        HASH_DEL(m->by_pid, old); /* NOLINT: uthash, see sites.c */
     if (p->pid && process_of_pid(m, p->pid) == p)
-        HASH_DEL(m->by_pid, p);
+        HASH_DEL(m->by_pid, p); /* NOLINT: uthash, see sites.c */
     p->pid = pid;
-    HASH_ADD(hh, m->by_pid, pid, sizeof pid, p);
+    HASH_ADD(hh, m->by_pid, pid, sizeof pid, p); /* NOLINT: uthash, see sites.c */
 }
 
 /* A number -> key table that grows; numbers come from the processes, so they are capped. */
@@ -489,6 +492,7 @@ static int feed_record(struct assay_merge *m, struct log *log, const struct reco
     m->fed_ns = time;
     if (!log->process && (rc = place_log(m, log, time, err)) < 0)
         return rc;
+    ASSAY_CHECK(log->process);
     struct process *child;
     switch (kind) {
     case RECORDER_KIND_EXTEND: log->extend = record->size; return 0;
@@ -723,7 +727,7 @@ static int watermark(struct assay_merge *m, bool all, uint64_t *ret_cutoff, stru
     *ret_cutoff = all ? UINT64_MAX : now - 1;
     for (size_t i = 0; rc >= 0 && i < m->log_count; i++) {
         struct log *log = m->logs[i];
-        struct recorder_record last;
+        struct recorder_record last = {0};
         if (!log->header)
             continue;
         bool busy = atomic_load_explicit(&log->header->busy, memory_order_acquire);
@@ -865,23 +869,12 @@ static char *read_text(const char *path, size_t *ret_bytes)
 
 static bool covers(const char *text, size_t bytes, uint64_t address, char *path, size_t path_bytes)
 {
-    const char *end = text + bytes;
-    while (text < end) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        unsigned long long from, to;
-        char line[4352];
-        size_t length = (size_t)((newline ? newline : end) - text);
-        if (length < sizeof line) {
-            memcpy(line, text, length);
-            line[length] = '\0';
-            if (sscanf(line, "%llx-%llx", &from, &to) == 2 && from <= address && address < to) {
-                const char *slash = strchr(line, '/');
-                snprintf(path, path_bytes, "%s", slash ? slash : "");
-                return true;
-            }
+    struct assay_maps_line line;
+    for (const char *at = text; assay_maps_line_next(&at, text + bytes, &line);)
+        if (line.start <= address && address < line.end) {
+            snprintf(path, path_bytes, "%.*s", (int)path_bytes - 1, line.path);
+            return true;
         }
-        text = newline ? newline + 1 : end;
-    }
     return false;
 }
 
