@@ -441,7 +441,7 @@ static inline bool owns(const struct assay_executor *ex, const struct assay_even
 }
 
 /* Allocation succeeded, failed, or gave an address that must not be touched. */
-static inline void bear(struct assay_executor *ex, struct assay_event *event, char *address,
+static inline __attribute__((always_inline)) void bear(struct assay_executor *ex, struct assay_event *event, char *address,
                         uint64_t bytes, bool full)
 {
     event->address = (uint64_t)(uintptr_t)address;
@@ -669,7 +669,7 @@ static inline void verify_prefix(struct assay_executor *ex, struct assay_event *
     }
 }
 
-static inline void call(struct assay_executor *ex, struct assay_event *event, bool full)
+static inline __attribute__((always_inline)) void call(struct assay_executor *ex, struct assay_event *event, bool full)
 {
     const struct assay_subject *subject = &ex->subject;
     char *result = NULL;
@@ -759,7 +759,7 @@ static inline void call(struct assay_executor *ex, struct assay_event *event, bo
     }
 }
 
-static inline void after_call(struct assay_executor *ex, struct assay_event *event, bool full)
+static inline __attribute__((always_inline)) void after_call(struct assay_executor *ex, struct assay_event *event, bool full)
 {
     ex->phase = PHASE_AFTER;
     bool resize = event->kind == ASSAY_OP_REALLOC || event->kind == ASSAY_OP_REALLOCARRAY;
@@ -813,12 +813,29 @@ static inline bool blocked(const struct assay_executor *ex, const struct assay_e
            ex->records[event->object].state == STATE_UNBORN;
 }
 
-static inline void run_loop(struct assay_executor *ex, bool full)
+/* Records and memory of operands to come: the trace knows what the caches do not. */
+static inline void look_ahead(const struct assay_executor *ex, bool full)
+{
+    enum { FAR = 8, NEAR = 4 };
+    if (HARDLY(ex->next + FAR >= ex->count))
+        return;
+    const struct assay_event *far = &ex->events[ex->next + FAR];
+    __builtin_prefetch(&ex->records[far->object <= ex->max_objects ? far->object : 0]);
+    if (!full)
+        return;
+    const struct assay_event *near = &ex->events[ex->next + NEAR];
+    const char *p = ex->records[near->object <= ex->max_objects ? near->object : 0].address;
+    __builtin_prefetch(p);
+    __builtin_prefetch(p + 64);
+}
+
+static inline __attribute__((always_inline)) void run_loop(struct assay_executor *ex, bool full)
 {
     for (; ex->next < ex->count; ex->next++, ex->op_index++) {
         struct assay_event *event = &ex->events[ex->next];
         if (ex->progress)
             atomic_store_explicit(ex->progress, ex->op_index, memory_order_relaxed);
+        look_ahead(ex, full);
         /* a first half has no result: the resize is executed, whole, at its second half */
         if (HARDLY(event->flags & (ASSAY_FLAG_BEGIN | ASSAY_FLAG_END | ASSAY_FLAG_LIBRARY))) {
             if (event->flags & (ASSAY_FLAG_BEGIN | ASSAY_FLAG_LIBRARY))

@@ -55,47 +55,86 @@ static inline void store(char *p, uint64_t word)
     memcpy(p, &word, sizeof word);
 }
 
-/* Whole words from `word` on; p is any address. Returns the word after the last. */
-static inline uint64_t fill_words(char *p, uint64_t word, uint64_t words)
+static inline lanes lanes_from(uint64_t word)
 {
+    return (lanes){word, word + ASSAY_TOUCH_STRIDE};
+}
+
+/* 64 bytes, the first word being `word`. */
+static inline void fill_block(char *p, lanes a)
+{
+    const lanes two = {2 * ASSAY_TOUCH_STRIDE, 2 * ASSAY_TOUCH_STRIDE};
+    lanes b = a + two, c = b + two, d = c + two;
+    *(lanes *)p = a;
+    *(lanes *)(p + 16) = b;
+    *(lanes *)(p + 32) = c;
+    *(lanes *)(p + 48) = d;
+}
+
+static inline lanes differ_block(const char *p, lanes a)
+{
+    const lanes two = {2 * ASSAY_TOUCH_STRIDE, 2 * ASSAY_TOUCH_STRIDE};
+    lanes b = a + two, c = b + two, d = c + two;
+    return (*(const lanes *)p ^ a) | (*(const lanes *)(p + 16) ^ b) |
+           (*(const lanes *)(p + 32) ^ c) | (*(const lanes *)(p + 48) ^ d);
+}
+
+/* Whole words from `word` on; p is any address. What does not fill a block is done by one that
+ * overlaps the last: sizes vary, and a loop over the rest is mispredicted nearly always. */
+static inline void fill_words(char *p, uint64_t word, uint64_t words)
+{
+    const lanes eight = {8 * ASSAY_TOUCH_STRIDE, 8 * ASSAY_TOUCH_STRIDE};
+    char *end = p + 8 * words;
+    uint64_t last = word + words * ASSAY_TOUCH_STRIDE; /* the word behind */
     if (words >= 8) {
-        lanes a = {word, word + ASSAY_TOUCH_STRIDE};
-        const lanes two = {2 * ASSAY_TOUCH_STRIDE, 2 * ASSAY_TOUCH_STRIDE};
-        const lanes eight = {8 * ASSAY_TOUCH_STRIDE, 8 * ASSAY_TOUCH_STRIDE};
-        lanes b = a + two, c = b + two, d = c + two;
-        for (; words >= 8; words -= 8, p += 64) {
-            *(lanes *)p = a;
-            *(lanes *)(p + 16) = b;
-            *(lanes *)(p + 32) = c;
-            *(lanes *)(p + 48) = d;
-            a += eight, b += eight, c += eight, d += eight;
-        }
-        word = a[0];
-    }
-    for (; words > 0; words--, p += 8, word += ASSAY_TOUCH_STRIDE)
+        lanes a = lanes_from(word);
+        for (; p + 64 < end; p += 64, a += eight)
+            fill_block(p, a);
+        fill_block(end - 64, lanes_from(last - 8 * ASSAY_TOUCH_STRIDE));
+    } else if (words >= 4) {
+        *(lanes *)p = lanes_from(word);
+        *(lanes *)(p + 16) = lanes_from(word + 2 * ASSAY_TOUCH_STRIDE);
+        *(lanes *)(end - 32) = lanes_from(last - 4 * ASSAY_TOUCH_STRIDE);
+        *(lanes *)(end - 16) = lanes_from(last - 2 * ASSAY_TOUCH_STRIDE);
+    } else if (words >= 2) {
+        *(lanes *)p = lanes_from(word);
+        *(lanes *)(end - 16) = lanes_from(last - 2 * ASSAY_TOUCH_STRIDE);
+    } else if (words == 1) {
         store(p, word);
-    return word;
+    }
 }
 
 static inline uint64_t differ_words(const char *p, uint64_t word, uint64_t words)
 {
-    uint64_t differ = 0;
+    const lanes eight = {8 * ASSAY_TOUCH_STRIDE, 8 * ASSAY_TOUCH_STRIDE};
+    const char *end = p + 8 * words;
+    uint64_t last = word + words * ASSAY_TOUCH_STRIDE;
+    lanes any;
     if (words >= 8) {
-        lanes a = {word, word + ASSAY_TOUCH_STRIDE}, any = {0, 0};
-        const lanes two = {2 * ASSAY_TOUCH_STRIDE, 2 * ASSAY_TOUCH_STRIDE};
-        const lanes eight = {8 * ASSAY_TOUCH_STRIDE, 8 * ASSAY_TOUCH_STRIDE};
-        lanes b = a + two, c = b + two, d = c + two;
-        for (; words >= 8; words -= 8, p += 64) {
-            any |= (*(const lanes *)p ^ a) | (*(const lanes *)(p + 16) ^ b) |
-                   (*(const lanes *)(p + 32) ^ c) | (*(const lanes *)(p + 48) ^ d);
-            a += eight, b += eight, c += eight, d += eight;
-        }
-        differ = any[0] | any[1];
-        word = a[0];
+        lanes a = lanes_from(word);
+        any = differ_block(end - 64, lanes_from(last - 8 * ASSAY_TOUCH_STRIDE));
+        for (; p + 64 < end; p += 64, a += eight)
+            any |= differ_block(p, a);
+    } else if (words >= 4) {
+        any = (*(const lanes *)p ^ lanes_from(word)) |
+              (*(const lanes *)(p + 16) ^ lanes_from(word + 2 * ASSAY_TOUCH_STRIDE)) |
+              (*(const lanes *)(end - 32) ^ lanes_from(last - 4 * ASSAY_TOUCH_STRIDE)) |
+              (*(const lanes *)(end - 16) ^ lanes_from(last - 2 * ASSAY_TOUCH_STRIDE));
+    } else if (words >= 2) {
+        any = (*(const lanes *)p ^ lanes_from(word)) |
+              (*(const lanes *)(end - 16) ^ lanes_from(last - 2 * ASSAY_TOUCH_STRIDE));
+    } else {
+        return words ? load(p) ^ word : 0;
     }
-    for (; words > 0; words--, p += 8, word += ASSAY_TOUCH_STRIDE)
-        differ |= load(p) ^ word;
-    return differ;
+    return any[0] | any[1];
+}
+
+/* The 8 bytes that end at offset `to` of the pattern: the ends of one word and the start of the
+ * next. */
+static inline uint64_t word_before(uint64_t key, uint64_t to)
+{
+    uint64_t low = key + (to / 8 - 1) * ASSAY_TOUCH_STRIDE, high = low + ASSAY_TOUCH_STRIDE;
+    return (uint64_t)((((unsigned __int128)high << 64) | low) >> (8 * (to % 8)));
 }
 
 static inline uint64_t low_bytes(uint64_t bytes)
@@ -151,8 +190,12 @@ void assay_touch_fill(char *base, uint64_t key, uint64_t from, uint64_t to)
         base[from] = (char)(word_at(key, from) >> (8 * (from % 8)));
     if (from >= to)
         return;
-    uint64_t word = fill_words(base + from, word_at(key, from), (to - from) / 8);
-    store_few(base + (to & ~UINT64_C(7)), word, to % 8);
+    uint64_t words = (to - from) / 8;
+    fill_words(base + from, word_at(key, from), words);
+    if (words > 0)
+        store(base + to - 8, word_before(key, to));
+    else
+        store_few(base + from, word_at(key, from), to - from);
 }
 
 /* Names the first wrong byte once a difference is known to be there. */
@@ -171,9 +214,13 @@ uint64_t assay_touch_verify(const char *base, uint64_t key, uint64_t from, uint6
         differ |= (unsigned char)base[from] ^
                   (uint64_t)(unsigned char)(word_at(key, from) >> (8 * (from % 8)));
     if (from < to) {
-        uint64_t words = (to - from) / 8, rest = to % 8;
+        uint64_t words = (to - from) / 8;
         differ |= differ_words(base + from, word_at(key, from), words);
-        differ |= (load_few(base + (to & ~UINT64_C(7)), rest) ^ word_at(key, to)) & low_bytes(rest);
+        if (words > 0)
+            differ |= load(base + to - 8) ^ word_before(key, to);
+        else
+            differ |=
+                (load_few(base + from, to - from) ^ word_at(key, from)) & low_bytes(to - from);
     }
     return __builtin_expect(differ != 0, 0) ? first_wrong(base, key, start, to) : to;
 }
