@@ -280,6 +280,8 @@ int assay_replay_run(struct assay_replay_source *source, const struct assay_repl
     if (!ret_result->findings)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     size_t n = assay_replay_images(source, &images);
+    if (n == 1) /* a forked child's inheritance is not in its count */
+        replay.blob.max_live = images[0].max_live + images[0].max_live / 2 + 4096;
     int code = 0;
     for (size_t i = 0; i < n && code == 0 && ret_result->end == ASSAY_REPLAY_COMPLETE; i++) {
         bool suspicious = false;

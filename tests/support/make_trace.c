@@ -1,5 +1,5 @@
-/* make_trace FILE [OPS [SEED]]: writes a trace of a legal random program, the same for the same
- * arguments. */
+/* make_trace FILE [OPS [SEED [SIZE]]]: writes a trace of a legal random program, the same for the
+ * same arguments. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,6 +23,7 @@ int main(int argc, char **argv)
     struct assay_random random;
     uint32_t live[LIVE_MAX], count = 0;
     long ops = argc > 2 ? strtol(argv[2], NULL, 0) : 20000;
+    uint64_t size = argc > 4 ? strtoull(argv[4], NULL, 0) : 400;
     assay_random_seed(&random, argc > 3 ? strtoull(argv[3], NULL, 0) : 1);
     if (argc < 2)
         return 2;
@@ -40,10 +41,10 @@ int main(int argc, char **argv)
             uint32_t at = (uint32_t)assay_random_below(&random, count);
             event.kind = ASSAY_OP_REALLOC;
             event.object = live[at];
-            event.size = 1 + assay_random_below(&random, 700);
+            event.size = 1 + assay_random_below(&random, size + size * 3 / 4);
             event.born = live[at] = ++totals.objects;
         } else {
-            event.size = 1 + assay_random_below(&random, 400);
+            event.size = 1 + assay_random_below(&random, size);
             event.born = live[count++] = ++totals.objects;
         }
         if (assay_trace_append(writer, &event, 1, &err) < 0)

@@ -15,9 +15,10 @@
 enum {
     EVIDENCE_MAX = 8,  /* per op */
     SWEEP_DENSE = 256, /* up to so many live objects one is swept at every op, */
-    SWEEP_SPARSE = 4,  /* beyond, at every fourth */
-    SLACK_WHOLE = 256, /* bytes of [requested, usable) that are touched: all up to here, */
-    SLACK_END = 64,    /* beyond, so many at each end */
+    SWEEP_SPARSE = 8,  /* beyond, at every eighth */
+    SLACK_MAX = 256,   /* [requested, usable) is touched with the object up to this many bytes, */
+    SLACK_SAMPLED =
+        ASSAY_TOUCH_TAIL_BYTES / 2, /* or this many, if the object is not touched whole */
     PLACE_BYTES = 4096,
     UNBORN_SENTINEL = 0x5a
 };
@@ -189,7 +190,7 @@ static inline struct assay_content content_of(const struct assay_executor *ex, u
 {
     const struct record *r = &ex->records[object];
     struct assay_content content = {.base = r->address,
-                                    .bytes = r->bytes,
+                                    .bytes = r->bytes + (r->flags & RECORD_SLACK ? r->slack : 0),
                                     .key = assay_touch_mixed_key(ex->mixed_seed, object, 0),
                                     .whole = r->flags & RECORD_WHOLE};
     if (HARDLY(r->flags & RECORD_RUN)) {
@@ -297,63 +298,29 @@ damage(struct assay_executor *ex, enum assay_fact fact, const struct assay_conte
     ex->records[object].flags |= RECORD_UNKNOWN;
 }
 
-/* Verifies what is known of a live object below limit. */
+/* Verifies what is known of a live object, its slack included. */
 static inline void verify(struct assay_executor *ex, struct assay_event *event,
-                          enum assay_fact fact, uint32_t object, uint64_t limit)
+                          enum assay_fact fact, uint32_t object)
 {
     const struct record *r = &ex->records[object];
+    uint64_t at;
     if (HARDLY(r->flags & RECORD_UNKNOWN))
         return;
     struct assay_content content = content_of(ex, object);
     begin_touch(ex, fact, object);
-    uint64_t at = assay_content_verify(&content, limit);
-    end_touch(ex);
-    event->checked |= (uint8_t)fact;
-    if (HARDLY(at != UINT64_MAX))
-        damage(ex, fact, &content, object, at, content.bytes, assay_content_expected(&content, at));
-}
-
-static void slack_parts(const struct record *r, struct assay_range parts[2])
-{
-    uint64_t end = r->bytes + r->slack;
-    parts[0] = (struct assay_range){r->bytes, r->slack <= SLACK_WHOLE ? end : r->bytes + SLACK_END};
-    parts[1] = r->slack <= SLACK_WHOLE ? (struct assay_range){end, end}
-                                       : (struct assay_range){end - SLACK_END, end};
-}
-
-static void fill_slack(struct assay_executor *ex, uint32_t object)
-{
-    struct record *r = &ex->records[object];
-    struct assay_range parts[2];
-    uint64_t key = assay_touch_mixed_key(ex->mixed_seed, object, 0);
-    slack_parts(r, parts);
-    begin_touch(ex, ASSAY_FACT_USABLE, object);
-    for (int i = 0; i < 2; i++)
-        assay_touch_fill(r->address, key, parts[i].from, parts[i].to);
-    end_touch(ex);
-    r->flags |= RECORD_SLACK;
-}
-
-static void verify_slack(struct assay_executor *ex, struct assay_event *event, uint32_t object)
-{
-    struct record *r = &ex->records[object];
-    if (!(r->flags & RECORD_SLACK) || (r->flags & RECORD_UNKNOWN))
-        return;
-    struct assay_range parts[2];
-    struct assay_content content = content_of(ex, object);
-    slack_parts(r, parts);
-    begin_touch(ex, ASSAY_FACT_USABLE, object);
-    event->checked |= ASSAY_FACT_USABLE;
-    for (int i = 0; i < 2; i++) {
-        uint64_t at = assay_touch_verify(r->address, content.key, parts[i].from, parts[i].to);
-        if (at >= parts[i].to)
-            continue;
-        content.run_from = content.run_to = 0;
-        damage(ex, ASSAY_FACT_USABLE, &content, object, at, parts[i].to,
-               assay_content_expected(&content, at));
-        break;
+    if (PROBABLY((r->flags & (RECORD_WHOLE | RECORD_RUN)) == RECORD_WHOLE)) {
+        at = assay_touch_verify(content.base, content.key, 0, content.bytes);
+        at = at < content.bytes ? at : UINT64_MAX;
+    } else {
+        at = assay_content_verify(&content, UINT64_MAX);
     }
     end_touch(ex);
+    event->checked |= (uint8_t)fact;
+    if (r->flags & RECORD_SLACK)
+        event->checked |= ASSAY_FACT_USABLE;
+    if (HARDLY(at != UINT64_MAX))
+        damage(ex, at >= r->bytes ? ASSAY_FACT_USABLE : fact, &content, object, at, content.bytes,
+               assay_content_expected(&content, at));
 }
 
 /* ---- objects -------------------------------------------------------------------------------- */
@@ -396,7 +363,7 @@ static inline void sweep(struct assay_executor *ex, struct assay_event *event)
     ex->sweep_near = near;
     if (now && ex->records[now].state == STATE_LIVE) {
         ex->phase = PHASE_SWEEP;
-        verify(ex, event, ASSAY_FACT_SIBLINGS, now, UINT64_MAX);
+        verify(ex, event, ASSAY_FACT_SIBLINGS, now);
     }
 }
 
@@ -441,8 +408,8 @@ static inline bool owns(const struct assay_executor *ex, const struct assay_even
 }
 
 /* Allocation succeeded, failed, or gave an address that must not be touched. */
-static inline __attribute__((always_inline)) void bear(struct assay_executor *ex, struct assay_event *event, char *address,
-                        uint64_t bytes, bool full)
+static inline __attribute__((always_inline)) void
+bear(struct assay_executor *ex, struct assay_event *event, char *address, uint64_t bytes, bool full)
 {
     event->address = (uint64_t)(uintptr_t)address;
     uint32_t born = event->born;
@@ -502,11 +469,17 @@ static inline void birth(struct assay_executor *ex, struct assay_event *event)
             r->flags &= (uint8_t)~RECORD_UNKNOWN; /* dirty, but ours: filled and watched */
         }
     }
+    if (ex->usable_writable && r->slack > 0 &&
+        r->slack <= (content.whole ? SLACK_MAX : SLACK_SAMPLED)) {
+        r->flags |= RECORD_SLACK;
+        content.bytes += r->slack;
+    }
     begin_touch(ex, ASSAY_FACT_CONTENT, born);
-    assay_content_fill(&content);
+    if (PROBABLY(content.whole))
+        assay_touch_fill(content.base, content.key, 0, content.bytes);
+    else
+        assay_content_fill(&content);
     end_touch(ex);
-    if (ex->usable_writable && r->slack > 0)
-        fill_slack(ex, born);
 }
 
 static inline bool is_access(unsigned kind)
@@ -533,9 +506,7 @@ static inline void before_call(struct assay_executor *ex, struct assay_event *ev
     case ASSAY_OP_FREE_SIZED:
     case ASSAY_OP_FREE_ALIGNED_SIZED:
         if (owns(ex, event, offset_of(event))) {
-            verify(ex, event, ASSAY_FACT_CONTENT, event->object, UINT64_MAX);
-            if (ex->usable_writable)
-                verify_slack(ex, event, event->object);
+            verify(ex, event, ASSAY_FACT_CONTENT, event->object);
         }
         break;
     default: break;
@@ -577,7 +548,7 @@ static void do_access(struct assay_executor *ex, struct assay_event *event)
     bool inside =
         r && r->state == STATE_LIVE && to >= from && to <= r->bytes && !(r->flags & RECORD_UNKNOWN);
     if (inside && ex->touch == ASSAY_TOUCH_FULL && to > from)
-        verify(ex, event, ASSAY_FACT_CONTENT, object, UINT64_MAX);
+        verify(ex, event, ASSAY_FACT_CONTENT, object);
     begin_touch(ex, ASSAY_FACT_READABLE, object);
     if (event->kind == ASSAY_OP_READ)
         assay_touch_read(ex->pointer, 0, event->size);
@@ -598,11 +569,11 @@ static void do_check(struct assay_executor *ex, struct assay_event *event)
         return;
     if (event->object) {
         if (owns(ex, event, 0))
-            verify(ex, event, ASSAY_FACT_CONTENT, event->object, UINT64_MAX);
+            verify(ex, event, ASSAY_FACT_CONTENT, event->object);
         return;
     }
     for (; ex->finish_next < ex->live_count; ex->finish_next++)
-        verify(ex, event, ASSAY_FACT_SIBLINGS, ex->live[ex->finish_next], UINT64_MAX);
+        verify(ex, event, ASSAY_FACT_SIBLINGS, ex->live[ex->finish_next]);
     ex->finish_next = 0;
 }
 
@@ -649,7 +620,7 @@ static inline void verify_prefix(struct assay_executor *ex, struct assay_event *
         return;
     if (event->address == ASSAY_ADDRESS_NULL) {
         if (old->state == STATE_LIVE)
-            verify(ex, event, ASSAY_FACT_PREFIX, object, UINT64_MAX);
+            verify(ex, event, ASSAY_FACT_PREFIX, object);
         return;
     }
     if (event->born == 0 || (ex->records[event->born].flags & RECORD_UNKNOWN))
@@ -657,6 +628,8 @@ static inline void verify_prefix(struct assay_executor *ex, struct assay_event *
     struct assay_content content = content_of(ex, object);
     content.base = ex->records[event->born].address;
     uint64_t limit = ex->records[event->born].bytes;
+    if (limit > old->bytes) /* what stood in the old slack need not come along */
+        limit = old->bytes;
     begin_touch(ex, ASSAY_FACT_PREFIX, event->born);
     uint64_t at = assay_content_verify(&content, limit);
     end_touch(ex);
@@ -669,7 +642,8 @@ static inline void verify_prefix(struct assay_executor *ex, struct assay_event *
     }
 }
 
-static inline __attribute__((always_inline)) void call(struct assay_executor *ex, struct assay_event *event, bool full)
+static inline __attribute__((always_inline)) void call(struct assay_executor *ex,
+                                                       struct assay_event *event, bool full)
 {
     const struct assay_subject *subject = &ex->subject;
     char *result = NULL;
@@ -759,7 +733,8 @@ static inline __attribute__((always_inline)) void call(struct assay_executor *ex
     }
 }
 
-static inline __attribute__((always_inline)) void after_call(struct assay_executor *ex, struct assay_event *event, bool full)
+static inline __attribute__((always_inline)) void after_call(struct assay_executor *ex,
+                                                             struct assay_event *event, bool full)
 {
     ex->phase = PHASE_AFTER;
     bool resize = event->kind == ASSAY_OP_REALLOC || event->kind == ASSAY_OP_REALLOCARRAY;
