@@ -172,7 +172,7 @@ static void write_content(const struct writer *w)
                 "{\n"
                 "    for (size_t i = 0; i < to; i++)\n"
                 "        if (o->at[i] != pattern(o, i))\n"
-                "            show(\"content changed\", (unsigned)(o - objects), i);\n"
+                "            show(\"content changed\", o->pattern, i);\n"
                 "}\n\n"
                 "static void check_all(void)\n"
                 "{\n"
