@@ -77,7 +77,6 @@ struct assay_merge {
     size_t image_capacity;
     uint32_t *fork_process; /* by fork number: key */
     size_t fork_capacity;
-    unsigned images;
 
     struct assay_raw batch[BATCH];
     size_t batch_n;
@@ -387,10 +386,7 @@ static int place_log(struct assay_merge *m, struct log *log, uint64_t time, stru
     if (!p)
         return assay_fail(err, ASSAY_E_FORMAT, "the recorder's log %u names no process",
                           log->number);
-    if (!*image) {
-        *image = p->key;
-        m->images++;
-    }
+    *image = p->key;
     set_pid(m, p, header->pid);
     p->image = header->image;
     p->open_logs++;
@@ -804,7 +800,7 @@ int assay_merge_finish(struct assay_merge *m, int root_status, struct assay_erro
 
 unsigned assay_merge_processes(const struct assay_merge *m)
 {
-    return m->images;
+    return atomic_load(&m->control->next_image);
 }
 
 uint64_t assay_merge_dropped(struct assay_merge *m)

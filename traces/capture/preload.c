@@ -287,8 +287,8 @@ static int finish(struct run *run, struct assay_error *err)
     int rc = drain(run, true, err);
     if (rc >= 0 && assay_merge_processes(run->merge) == 0)
         rc = assay_fail(err, ASSAY_E_UNSUPPORTED,
-                        "'%s' made no call that the recorder could see: it was not loaded, or the "
-                        "program ended before its first allocation",
+                        "the recorder was not loaded into '%s': the loader refused it or the "
+                        "program ended first",
                         run->path);
     if (rc >= 0)
         rc = assay_merge_finish(run->merge, run->result->status, err);

@@ -68,16 +68,16 @@ static __attribute__((cold)) void resolve(void)
     *(void **)&real.malloc = dlsym(RTLD_NEXT, "malloc");
 }
 
-uint64_t recorder_next_malloc(void)
-{
-    return (uint64_t)(uintptr_t)real.malloc;
-}
-
 static inline bool ready(void)
 {
     if (RECORDER_UNLIKELY(!real.malloc))
         resolve();
     return RECORDER_LIKELY(real.malloc != NULL);
+}
+
+uint64_t recorder_next_malloc(void)
+{
+    return ready() ? (uint64_t)(uintptr_t)real.malloc : 0;
 }
 
 static inline int error_of(const void *result)

@@ -261,6 +261,13 @@ struct recorder_thread *recorder_attach(void)
     return self;
 }
 
+/* A program that never allocates is seen as well. */
+__attribute__((constructor)) static void loaded(void)
+{
+    if (!recorder_self && !recorder_off)
+        recorder_attach();
+}
+
 static bool next_window(struct recorder_thread *self)
 {
     size_t bytes = self->next_window;
