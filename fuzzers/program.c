@@ -1,6 +1,7 @@
 /* The layout of an input. From the end backwards: mark, two bytes of switched-off kinds, one byte
- * unused, four bytes of seed for what the records leave short. From the front: records of 4 bytes
- * {kind, operand, detail, detail}, each followed by the varints that its escapes ask for. */
+ * that says whether large objects occur, four bytes of seed for what the records leave short. From
+ * the front: records of 4 bytes {kind, operand, detail, detail}, each followed by the varints that
+ * its escapes ask for. */
 #include "fuzzers/program.h"
 
 #include <string.h>
@@ -10,6 +11,8 @@
 
 #define TAIL_BYTES 8
 #define MARK_EXACT 0xA5
+
+enum { LARGE_ONE_IN = 8, USUAL_BYTES_MAX = 16 << 10 };
 
 /* Operand byte: 0..125 from the newest, 126..252 spread over all, then the escapes. */
 #define OPERAND_NEWEST 126
@@ -209,6 +212,10 @@ void assay_program_decode(const uint8_t *data, size_t size,
     for (unsigned bit = 0; bit < 16 && !exact; bit++)
         if ((tail[5] | tail[6] << 8) >> bit & 1)
             own.missing_apis |= UINT64_C(1) << switchable[bit];
+    /* large objects cost page faults and system calls, a hundred times a small one: not in every
+     * program */
+    if ((size < TAIL_BYTES || tail[4] % LARGE_ONE_IN) && own.max_object_bytes > USUAL_BYTES_MAX)
+        own.max_object_bytes = USUAL_BYTES_MAX;
     if (own.max_live_objects > ASSAY_PROGRAM_MAX_OPS)
         own.max_live_objects = ASSAY_PROGRAM_MAX_OPS;
 
