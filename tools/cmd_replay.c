@@ -76,6 +76,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         options->file = arg;
         return 0;
     case ARGP_KEY_END:
+        if (options->order == ASSAY_ORDER_PARTIAL)
+            return assay_usage(state, "--order partial is not there yet, only serial");
         if (!options->file)
             return assay_usage(state, "no trace given");
         if (!options->subject)

@@ -25,3 +25,7 @@ assay replay p.trace --subject "$BUILD/lib/support/eats.so" --memory 200M --json
 assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/pool.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["skipped"] > 0, r["executed"] + r["skipped"] == r["events"], "C10" in r["judged"])'
 assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/dlmalloc_prefix.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["executed"] > 3000, "C10" in r["judged"])'
 assay replay p.trace --subject adapter:nosuch.c
+# processes: a forked child starts with its parent's objects, an exec afresh; what cannot be repeated is left out
+cp "$SOURCE/tests/format/fork.txt" . && assay import --format text fork.txt -o fork.trace
+for p in "" "--process 0" "--process 1"; do assay replay fork.trace --subject glibc --json $p | python3 -c 'import json,sys; r=json.loads(sys.stdin.readlines()[-1]); print(r["processes"], r["executed"], r["left_out"], r["findings"])'; done
+assay replay p.trace --subject glibc --order partial
