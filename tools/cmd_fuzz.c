@@ -159,7 +159,8 @@ static int write_stats(const char *out, json_t *object, struct assay_error *err)
     ASSAY_CHECK(whole && json_object_update(whole, object) == 0);
     snprintf(path, sizeof path, "%s/stats.json", out);
     snprintf(partial, sizeof partial, "%s/.stats.json.partial", out);
-    int failed = json_dump_file(whole, partial, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+    int failed = json_dump_file(whole, partial,
+                                JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
     json_decref(whole);
     if (failed || rename(partial, path) != 0) {
         int code = assay_fail_errno(err, "cannot write '%s'", path);
