@@ -17,7 +17,7 @@ enum {
     HISTORY_OPS_MAX = 1 << 21 /* longer histories are not tried */
 };
 
-#define MINIMISE_NS UINT64_C(10000000000)
+#define MINIMISE_NS UINT64_C(8000000000)
 
 uint64_t assay_fuzz_now_ns(void)
 {
@@ -180,6 +180,8 @@ static void minimise(struct assay_fuzz_state *state, struct program *program,
         /* some candidate lived on what an earlier one had left behind */
         memcpy(program->ops, before, count_before * sizeof *before);
         program->count = count_before;
+        if (count_before > ASSAY_PROGRAM_MAX_OPS)
+            break; /* one child for each candidate would take too long */
         hunt.fresh = true;
         hunt.deadline_ns = assay_fuzz_now_ns() + MINIMISE_NS;
     }

