@@ -6,6 +6,8 @@
 
 /* Ops of one C function: compilers are slow on functions of many thousand calls. */
 #define OPS_PER_FUNCTION 400
+/* Beyond this, checking each birth against every object takes its time. */
+#define LONG_OPS 10000
 
 /* What the generated file checks, beside dying. */
 enum check {
@@ -645,9 +647,10 @@ static void write_main(const struct writer *w, size_t parts)
             "{\n"
             "    int status = 0;\n"
             "    pid_t child = fork();\n"
-            "    if (child == 0) {\n"
-            "        alarm(5); /* a hang ends in SIGALRM */\n"
-            "        run();\n"
+            "    if (child == 0) {");
+    fprintf(w->out, "        alarm(%d); /* a hang ends in SIGALRM */\n",
+            w->r->count > LONG_OPS ? 60 : 5);
+    line(w, "        run();\n"
             "        _exit(0);\n"
             "    }\n"
             "    if (child < 0 || waitpid(child, &status, 0) != child)\n"
