@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# What is installed works from where it is installed: commands find their parts, pages and completion are there.
+# usage: install.sh BUILD
+set -euo pipefail
+build=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$build" --prefix "$work/usr" >"$work/log"
+cd "$work"
+export PATH="$work/usr/bin:$PATH" ASSAY_PROGRESS=0
+
+assay --version
+assay doctor --json >doctor.json || { cat doctor.json; exit 1; }
+for part in runner recorder bulwark; do
+    grep "\"check\":\"$part\",\"status\":\"ok\"" doctor.json >/dev/null || { echo "doctor misses the $part"; cat doctor.json; exit 1; }
+done
+assay capture --method preload -o true.trace -- /bin/ls / >/dev/null
+assay replay true.trace --subject bulwark --json | tail -1 | grep '"findings":0' >/dev/null || { echo "replay found something"; exit 1; }
+assay list subjects --json | grep '"name":"bulwark"' | grep "$work/usr/lib/libbulwark.so" >/dev/null || { echo "bulwark is not the installed one"; exit 1; }
+[ "$(LD_PRELOAD="$work/usr/lib/libbulwark.so" /bin/echo fine)" = fine ]
+
+while read -r command; do
+    [ -s "usr/share/man/man1/assay-$command.1" ] || { echo "assay-$command has no installed page"; exit 1; }
+done < <(assay list commands --json | sed -nE 's/.*"name":"([^"]+)".*/\1/p')
+
+# shellcheck disable=SC2016 # the inner shell expands
+bash -c '
+    . usr/share/bash-completion/completions/assay
+    COMP_WORDS=(assay repl) COMP_CWORD=1
+    _assay
+    [ "${COMPREPLY[*]}" = replay ] || { echo "completes to: ${COMPREPLY[*]}"; exit 1; }
+    COMP_WORDS=(assay replay --subj) COMP_CWORD=2
+    _assay 2>/dev/null
+    [ "${COMPREPLY[*]}" = --subject= ] || { echo "completes to: ${COMPREPLY[*]}"; exit 1; }'
+echo "installed, and works there"
