@@ -1,9 +1,11 @@
 # Capture, end to end: programs whose calls are known, and both sources on them.
+# No sanitizers here: what is recorded must be the program's own calls.
 foreach(program IN ITEMS known_calls thread_calls life_calls)
     add_executable(${program} capture/${program}.c)
-    target_link_libraries(${program} PRIVATE assay_flags pthread)
-    target_compile_options(${program} PRIVATE -fno-builtin -O1 -fno-sanitize=all)
-    target_link_options(${program} PRIVATE -fno-sanitize=all)
+    target_link_libraries(${program} PRIVATE pthread)
+    target_include_directories(${program} PRIVATE "${CMAKE_SOURCE_DIR}")
+    target_compile_definitions(${program} PRIVATE _GNU_SOURCE)
+    target_compile_options(${program} PRIVATE -std=gnu17 -Wall -Wextra -fno-builtin -O1)
 endforeach()
 
 # The same program with the C library inside, where there is a static one and no sanitizer.
@@ -25,9 +27,10 @@ if(ASSAY_HAVE_EBPF AND TARGET assay_recorder)
 endif()
 
 add_executable(static_calls capture/known_calls.c)
-target_link_libraries(static_calls PRIVATE assay_flags)
-target_compile_options(static_calls PRIVATE -fno-sanitize=all)
-target_link_options(static_calls PRIVATE -static -fno-sanitize=all)
+target_include_directories(static_calls PRIVATE "${CMAKE_SOURCE_DIR}")
+target_compile_definitions(static_calls PRIVATE _GNU_SOURCE)
+target_compile_options(static_calls PRIVATE -std=gnu17)
+target_link_options(static_calls PRIVATE -static)
 
 add_executable(capture_preload_test capture/preload_test.c)
 target_link_libraries(capture_preload_test PRIVATE assay_capture PkgConfig::CMOCKA)

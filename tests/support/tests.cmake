@@ -1,10 +1,10 @@
 # Subjects that tests preload: the counting allocator, and ones that misbehave as processes.
 function(assay_support_subject name source)
     add_library(support_${name} MODULE "support/${source}")
-    target_link_libraries(support_${name} PRIVATE assay_flags)
-    target_compile_options(support_${name} PRIVATE -fno-builtin -fno-sanitize=all)
-    target_compile_definitions(support_${name} PRIVATE ${ARGN})
-    target_link_options(support_${name} PRIVATE -fno-sanitize=all)
+    # Not assay_flags: its sanitizers would come behind any -fno-sanitize here.
+    target_include_directories(support_${name} PRIVATE "${CMAKE_SOURCE_DIR}")
+    target_compile_options(support_${name} PRIVATE -std=gnu17 -Wall -Wextra -Wno-unused-parameter -fno-builtin)
+    target_compile_definitions(support_${name} PRIVATE _GNU_SOURCE ${ARGN})
     set_target_properties(support_${name} PROPERTIES OUTPUT_NAME "${name}" PREFIX ""
         LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib/support")
 endfunction()

@@ -552,7 +552,8 @@ static int let_through(struct assay_assembler *a, uint64_t window, struct assay_
         if (raw->kind != ASSAY_OP_NONE)
             rc = step(a, raw, err);
     }
-    memmove(a->waiting, a->waiting + a->head, (a->tail - a->head) * sizeof *a->waiting);
+    if (a->head > 0)
+        memmove(a->waiting, a->waiting + a->head, (a->tail - a->head) * sizeof *a->waiting);
     a->tail -= a->head;
     a->head = 0;
     return rc;

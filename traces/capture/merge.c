@@ -309,7 +309,7 @@ static void set_pid(struct assay_merge *m, struct process *p, uint32_t pid)
 /* A number -> key table that grows; numbers come from the processes, so they are capped. */
 static uint32_t *slot(uint32_t **table, size_t *capacity, uint32_t number)
 {
-    if (number >= UINT32_C(1) << 28)
+    if (number >= UINT32_C(1) << 22)
         return NULL;
     if (number >= *capacity) {
         size_t next = *capacity ? *capacity : 64;

@@ -31,8 +31,13 @@ int assay_trace_append(struct assay_trace_writer *writer, const struct assay_eve
 uint32_t assay_trace_site(struct assay_trace_writer *writer, const struct assay_trace_site *site)
 {
     (void)writer;
+    static char modules[64][32];
     assert_true(site_count < 64);
     sites[site_count] = *site;
+    if (site->module) {
+        snprintf(modules[site_count], sizeof modules[0], "%s", site->module);
+        sites[site_count].module = modules[site_count];
+    }
     return ++site_count;
 }
 
