@@ -9,3 +9,11 @@ if(PYTHON3)
     add_test(NAME bench_replay COMMAND "${PYTHON3}" "${CMAKE_CURRENT_SOURCE_DIR}/bench/replay.py" "${CMAKE_BINARY_DIR}/bin" --runs 1 --events 60000)
     set_tests_properties(bench_replay PROPERTIES LABELS bench TIMEOUT 120)
 endif()
+
+# Preset coverage: the drop-in is measured too, and also where a death test ends it. Subjects are otherwise never
+# instrumented, so this stands here and not beside the library.
+if(ASSAY_COVERAGE)
+    target_sources(bulwark PRIVATE "${CMAKE_SOURCE_DIR}/tests/support/coverage_dump.c")
+    target_compile_options(bulwark PRIVATE --coverage -fprofile-update=atomic)
+    target_link_options(bulwark PRIVATE --coverage)
+endif()
