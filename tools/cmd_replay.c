@@ -76,8 +76,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         options->file = arg;
         return 0;
     case ARGP_KEY_END:
-        if (options->order == ASSAY_ORDER_PARTIAL)
-            return assay_usage(state, "--order partial is not there yet, only serial");
         if (!options->file)
             return assay_usage(state, "no trace given");
         if (!options->subject)
@@ -300,7 +298,7 @@ static int replay(struct options *options, struct assay_replay_result *result,
                                        .touch = options->touch,
                                        .content_full = options->content_full,
                                        .unchecked = options->unchecked,
-                                       .measure_bare = true,
+                                       .measure_bare = options->order == ASSAY_ORDER_SERIAL,
                                        .seed = options->seed,
                                        .memory_bytes = options->memory_bytes,
                                        .max_time_ns = options->max_time_ns,

@@ -18,8 +18,9 @@
 
 static struct assay_counting local, *counting = &local;
 
-static char *arena;
-static size_t arena_used, arena_bytes = (size_t)1 << 33;
+static char *_Atomic arena;
+static _Atomic size_t arena_used;
+static const size_t arena_bytes = (size_t)1 << 33;
 
 extern char **environ;
 
@@ -51,27 +52,39 @@ static void count(enum assay_counted what)
     atomic_fetch_add(&counting->calls[what], 1);
 }
 
+static char *region(void)
+{
+    char *now = atomic_load(&arena);
+    if (now)
+        return now;
+    char *map = mmap(NULL, arena_bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED)
+        abort();
+    if (!atomic_compare_exchange_strong(&arena, &now, map)) {
+        munmap(map, arena_bytes); /* another thread was first */
+        return now;
+    }
+    return map;
+}
+
 /* Objects are preceded by their size; nothing is reused. */
 static void *take(size_t alignment, size_t size)
 {
-    if (!arena) {
-        arena = mmap(NULL, arena_bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (arena == MAP_FAILED)
-            abort();
-    }
-    if (size > arena_bytes || alignment > arena_bytes) {
+    char *base = region();
+    if (size > arena_bytes / 2 || alignment > arena_bytes / 4) {
         errno = ENOMEM;
         return NULL;
     }
-    size_t at = (arena_used + sizeof(size_t) + alignment - 1) & ~(alignment - 1);
-    if (at + size > arena_bytes) {
+    size_t room = (size + sizeof(size_t) + alignment + 15) & ~(size_t)15;
+    size_t at = atomic_fetch_add(&arena_used, room);
+    if (at + room > arena_bytes) {
         errno = ENOMEM;
         return NULL;
     }
-    arena_used = at + size;
-    memcpy(arena + at - sizeof(size_t), &size, sizeof size);
-    return arena + at;
+    at = (at + sizeof(size_t) + alignment - 1) & ~(alignment - 1);
+    memcpy(base + at - sizeof(size_t), &size, sizeof size);
+    return base + at;
 }
 
 static size_t size_of(const void *p)

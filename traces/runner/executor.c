@@ -64,7 +64,7 @@ struct assay_executor {
     uint64_t op_index;
     uint64_t seed, mixed_seed;
     uint32_t max_objects;
-    bool content_full, ask_usable, usable_writable;
+    bool content_full, ask_usable, usable_writable, concurrent;
     enum assay_touch touch;
     struct assay_ranges *ranges;
     char *guard_page;
@@ -341,13 +341,15 @@ static inline void unlist(struct assay_executor *ex, uint32_t object)
 static inline void die(struct assay_executor *ex, uint32_t object, bool full)
 {
     ex->records[object].state = STATE_DEAD;
-    if (full)
+    if (full && PROBABLY(!ex->concurrent))
         unlist(ex, object);
 }
 
 /* One live object per step, in three stages so that neither record nor memory is waited for. */
 static inline void sweep(struct assay_executor *ex, struct assay_event *event)
 {
+    if (HARDLY(ex->concurrent))
+        return;
     if (ex->live_count > SWEEP_DENSE && ++ex->sweep_tick % SWEEP_SPARSE != 0)
         return;
     uint32_t now = ex->sweep_near, near = ex->sweep_far, far = 0;
@@ -429,7 +431,7 @@ bear(struct assay_executor *ex, struct assay_event *event, char *address, uint64
         if (full)
             r->flags = assay_content_whole(bytes, born, ex->content_full) ? RECORD_WHOLE : 0;
     }
-    if (full)
+    if (full && PROBABLY(!ex->concurrent))
         list(ex, born);
 }
 
@@ -914,11 +916,46 @@ void assay_executor_run(struct assay_executor *ex, struct assay_event *events, s
     assay_crash_landing(before);
 }
 
+size_t assay_executor_shared_bytes(void)
+{
+    return sizeof(struct assay_executor) + sizeof(struct assay_ranges) + 256;
+}
+
+struct assay_executor *assay_executor_share(struct assay_arena *arena,
+                                            const struct assay_executor *base)
+{
+    struct assay_executor *ex = assay_arena_take(arena, sizeof *ex, 64);
+    struct assay_ranges *ranges = assay_arena_take(arena, sizeof *ranges, 64);
+    if (!ex || !ranges)
+        return NULL;
+    *ex = *base;
+    *ranges = *base->ranges; /* its cache of gaps is written */
+    ex->ranges = ranges;
+    assay_executor_make_concurrent(ex);
+    return ex;
+}
+
+void assay_executor_make_concurrent(struct assay_executor *ex)
+{
+    ex->concurrent = true;
+    ex->progress = NULL;
+}
+
+void assay_executor_rejoin(struct assay_executor *base, const struct assay_executor *other)
+{
+    if (other->highest > base->highest)
+        base->highest = other->highest;
+}
+
 void assay_executor_finish(struct assay_executor *ex, const struct assay_sink *sink)
 {
     struct assay_event check = {.kind = ASSAY_OP_CHECK};
     if (ex->progress)
         atomic_store_explicit(ex->progress, ex->op_index, memory_order_relaxed);
+    if (ex->concurrent && ex->touch == ASSAY_TOUCH_FULL)
+        for (uint32_t object = ex->live_count = 0; object <= ex->highest; object++)
+            if (ex->records[object].state == STATE_LIVE)
+                list(ex, object);
     if (ex->touch == ASSAY_TOUCH_FULL && ex->live_count > 0)
         assay_executor_run(ex, &check, 1, sink);
     if (sink && sink->end)

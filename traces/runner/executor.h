@@ -14,6 +14,9 @@
 
 enum assay_touch { ASSAY_TOUCH_NONE, ASSAY_TOUCH_RECORDED, ASSAY_TOUCH_PAGE, ASSAY_TOUCH_FULL };
 
+/* One total order by one thread, or the trace's threads, ordered where an object crosses them. */
+enum assay_order { ASSAY_ORDER_SERIAL, ASSAY_ORDER_PARTIAL };
+
 struct assay_executor_config {
     const struct assay_subject *subject;
     enum assay_touch touch;
@@ -51,5 +54,14 @@ void assay_executor_finish(struct assay_executor *executor, const struct assay_s
 void assay_executor_reset(struct assay_executor *executor, uint64_t seed);
 /* As reset, but without calling the subject: for a heap that was destroyed, or left by longjmp. */
 void assay_executor_forget(struct assay_executor *executor, uint64_t seed);
+
+/* For parallel.c: an executor for a further thread that shares base's objects. Concurrent executors
+ * keep no list of live objects and sweep none; ops on one object must not meet. rejoin tells base
+ * what numbers the other used. */
+size_t assay_executor_shared_bytes(void);
+struct assay_executor *assay_executor_share(struct assay_arena *arena,
+                                            const struct assay_executor *base);
+void assay_executor_make_concurrent(struct assay_executor *executor);
+void assay_executor_rejoin(struct assay_executor *base, const struct assay_executor *other);
 
 #endif

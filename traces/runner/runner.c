@@ -11,6 +11,7 @@
 
 #include "traces/runner/bare.h"
 #include "traces/runner/crash.h"
+#include "traces/runner/parallel.h"
 #include "traces/runner/shared.h"
 
 enum { TABLE_BYTES = 96 }; /* per object, in executor and judge */
@@ -91,7 +92,8 @@ static void count(const struct assay_chunk *chunk)
 {
     uint64_t executed = 0, skipped = 0;
     for (uint32_t i = 0; i < chunk->count; i++) {
-        executed += !!(chunk->events[i].flags & ASSAY_FLAG_EXECUTED);
+        uint8_t halves = chunk->events[i].flags & (ASSAY_FLAG_EXECUTED | ASSAY_FLAG_BEGIN);
+        executed += halves == ASSAY_FLAG_EXECUTED; /* a resize in two halves is one */
         skipped += !!(chunk->events[i].flags & ASSAY_FLAG_SKIPPED);
     }
     atomic_fetch_add_explicit(&shared->executed_ops, executed, memory_order_relaxed);
@@ -137,7 +139,8 @@ static _Noreturn void run_bare(struct assay_bare *bare)
     }
 }
 
-static _Noreturn void run(struct assay_executor *executor, const struct assay_sink *sink)
+static _Noreturn void run(struct assay_executor *executor, struct assay_parallel *parallel,
+                          const struct assay_sink *sink)
 {
     enum { PEAK_EVERY = 64 };
     uint64_t programs = 0;
@@ -145,13 +148,19 @@ static _Noreturn void run(struct assay_executor *executor, const struct assay_si
         struct assay_chunk *chunk = next_chunk(done);
         chunk->evidence_count = 0;
         open_chunk = chunk;
-        uint64_t start = thread_ns();
-        assay_executor_run(executor, chunk->events, chunk->count, sink);
-        atomic_fetch_add(&shared->run_ns, thread_ns() - start);
         atomic_fetch_add(&shared->run_events, chunk->count);
+        if (parallel) {
+            atomic_fetch_add(&shared->run_ns, assay_parallel_run(parallel, chunk, &judge_sink));
+        } else {
+            uint64_t start = thread_ns();
+            assay_executor_run(executor, chunk->events, chunk->count, sink);
+            atomic_fetch_add(&shared->run_ns, thread_ns() - start);
+        }
         if (chunk->last_of_program) {
             if (programs++ % PEAK_EVERY == 0) /* reading it costs as much as a hundred calls */
                 note_peak();
+            if (parallel)
+                assay_parallel_stop(parallel);
             finishing = true;
             assay_executor_finish(executor, sink);
             finishing = false;
@@ -203,6 +212,7 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     struct assay_arena arena;
     struct assay_bare bare;
     struct assay_executor *executor = NULL;
+    struct assay_parallel *parallel = NULL;
     int code = map_shared(argc, argv);
     if (code != 0)
         return code;
@@ -234,6 +244,9 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     bool judging = shared->judge && judge && judge->create;
     size_t bytes =
         shared->bare ? assay_bare_bytes(config.max_objects) : assay_executor_bytes(&config);
+    bool partial = shared->order == ASSAY_ORDER_PARTIAL && !shared->bare;
+    if (partial)
+        bytes += assay_parallel_bytes(&config);
     if (judging && judge->bytes)
         bytes += judge->bytes(blob, shared->blob_bytes, &config);
     if (assay_arena_create(&arena, bytes + 65536, &err) < 0)
@@ -247,6 +260,10 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
         executor = assay_executor_create(&arena, &config);
         ASSAY_CHECK(executor != NULL);
         assay_executor_forbid(executor, shared, shared->bytes);
+        if (partial) {
+            parallel = assay_parallel_create(&arena, executor, &config, shared);
+            ASSAY_CHECK(parallel != NULL);
+        }
     }
     if (judging && judge->create(&arena, blob, shared->blob_bytes, base + shared->report_offset,
                                  shared->report_bytes, &config, &judge_sink, &err) < 0)
@@ -259,5 +276,5 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     atomic_store(&shared->boot, ASSAY_BOOT_READY);
     if (shared->bare)
         run_bare(&bare);
-    run(executor, shared->want_results ? &keeping_sink : judging ? &judge_sink : NULL);
+    run(executor, parallel, shared->want_results ? &keeping_sink : judging ? &judge_sink : NULL);
 }

@@ -443,7 +443,9 @@ static bool wait_for(struct assay_session *session, uint32_t count)
 
 struct assay_event *assay_session_chunk(struct assay_session *session, size_t *ret_capacity)
 {
-    *ret_capacity = ASSAY_CHUNK_EVENTS;
+    /* in partial order a chunk is rewritten with resizes as two halves */
+    *ret_capacity =
+        session->config.order == ASSAY_ORDER_PARTIAL ? ASSAY_CHUNK_EVENTS / 2 : ASSAY_CHUNK_EVENTS;
     if (session->submitted >= ASSAY_SHARED_CHUNKS) {
         uint32_t needed = session->submitted - ASSAY_SHARED_CHUNKS + 1;
         /* with results a chunk is free once it was collected: that is the caller's turn */
@@ -474,8 +476,9 @@ const struct assay_event *assay_session_collect(struct assay_session *session, s
     if (session->collecting || session->collected == session->submitted)
         return NULL;
     struct assay_chunk *chunk = chunk_at(session, session->collected);
+    bool whole = wait_for(session, session->collected + 1);
     uint32_t count = chunk->count < ASSAY_CHUNK_EVENTS ? chunk->count : ASSAY_CHUNK_EVENTS;
-    if (wait_for(session, session->collected + 1)) {
+    if (whole) {
         *ret_n = count;
     } else if (atomic_load(&session->shared->executed) == session->collected) {
         uint64_t base = session->op_base[session->collected % ASSAY_SHARED_CHUNKS];
@@ -518,9 +521,13 @@ void assay_session_feed(struct assay_session *session, const struct assay_sink *
     const struct assay_event *evidence = assay_session_evidence(session, &evidence_count);
     const struct assay_event *events = chunk->events;
     for (size_t i = 0; i < session->collected_events; i++) {
-        if (events[i].flags & (ASSAY_FLAG_BEGIN | ASSAY_FLAG_LIBRARY))
+        bool unheard = events[i].flags & (ASSAY_FLAG_BEGIN | ASSAY_FLAG_LIBRARY);
+        if (unheard && !(events[i].flags & ASSAY_FLAG_EXECUTED))
             continue;
         bool skipped = events[i].flags & ASSAY_FLAG_SKIPPED;
+        if (session->config.order == ASSAY_ORDER_PARTIAL && !skipped &&
+            !(events[i].flags & ASSAY_FLAG_EXECUTED))
+            return; /* which of the threads' ops it was is not known */
         if (!skipped && sink->before)
             sink->before(sink->self, &events[i]);
         if (!skipped && !(events[i].flags & ASSAY_FLAG_EXECUTED))

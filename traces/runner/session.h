@@ -30,8 +30,6 @@ int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
 /* Starts a child once and asks what the subject's table lacks (adapters: exports do not tell). */
 int assay_subject_probe(struct assay_subject_spec *spec, struct assay_error *err);
 
-enum assay_order { ASSAY_ORDER_SERIAL, ASSAY_ORDER_PARTIAL };
-
 struct assay_session_config {
     const struct assay_subject_spec *subject;
     enum assay_order order;
