@@ -271,7 +271,8 @@ int assay_replay_run(struct assay_replay_source *source, const struct assay_repl
     const struct assay_replay_image *images;
     memset(ret_result, 0, sizeof *ret_result);
     replay.blob = (struct assay_judge_blob){
-        .more_has = assay_replay_has_access(source) ? ASSAY_HAS_ACCESS : 0,
+        .more_has = (assay_replay_has_access(source) ? ASSAY_HAS_ACCESS : 0) |
+                    (options->order == ASSAY_ORDER_PARTIAL ? ASSAY_HAS_THREAD : 0),
         .legal = !assay_replay_has_misuse(source),
         .profile = options->profile};
     if (options->max_time_ns)

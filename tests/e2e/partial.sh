@@ -38,7 +38,7 @@ replay() { # SUBJECT: prints executed, findings, library calls
     "$bin/assay" replay "$work/p.trace" --subject "$1" --order partial --json -q >"$work/out" 2>"$work/err" || {
         if grep -q 'is not installed' "$work/err"; then echo "$1: not installed"; return; fi
         cat "$work/out" "$work/err"; exit 1; }
-    tail -n 1 "$work/out" | python3 -c 'import json, sys; r = json.load(sys.stdin); assert r["order"] == "partial" and r["findings"] == 0; print(sys.argv[1], r["executed"], r["library_calls"])' "$1"
+    tail -n 1 "$work/out" | python3 -c 'import json, sys; r = json.load(sys.stdin); assert r["order"] == "partial" and r["findings"] == 0 and r["evaluations"]["C28"] > 1000, r; print(sys.argv[1], r["executed"], r["library_calls"])' "$1"
 }
 
 for subject in glibc bulwark jemalloc mimalloc tcmalloc scudo; do replay "$subject"; done
