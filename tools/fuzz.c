@@ -11,7 +11,8 @@
 
 enum {
     PROGRAMS_PER_CHILD = 100000,
-    HANG_MS = 2000,
+    HANG_MS = 2000,         /* what a finding needs; */
+    SUSPECT_HANG_MS = 1000, /* what a suspicion needs */
     MINIMISE_HANG_MS = 200,
     CONFIRM_TRIALS = 10,
     HISTORY_OPS_MAX = 1 << 21 /* longer histories are not tried */
@@ -386,7 +387,7 @@ static bool start_child(struct job *job)
                                              .profile = &config->profile,
                                              .seed = ASSAY_TRIAL_SEED,
                                              .max_objects = ASSAY_GENERATE_MAX_OBJECTS,
-                                             .hang_ms = HANG_MS};
+                                             .hang_ms = SUSPECT_HANG_MS};
     struct assay_session_config session;
     struct assay_judge_blob blob;
     struct assay_error err;
