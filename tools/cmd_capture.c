@@ -1,9 +1,11 @@
 /* assay capture: run a command, write its allocation calls to a trace. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tools/command.h"
 #include "tools/options.h"
@@ -178,6 +180,23 @@ static void report(struct options *options, const struct assay_capture_result *r
         fprintf(stderr, "assay capture: %u processes could not be followed\n", result->unfollowed);
 }
 
+/* With --json, standard output holds only JSON: what the command prints goes to standard error. */
+static int lend_stderr(void)
+{
+    int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (kept >= 0)
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+    return kept;
+}
+
+static void give_back(int kept)
+{
+    if (kept < 0)
+        return;
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+}
+
 int assay_cmd_capture(int argc, char **argv)
 {
     struct options options = {.config = {.stop = &stop}};
@@ -199,10 +218,12 @@ int assay_cmd_capture(int argc, char **argv)
     sigaction(SIGTERM, &action, NULL);
     assay_progress_begin(&options.progress, "capture", "events", 0, options.config.max_time_ns,
                          options.common.quiet);
+    int stdout_kept = options.common.emit.json ? lend_stderr() : -1;
     int rc = capture(&options, &result, why, sizeof why, &err);
+    give_back(stdout_kept);
     assay_progress_end(&options.progress);
     if (rc < 0)
         return assay_report_error(&err);
     report(&options, &result, why);
-    return ASSAY_EXIT_CLEAN;
+    return result.interrupted ? ASSAY_EXIT_INTERRUPTED : ASSAY_EXIT_CLEAN;
 }

@@ -1,6 +1,7 @@
 /* assay diff: one trace replayed on two builds, compared op by op through symbolic allocator state,
  * then timed. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/replay_source.h"
+#include "tools/shell.h"
 #include "traces/runner/session.h"
 
 enum {
@@ -52,6 +54,14 @@ struct diff {
     struct assay_comparison_totals totals;
     json_t *ends; /* how runs ended that did not end well */
 };
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
 
 static const char *const field_options[ASSAY_FIELD_COUNT + 1] = {
     "refusal", "errno", "signal", "usable", "answer", "low-bits", "placement", "content", NULL};
@@ -152,6 +162,8 @@ static const char *state_name(const struct assay_session_status *status)
 static long feed(struct diff *diff, struct assay_error *err)
 {
     struct assay_event *chunks[2];
+    if (interrupted)
+        return assay_fail(err, ASSAY_E_INTERRUPTED, "interrupted: the comparison is not whole");
     size_t room = SIZE_MAX;
     for (int i = 0; i < 2; i++) {
         size_t capacity;
@@ -269,6 +281,10 @@ static int cost_of_image(struct diff *diff, struct side *side, size_t image,
     while (code >= 0) {
         size_t capacity;
         struct assay_event *chunk = assay_session_chunk(side->session, &capacity);
+        if (interrupted) {
+            code = assay_fail(err, ASSAY_E_INTERRUPTED, "interrupted: the comparison is not whole");
+            break;
+        }
         if (!chunk || (n = assay_replay_next(diff->source, chunk, capacity, err)) < 0)
             break;
         assay_session_submit(side->session, (size_t)n, n == 0);
@@ -363,6 +379,44 @@ static void print_cost(FILE *out, const struct diff *diff)
             assay_human_bytes(&rss_b, b->cost.peak_rss_bytes));
 }
 
+/* The command line that does the same again; malloc'ed. */
+static char *command_line(const struct diff_options *options)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    char *words = assay_shell_line("assay", "diff", options->file, "--a", options->a, "--b",
+                                   options->b, NULL);
+    ASSAY_CHECK(out);
+    fputs(words, out);
+    free(words);
+    for (unsigned field = 0; field < ASSAY_FIELD_COUNT; field++)
+        if (options->compare.ignore >> field & 1)
+            fprintf(out, " --ignore %s", field_options[field]);
+    if (options->process >= 0)
+        fprintf(out, " --process %ld", options->process);
+    if (options->allow_lossy)
+        fprintf(out, " --allow-lossy");
+    if (options->seed != 1)
+        fprintf(out, " --seed %" PRIu64, options->seed);
+    ASSAY_CHECK(fclose(out) == 0);
+    return text;
+}
+
+/* What to try then, malloc'ed; NULL: nothing more. */
+static char *next_line(const struct diff_options *options, const char *line, bool differs)
+{
+    char *text;
+    const char *more = !(options->compare.ignore >> ASSAY_FIELD_PLACEMENT & 1)
+                           ? "--ignore placement"
+                       : !options->all ? "--all"
+                                       : NULL;
+    if (!differs || !more)
+        return NULL;
+    ASSAY_CHECK(asprintf(&text, "%s %s", line, more) > 0);
+    return text;
+}
+
 static void print_summary(FILE *out, struct diff *diff, bool differs)
 {
     struct assay_human compared, fresh, consequences;
@@ -387,11 +441,12 @@ static void print_summary(FILE *out, struct diff *diff, bool differs)
                 json_string_value(json_object_get(end, "state")),
                 (long long)json_integer_value(json_object_get(end, "op")));
     print_cost(out, diff);
-    fprintf(out, "reproduce: assay diff %s --a %s --b %s\n", diff->options->file, diff->options->a,
-            diff->options->b);
-    if (differs)
-        fprintf(out, "next: assay diff %s --a %s --b %s --ignore placement\n", diff->options->file,
-                diff->options->a, diff->options->b);
+    char *line = command_line(diff->options), *next = next_line(diff->options, line, differs);
+    fprintf(out, "reproduce: %s\n", line);
+    if (next)
+        fprintf(out, "next: %s\n", next);
+    free(line);
+    free(next);
 }
 
 static int print_results(struct diff *diff, struct diff_options *options)
@@ -420,15 +475,22 @@ static int print_results(struct diff *diff, struct diff_options *options)
         fprintf(stdout, "... and %zu classes more; --all lists them\n", diff->class_count - listed);
     if (!emit->json)
         print_summary(stdout, diff, differs);
-    assay_emit_object(
-        emit, "assay.diff",
+    json_t *object =
         json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o, s:O}", "events",
                   (json_int_t)assay_replay_events(diff->source), "compared",
                   (json_int_t)diff->totals.compared, "differences", (json_int_t)diff->totals.fresh,
                   "consequences", (json_int_t)diff->totals.consequences, "classes",
                   (json_int_t)diff->class_count, "one_sided", (json_int_t)diff->totals.one_sided,
                   "incomparable", (json_int_t)diff->totals.incomparable, "differs", differs, "a",
-                  side_json(&diff->sides[0]), "b", side_json(&diff->sides[1]), "ends", diff->ends));
+                  side_json(&diff->sides[0]), "b", side_json(&diff->sides[1]), "ends", diff->ends);
+    ASSAY_CHECK(object);
+    char *line = command_line(options), *next = next_line(options, line, differs);
+    json_object_set_new(object, "reproduce", json_string(line));
+    if (next)
+        json_object_set_new(object, "next", json_string(next));
+    free(line);
+    free(next);
+    assay_emit_object(emit, "assay.diff", object);
     return differs ? ASSAY_EXIT_FINDINGS : ASSAY_EXIT_CLEAN;
 }
 
@@ -442,6 +504,9 @@ int assay_cmd_diff(int argc, char **argv)
     diff.sides[0].option = options.a;
     diff.sides[1].option = options.b;
     int code = 0;
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     for (int i = 0; i < 2 && code >= 0; i++)
         code = assay_subject_find(diff.sides[i].option, &diff.sides[i].spec, &err);
     if (code >= 0)

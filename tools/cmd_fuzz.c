@@ -14,6 +14,7 @@
 #include "tools/fuzz_engine.h"
 #include "tools/options.h"
 #include "tools/progress.h"
+#include "tools/shell.h"
 
 enum {
     KEY_TIME = ASSAY_KEY_FIRST,
@@ -155,12 +156,18 @@ static json_t *stats_object(const struct options *options, const struct assay_fu
 static int write_stats(const char *out, json_t *object, struct assay_error *err)
 {
     char path[PATH_MAX], partial[PATH_MAX];
-    json_t *whole = json_pack("{s:s}", "schema", "assay-fuzz-1");
+    json_t *whole = json_pack("{s:s}", "schema", "assay.fuzz");
     ASSAY_CHECK(whole && json_object_update(whole, object) == 0);
     snprintf(path, sizeof path, "%s/stats.json", out);
     snprintf(partial, sizeof partial, "%s/.stats.json.partial", out);
-    int failed = json_dump_file(whole, partial,
-                                JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+    FILE *file = fopen(partial, "we");
+    bool failed =
+        !file ||
+        json_dumpf(whole, file, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6)) != 0;
+    if (file) {
+        failed |= fputc('\n', file) == EOF;
+        failed |= fclose(file) != 0;
+    }
     json_decref(whole);
     if (failed || rename(partial, path) != 0) {
         int code = assay_fail_errno(err, "cannot write '%s'", path);
@@ -170,20 +177,33 @@ static int write_stats(const char *out, json_t *object, struct assay_error *err)
     return 0;
 }
 
+static void print_hints(FILE *out, const char *folder)
+{
+    char report[PATH_MAX + 16];
+    snprintf(report, sizeof report, "%s/report.txt", folder);
+    char *reproduce = assay_shell_line("assay", "reproduce", folder, NULL);
+    char *next = assay_shell_line("less", report, NULL);
+    fprintf(out, "reproduce: %s\nnext: %s\n", reproduce, next);
+    free(reproduce);
+    free(next);
+}
+
 static void print_findings(FILE *out, const struct assay_fuzz_state *state)
 {
     for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
-        char line[512];
+        char line[512], folder[PATH_MAX + 64];
         assay_finding_line(line, sizeof line, &finding->violation);
-        if (finding->accepted)
+        if (finding->accepted) {
             fprintf(out, "listed by the profile (%s): %s\n", finding->accepted, line);
-        else
-            fprintf(out, "finding: %s\n", line);
+            continue;
+        }
+        fprintf(out, "finding: %s\n", line);
+        snprintf(folder, sizeof folder, "%s/%s", state->config->findings_folder,
+                 finding->fingerprint);
+        if (access(folder, R_OK) == 0)
+            print_hints(out, folder);
     }
-    for (size_t i = 0; i < state->written_count; i++)
-        fprintf(out, "reproduce: assay reproduce '%s'\nnext: less '%s/report.txt'\n",
-                state->written[i], state->written[i]);
 }
 
 static void print_summary(FILE *out, const struct options *options, const struct totals *totals,
@@ -220,6 +240,20 @@ static void print_summary(FILE *out, const struct options *options, const struct
             totals->first_finding_s < 0 ? "\n" : "");
     if (totals->first_finding_s >= 0)
         fprintf(out, ", the first after %.2f s\n", totals->first_finding_s);
+}
+
+/* The finding.json of each, as one line. */
+static void emit_findings(struct assay_emit *emit, const struct assay_fuzz_state *state)
+{
+    for (size_t i = 0; i < state->written_count && emit->json; i++) {
+        char path[PATH_MAX + 16];
+        snprintf(path, sizeof path, "%s/finding.json", state->written[i]);
+        json_t *object = json_load_file(path, 0, NULL);
+        if (json_is_object(object))
+            assay_emit_object(emit, "assay.finding", object);
+        else
+            json_decref(object);
+    }
 }
 
 /* ---- the run -------------------------------------------------------------------------------- */
@@ -315,6 +349,14 @@ static int make_folders(const char *out, char findings[PATH_MAX], struct assay_e
         return assay_fail(err, ASSAY_E_USAGE, "the name of the output folder is too long");
     if (mkdir(findings, 0777) != 0 && errno != EEXIST)
         return assay_fail_errno(err, "cannot create '%s'", findings);
+    char absolute[PATH_MAX]; /* what is printed and written works from any folder */
+    if (!realpath(findings, absolute))
+        return assay_fail_errno(err, "cannot find '%s'", findings);
+    if (strlen(absolute) > PATH_MAX - 64)
+        return assay_fail(err, ASSAY_E_USAGE, "the name of the output folder is too long");
+    if (access(absolute, W_OK | X_OK) != 0)
+        return assay_fail_errno(err, "cannot write into '%s'", absolute);
+    memcpy(findings, absolute, sizeof absolute);
     return 0;
 }
 
@@ -351,10 +393,10 @@ static const char *default_folder(const struct assay_subject_spec *spec)
 
 static int verdict(const struct totals *totals, const struct assay_fuzz_state *state)
 {
-    if (totals->findings)
-        return ASSAY_EXIT_FINDINGS;
     if (interrupted)
         return ASSAY_EXIT_INTERRUPTED;
+    if (totals->findings)
+        return ASSAY_EXIT_FINDINGS;
     if (atomic_load(&state->unconfirmed) || state->out_of_memory_seen || count_idle(totals))
         return ASSAY_EXIT_INCONCLUSIVE;
     return ASSAY_EXIT_CLEAN;
@@ -409,11 +451,10 @@ int assay_cmd_fuzz(int argc, char **argv)
     config.findings_folder = findings;
     config.guidance = engine ? "coverage" : "none";
     FILE *text = assay_emit_text(&options.common.emit);
-    fprintf(text, "fuzz %s, seed %" PRIu64 ", guidance %s, profile %s, into '%s'\n",
+    fprintf(stderr, "fuzz %s, seed %" PRIu64 ", guidance %s, profile %s, into '%s'\n",
             options.subject, config.seed, config.guidance, config.profile.name, options.out);
     if (options.misuse && !config.limits.misuse)
-        fprintf(text, "the profile promises no detection: no misuse is injected\n");
-    fflush(text);
+        fprintf(stderr, "the profile promises no detection: no misuse is injected\n");
 
     int code = assay_fuzz_state_init(&state, &config, &err);
     if (code == 0)
@@ -426,7 +467,8 @@ int assay_cmd_fuzz(int argc, char **argv)
         code = write_stats(options.out, object, &err);
         print_summary(text, &options, &totals, &state);
         fprintf(text, "written: '%s/stats.json'\n", options.out);
-        assay_emit_object(&options.common.emit, "assay-fuzz-1", object);
+        emit_findings(&options.common.emit, &state);
+        assay_emit_object(&options.common.emit, "assay.fuzz", object);
     }
     assay_fuzz_state_free(&state);
     return code < 0 ? assay_report_error(&err) : verdict(&totals, &state);

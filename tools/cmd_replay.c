@@ -1,5 +1,4 @@
 /* assay replay: a trace against a subject, judged. */
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/replay.h"
+#include "tools/shell.h"
 
 enum {
     KEY_ORDER = ASSAY_KEY_FIRST,
@@ -115,47 +115,43 @@ static bool on_progress(void *self, uint64_t events)
     return !interrupted;
 }
 
-/* The command line that does the same again. */
-static void reproduce_line(const struct options *options, char *ret_text, size_t room)
+/* The command line that does the same again; malloc'ed. */
+static char *reproduce_line(const struct options *options)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_-./:=+,%@";
-    const char *words[] = {options->file, "--subject", options->subject};
-    size_t n = (size_t)snprintf(ret_text, room, "assay replay");
-    for (size_t i = 0; i < 3 && n < room; i++) {
-        const char *word = words[i];
-        bool quote = word[strspn(word, plain)] != '\0' || !*word;
-        n += (size_t)snprintf(ret_text + n, room - n, quote ? " '" : " ");
-        for (; *word && n + 6 < room; word++)
-            n += (size_t)snprintf(ret_text + n, room - n, quote && *word == '\'' ? "'\\''" : "%c",
-                                  *word);
-        if (quote && n < room)
-            n += (size_t)snprintf(ret_text + n, room - n, "'");
+    char *text = NULL, *words;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    ASSAY_CHECK(out);
+    words = assay_shell_line("assay", "replay", options->file, "--subject", options->subject, NULL);
+    fputs(words, out);
+    free(words);
+    if (options->order == ASSAY_ORDER_PARTIAL)
+        fprintf(out, " --order partial");
+    if (options->touch != ASSAY_TOUCH_FULL)
+        fprintf(out, " --touch %s", touches[options->touch]);
+    if (options->content_full)
+        fprintf(out, " --content full");
+    if (options->process >= 0)
+        fprintf(out, " --process %ld", options->process);
+    if (options->allow_lossy)
+        fprintf(out, " --allow-lossy");
+    if (options->seed != 1)
+        fprintf(out, " --seed %llu", (unsigned long long)options->seed);
+    if (options->profile) {
+        fputs(" --profile ", out);
+        assay_shell_word(out, options->profile);
     }
-    if (options->order == ASSAY_ORDER_PARTIAL && n < room)
-        n += (size_t)snprintf(ret_text + n, room - n, " --order partial");
-    if (options->touch != ASSAY_TOUCH_FULL && n < room)
-        n += (size_t)snprintf(ret_text + n, room - n, " --touch %s", touches[options->touch]);
-    if (options->content_full && n < room)
-        n += (size_t)snprintf(ret_text + n, room - n, " --content full");
-    if (options->process >= 0 && n < room)
-        n += (size_t)snprintf(ret_text + n, room - n, " --process %ld", options->process);
-    if (options->allow_lossy && n < room)
-        n += (size_t)snprintf(ret_text + n, room - n, " --allow-lossy");
-    if (options->seed != 1 && n < room)
-        n += (size_t)snprintf(ret_text + n, room - n, " --seed %llu",
-                              (unsigned long long)options->seed);
-    if (options->profile && n < room)
-        snprintf(ret_text + n, room - n, " --profile '%s'", options->profile);
+    ASSAY_CHECK(fclose(out) == 0);
+    return text;
 }
 
 static void print_findings(const struct options *options, struct assay_emit *emit,
                            const struct assay_replay_result *result)
 {
-    char reproduce[3 * PATH_MAX], next[3 * PATH_MAX];
-    reproduce_line(options, reproduce, sizeof reproduce);
-    snprintf(next, sizeof next, "assay diff '%s' --a '%s' --b %s", options->file, options->subject,
-             strcmp(options->subject, "glibc") == 0 ? "bulwark" : "glibc");
+    char *reproduce = reproduce_line(options);
+    char *next = assay_shell_line("assay", "diff", options->file, "--a", options->subject, "--b",
+                                  strcmp(options->subject, "glibc") == 0 ? "bulwark" : "glibc",
+                                  options->allow_lossy ? "--allow-lossy" : NULL, NULL);
     for (size_t i = 0; i < assay_finding_set_count(result->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(result->findings, i);
         json_t *object = assay_finding_json(&finding->violation, options->subject);
@@ -173,6 +169,8 @@ static void print_findings(const struct options *options, struct assay_emit *emi
             printf("accepted by the profile: %s\n", finding->accepted);
         printf("reproduce: %s\nnext: %s\n\n", reproduce, next);
     }
+    free(reproduce);
+    free(next);
 }
 
 static const char *end_name(enum assay_replay_end end)
@@ -256,8 +254,10 @@ static void print_summary(const struct options *options, struct assay_emit *emit
 
 static int exit_code(const struct options *options, const struct assay_replay_result *result)
 {
-    if (interrupted)
+    if (interrupted) {
+        fprintf(stderr, "assay: interrupted: the results are of the part before it\n");
         return ASSAY_EXIT_INTERRUPTED;
+    }
     if (assay_finding_set_new(result->findings) > 0)
         return ASSAY_EXIT_FINDINGS;
     const struct assay_session_status *last = &result->last;

@@ -127,7 +127,7 @@ int assay_cmd_reproduce(int argc, char **argv)
         fprintf(text, "%s\n", line);
     else if (others)
         fprintf(text, "another violation showed instead: %s\n", line);
-    assay_emit_object(&options.common.emit, "assay-reproduce-1",
+    assay_emit_object(&options.common.emit, "assay.reproduce",
                       json_pack("{s:s, s:s, s:b, s:i, s:i, s:i}", "fingerprint", fingerprint,
                                 "subject", subject, "reproduced", hits > 0, "hits", (int)hits,
                                 "others", (int)others, "trials", (int)options.trials));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "oracles/compare/reproducer.h"
+#include "tools/shell.h"
 #include "traces/text.h"
 #include "traces/trace.h"
 
@@ -100,23 +101,31 @@ static int write_reproducer(const char *folder, const struct assay_finding_recor
     return finish(out, "reproducer.c", err);
 }
 
-/* The lines that can be pasted. */
+/* The lines that can be pasted; malloc'ed. */
 struct hints {
-    char reproduce[PATH_MAX + 64], next[3 * PATH_MAX + 128];
+    char *reproduce, *next;
 };
 
 static void make_hints(struct hints *hints, const char *path,
                        const struct assay_finding_record *record)
 {
-    bool preload = record->spec->path[0] && !record->spec->adapter;
-    snprintf(hints->reproduce, sizeof hints->reproduce, "assay reproduce '%s'", path);
-    if (record->spec->adapter)
-        snprintf(hints->next, sizeof hints->next, "assay reproduce '%s' --subject glibc", path);
-    else
-        snprintf(hints->next, sizeof hints->next,
-                 "cc -g '%s/reproducer.c' -o '%s/reproducer' && %s%s%s '%s/reproducer'", path, path,
-                 preload ? "LD_PRELOAD='" : "", preload ? record->spec->path : "",
-                 preload ? "'" : "", path);
+    char source[PATH_MAX + 16], program[PATH_MAX + 16], *build, *run, *preload = NULL;
+    hints->reproduce = assay_shell_line("assay", "reproduce", path, NULL);
+    if (record->spec->adapter) {
+        hints->next = assay_shell_line("assay", "reproduce", path, "--subject", "glibc", NULL);
+        return;
+    }
+    snprintf(source, sizeof source, "%s/reproducer.c", path);
+    snprintf(program, sizeof program, "%s/reproducer", path);
+    build = assay_shell_line("cc", "-g", source, "-o", program, NULL);
+    run = assay_shell_line(program, NULL);
+    if (record->spec->path[0])
+        preload = assay_shell_line(record->spec->path, NULL);
+    ASSAY_CHECK(asprintf(&hints->next, "%s && %s%s%s%s", build, preload ? "LD_PRELOAD=" : "",
+                         preload ? preload : "", preload ? " " : "", run) > 0);
+    free(build);
+    free(run);
+    free(preload);
 }
 
 static int write_report(const char *folder, const struct assay_finding_record *record,
@@ -142,10 +151,9 @@ static int write_report(const char *folder, const struct assay_finding_record *r
 static int write_json(const char *folder, const struct assay_finding_record *record,
                       const struct hints *hints, struct assay_error *err)
 {
-    char path[PATH_MAX];
     json_t *object = assay_finding_json(&record->violation, record->subject);
     json_t *more = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i}, s:s}", "schema", "assay-finding-1",
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i}, s:s}", "schema", "assay.finding",
         "reproduce", hints->reproduce, "next", hints->next, "seed", (json_int_t)record->seed,
         "program", (json_int_t)record->program, "history", (json_int_t)record->history, "ops",
         (json_int_t)record->count, "ops_found", (json_int_t)record->ops_found, "reproduced", "hits",
@@ -156,10 +164,13 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     }
     json_decref(more);
-    join(path, folder, "finding.json");
-    int code = json_dump_file(object, path, JSON_INDENT(2) | JSON_SORT_KEYS);
+    FILE *out = create(folder, "finding.json", err);
+    if (out) {
+        json_dumpf(object, out, JSON_INDENT(2) | JSON_SORT_KEYS);
+        fputc('\n', out);
+    }
     json_decref(object);
-    return code == 0 ? 0 : assay_fail_errno(err, "cannot write '%s'", path);
+    return out ? finish(out, "finding.json", err) : err->code;
 }
 
 static int copy_profile(const char *folder, const char *from, struct assay_error *err)
@@ -194,15 +205,13 @@ int assay_finding_dir_write(const char *folder, const struct assay_finding_recor
                             char ret_path[PATH_MAX], struct assay_error *err)
 {
     char fingerprint[ASSAY_FINGERPRINT_BYTES], temporary[PATH_MAX];
-    struct hints *hints = malloc(sizeof *hints);
+    struct hints hints;
     int code = 0;
-    if (!hints)
-        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     assay_finding_fingerprint(&record->violation, fingerprint);
     join(ret_path, folder, fingerprint);
     int n = snprintf(temporary, sizeof temporary, "%s/.%s.partial", folder, fingerprint);
     ASSAY_CHECK(n > 0 && n < PATH_MAX);
-    make_hints(hints, ret_path, record);
+    make_hints(&hints, ret_path, record);
     remove_folder(temporary);
     if (mkdir(temporary, 0777) != 0) {
         code = assay_fail_errno(err, "cannot create '%s'", temporary);
@@ -210,10 +219,10 @@ int assay_finding_dir_write(const char *folder, const struct assay_finding_recor
     }
     if ((code = write_trace(temporary, record, err)) < 0 ||
         (code = write_text(temporary, record, err)) < 0 ||
-        (code = write_report(temporary, record, hints, err)) < 0 ||
+        (code = write_report(temporary, record, &hints, err)) < 0 ||
         (code = write_reproducer(temporary, record, fingerprint, err)) < 0 ||
         (record->profile_path && (code = copy_profile(temporary, record->profile_path, err)) < 0) ||
-        (code = write_json(temporary, record, hints, err)) < 0) {
+        (code = write_json(temporary, record, &hints, err)) < 0) {
         remove_folder(temporary);
         goto out;
     }
@@ -223,7 +232,8 @@ int assay_finding_dir_write(const char *folder, const struct assay_finding_recor
         remove_folder(temporary);
     }
 out:
-    free(hints);
+    free(hints.reproduce);
+    free(hints.next);
     return code;
 }
 

@@ -78,7 +78,12 @@ static int run_command(const struct command *command, int argc, char **argv)
     snprintf(program_name, sizeof program_name, "assay %s", command->name);
     program_invocation_name = program_name; /* argp names the program by it */
     argv[0] = program_name;
-    return command->run(argc, argv);
+    int code = command->run(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "assay: cannot write to standard output: %s\n",
+            errno ? strerror(errno) : "some of it was lost");
+    return code == ASSAY_EXIT_INTERRUPTED ? code : ASSAY_EXIT_CANNOT_RUN;
 }
 
 int main(int argc, char **argv)

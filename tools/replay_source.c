@@ -229,6 +229,23 @@ static int choose(struct assay_replay_source *source, long process, struct assay
                : assay_fail(err, ASSAY_E_FORMAT, "the trace has no events");
 }
 
+/* What a trace lost, or lacks behind its end, makes its replay another program. */
+static int check_loss(const struct assay_replay_source *source, const char *path,
+                      struct assay_error *err)
+{
+    unsigned long long dropped = assay_trace_totals(source->reader)->dropped;
+    if (dropped > 0)
+        return assay_fail(err, ASSAY_E_LOSSY,
+                          "'%s' lost %llu events; --allow-lossy replays what is there", path,
+                          dropped);
+    if (!assay_trace_complete(source->reader))
+        return assay_fail(err, ASSAY_E_TRUNCATED,
+                          "'%.200s' is incomplete: it was cut off or damaged, or its capture did "
+                          "not end; --allow-lossy replays what is there",
+                          path);
+    return 0;
+}
+
 int assay_replay_open(const char *path, bool allow_lossy, long process,
                       struct assay_replay_source **ret_source, struct assay_error *err)
 {
@@ -239,13 +256,6 @@ int assay_replay_open(const char *path, bool allow_lossy, long process,
     int code = assay_trace_open(path, &source->reader, err);
     if (code < 0)
         goto fail;
-    const struct assay_trace_totals *totals = assay_trace_totals(source->reader);
-    if (totals->dropped > 0 && !allow_lossy) {
-        code = assay_fail(err, ASSAY_E_LOSSY,
-                          "'%s' lost %llu events; --allow-lossy replays what is there", path,
-                          (unsigned long long)totals->dropped);
-        goto fail;
-    }
     source->has_address = assay_trace_meta(source->reader)->has & ASSAY_HAS_ADDRESS;
     source->images = calloc(IMAGES_MAX, sizeof *source->images);
     source->shown = calloc(IMAGES_MAX, sizeof *source->shown);
@@ -259,6 +269,11 @@ int assay_replay_open(const char *path, bool allow_lossy, long process,
         goto fail;
     }
     code = scan(source, false, err);
+    if (code == 0 && source->image_count == 0 && !assay_trace_complete(source->reader))
+        code = assay_fail(err, ASSAY_E_TRUNCATED,
+                          "'%s' is incomplete: nothing of it is whole; capture it again", path);
+    if (code == 0 && !allow_lossy)
+        code = check_loss(source, path, err);
     if (code == 0 && source->image_count > 1)
         code = open_sorted(source, err);
     if (code == 0)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,6 +104,33 @@ static void free_writer(struct assay_trace_writer *writer)
     free(writer);
 }
 
+/* Two writers of one name must not write into one file: the second is told. A name that was taken
+ * away between opening and locking (the first has just finished) is opened again. */
+static int open_partial(struct assay_trace_writer *writer, struct assay_error *err)
+{
+    struct stat ours, there;
+    for (;;) {
+        int fd = open(writer->partial, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return assay_fail_errno(err, "cannot create '%s'", writer->partial);
+        bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+        if (!locked && errno == EWOULDBLOCK) {
+            close(fd);
+            return assay_fail(err, ASSAY_E_SYSTEM,
+                              "cannot write '%s': another process is writing it", writer->path);
+        }
+        if (fstat(fd, &ours) != 0 || stat(writer->partial, &there) != 0 ||
+            ours.st_ino != there.st_ino || ours.st_dev != there.st_dev) {
+            close(fd);
+            continue;
+        }
+        writer->fd = fd;
+        if (ftruncate(fd, 0) == 0 || errno == EINVAL) /* EINVAL: not a regular file */
+            return 0;
+        return assay_fail_errno(err, "cannot empty '%s'", writer->partial);
+    }
+}
+
 int assay_trace_create(const char *path, const struct assay_trace_meta *meta,
                        const struct assay_trace_options *options,
                        struct assay_trace_writer **ret_writer, struct assay_error *err)
@@ -132,11 +160,9 @@ int assay_trace_create(const char *path, const struct assay_trace_meta *meta,
         code = assay_fail(err, ASSAY_E_MEMORY, "cannot write '%s': out of memory", path);
         goto out;
     }
-    writer->fd = open(writer->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (writer->fd < 0) {
-        code = assay_fail_errno(err, "cannot create '%s'", writer->partial);
+    code = open_partial(writer, err);
+    if (code)
         goto out;
-    }
     if (!writer->addresses)
         kept.has &= ~(uint64_t)ASSAY_HAS_ADDRESS;
     if (!writer->callers)

@@ -11,7 +11,13 @@ assay replay p.trace --subject "$BUILD/lib/support/no_free.so"
 assay replay p.trace --subject "$BUILD/lib/support/dies_at_start.so"
 assay replay p.trace --subject /etc/passwd
 assay replay p.trace --subject glibc --process 7
-head -c 3000 p.trace >cut.trace; assay replay cut.trace --subject glibc --json 2>&1 | head -c 60
+# what is not whole is refused, with what to do
+head -c 3000 p.trace >cut.trace; assay replay cut.trace --subject glibc --json
+make_trace long.trace 150000 7; head -c $(($(stat -c %s long.trace) - 100)) long.trace >torn.trace
+assay replay torn.trace --subject glibc
+assay diff torn.trace --a glibc --b glibc
+assay replay torn.trace --subject glibc --allow-lossy --json | grep -o '"findings":0'
+assay import torn.trace -o whole.trace | grep events; assay replay whole.trace --subject glibc --json | grep -o '"findings":0'
 # the keys that scripts rely on
 assay replay p.trace --subject glibc --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["events"], r["findings"], r["ns_per_event"] > 0, r["overhead_ns"] != 0, len(r["judged"]) > 15, type(r["not_judged"]).__name__)'
 assay replay p.trace --subject glibc --unchecked --json | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["touch"], r["judged"], r["findings"])'
