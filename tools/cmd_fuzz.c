@@ -179,7 +179,7 @@ static int write_stats(const char *out, json_t *object, struct assay_error *err)
 
 static void print_hints(FILE *out, const char *folder)
 {
-    char report[PATH_MAX + 16];
+    char report[PATH_MAX + 96];
     snprintf(report, sizeof report, "%s/report.txt", folder);
     char *reproduce = assay_shell_line("assay", "reproduce", folder, NULL);
     char *next = assay_shell_line("less", report, NULL);
