@@ -11,7 +11,7 @@ static void print_line(const char *schema, json_t *object)
 {
     json_t *line = json_pack("{s:s}", "schema", schema);
     ASSAY_CHECK(line && json_object_update(line, object) == 0);
-    char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(10));
+    char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
     ASSAY_CHECK(text);
     puts(text);
     fflush(stdout);
