@@ -312,7 +312,7 @@ static void resize(struct assay_judge *judge, struct assay_case *c, uint32_t num
     struct assay_model *model = &judge->model;
     if (c->operand) {
         struct assay_object *object = assay_model_get(model, number);
-        bool failed = !c->succeeded && (c->bytes != 0 || c->event->error != 0);
+        bool failed = !c->succeeded && (c->bytes != 0 || c->event->error == ENOMEM);
         if (failed && object->state == ASSAY_OBJECT_LIVE) {
             object->flags |= ASSAY_OBJECT_SURVIVOR;
             return;
@@ -411,7 +411,7 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
     if ((resizing || releasing) && open)
         c.foreign = object->owner != event->thread && (judge->judged >> ASSAY_PROPERTY_C28 & 1);
 
-    c.refused_now = bearing && !c.succeeded && (c.bytes != 0 || event->error != 0);
+    c.refused_now = bearing && !c.succeeded && (c.bytes != 0 || event->error == ENOMEM);
     bool changes = (bearing && !c.refused_now) || (releasing && open);
     c.refused_after = c.refused_now || (c.refused && !changes);
 

@@ -24,9 +24,12 @@ enum assay_outcome assay_oracle_C02(const struct assay_case *c, struct assay_ver
     return ASSAY_OUTCOME_HOLDS;
 }
 
+/* C17 and POSIX want a pointer for size 0 to be as if the size were not 0, so aligned; memalign,
+ * valloc and pvalloc are in no standard. */
 enum assay_outcome assay_oracle_C03(const struct assay_case *c, struct assay_verdict *v)
 {
-    if (!c->succeeded || !assay_power_of_two(c->alignment))
+    bool standard = c->kind == ASSAY_OP_ALIGNED_ALLOC || c->kind == ASSAY_OP_POSIX_MEMALIGN;
+    if (!c->succeeded || !assay_power_of_two(c->alignment) || (c->bytes == 0 && !standard))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->event->address & (c->alignment - 1))
         return assay_violated(v, ASSAY_RELATION_OTHER, c->alignment,

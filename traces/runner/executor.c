@@ -594,8 +594,9 @@ static inline void resized(struct assay_executor *ex, struct assay_event *event,
     uint32_t object = event->object;
     if (HARDLY(result == NULL)) {
         event->address = ASSAY_ADDRESS_NULL;
-        /* realloc(p, 0) that frees says so by errno 0; every other NULL is a refusal */
-        if (owned && bytes == 0 && event->error == 0)
+        /* realloc(p, 0) that gives NULL has freed, unless it says ENOMEM; every other NULL is a
+         * refusal */
+        if (owned && bytes == 0 && event->error != ENOMEM)
             die(ex, object, full);
         return;
     }

@@ -105,6 +105,10 @@ static void c03_requested_alignment(void **state)
     ASSERT_ONLY(&s, C03, OTHER);
     PUT(&s, VALLOC, .born = 5, .size = 10, .address = BASE + 32768 + 64);
     ASSERT_ONLY(&s, C03, OTHER);
+    PUT(&s, VALLOC, .born = 8, .size = 0, .address = BASE + 49152 + 64);
+    ASSERT_NONE(&s);
+    PUT(&s, POSIX_MEMALIGN, .born = 9, .size = 0, .arg = 64, .address = BASE + 57344 + 32);
+    ASSERT_ONLY(&s, C03, OTHER);
     PUT(&s, PVALLOC, .born = 6, .size = 10, .address = BASE + 65536, .flags = ASSAY_FLAG_USABLE,
         .usable_extra = 4086);
     ASSERT_NONE(&s);
