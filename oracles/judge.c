@@ -254,6 +254,21 @@ static __attribute__((noinline)) void judge_misuse(struct assay_judge *judge,
     run_oracles(judge, &c, event->kind, true, event->object);
 }
 
+/* A legal op ended the program. Of an object that survived a failed resize, C13 says that it can be
+ * freed; of every other, C26. */
+static __attribute__((noinline)) void judge_stop(struct assay_judge *judge,
+                                                 const struct assay_case *c)
+{
+    uint32_t number = c->event->object ? c->event->object : c->event->born;
+    bool survivor = c->operand && (c->operand->flags & ASSAY_OBJECT_SURVIVOR);
+    if (judge->tainted || !judge->config.legal)
+        return;
+    if (survivor && assay_case_judges(c, ASSAY_PROPERTY_C13))
+        run_oracle(judge, c, ASSAY_PROPERTY_C13, assay_oracle_C13, number);
+    else
+        run_oracle(judge, c, ASSAY_PROPERTY_C26, assay_oracle_C26, number);
+}
+
 static void fill_record(struct assay_object *object, const struct assay_case *c)
 {
     const struct assay_event *event = c->event;
@@ -426,9 +441,8 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
         assay_model_end(&judge->model, event->object, ASSAY_OBJECT_FREED);
 
     if (__builtin_expect(event->signal != 0, 0)) {
-        if (!judge->tainted && judge->config.legal)
-            run_oracle(judge, &c, ASSAY_PROPERTY_C26, assay_oracle_C26,
-                       event->object ? event->object : event->born);
+        struct assay_case copy = c;
+        judge_stop(judge, &copy);
         return;
     }
     if (__builtin_expect(!judge->tainted && !(event->flags & ASSAY_FLAG_PREEXISTING), 1)) {
@@ -515,8 +529,6 @@ void assay_judge_crash(struct assay_judge *judge, int signal)
         judge_misuse(judge, &event, object, signal == 0);
         return;
     }
-    if (judge->tainted || !judge->config.legal)
-        return;
     struct assay_case c = {
         .event = &event,
         .profile = &judge->config.profile,
@@ -527,8 +539,7 @@ void assay_judge_crash(struct assay_judge *judge, int signal)
         .hung = signal == 0,
     };
     assay_event_bytes(&event, &c.bytes);
-    run_oracle(judge, &c, ASSAY_PROPERTY_C26, assay_oracle_C26,
-               event.object ? event.object : event.born);
+    judge_stop(judge, &c);
 }
 
 void assay_judge_reset(struct assay_judge *judge)

@@ -120,6 +120,19 @@ bool assay_case_oversize(const struct assay_case *c);
 /* errno (or the returned code) of a refused request is promised to be ENOMEM. */
 bool assay_case_errno_promised(const struct assay_case *c);
 
+/* The fact by which a refused resize is seen to have damaged its operand, 0 = none. Usable bytes
+ * count when the object was looked at after the call, that is when its prefix was. */
+static inline uint8_t assay_case_refusal_damage(const struct assay_case *c)
+{
+    if (c->succeeded || !c->operand || !(c->event->checked & ASSAY_FACT_PREFIX))
+        return 0;
+    return c->event->failed & ASSAY_FACT_PREFIX ? ASSAY_FACT_PREFIX
+                                                : c->event->failed & ASSAY_FACT_USABLE;
+}
+
+/* How the op ended the program (crash, abort, hang), or NONE. */
+enum assay_relation assay_case_stopped(const struct assay_case *c);
+
 struct assay_model;
 /* Content damage: which property is to blame, once the EVIDENCE is known. In: the violation as the
  * oracle saw it (object, event) and whether only refused requests can have done it. Fills relation,

@@ -73,8 +73,8 @@ enum assay_outcome assay_oracle_C11(const struct assay_case *c, struct assay_ver
         return assay_violated(v, ASSAY_RELATION_NOT_NULL, ASSAY_ADDRESS_NULL, c->event->address);
     if (c->event->error != ENOMEM)
         return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, ENOMEM, c->event->error);
-    if (c->event->failed & ASSAY_FACT_PREFIX)
-        return assay_fact_violated(v, ASSAY_FACT_PREFIX);
+    if (assay_case_refusal_damage(c))
+        return assay_fact_violated(v, (enum assay_fact)assay_case_refusal_damage(c));
     return ASSAY_OUTCOME_HOLDS;
 }
 

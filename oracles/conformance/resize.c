@@ -32,10 +32,13 @@ enum assay_outcome assay_oracle_C16(const struct assay_case *c, struct assay_ver
     return ASSAY_OUTCOME_HOLDS;
 }
 
-/* Judged at the refused resize itself, and later where the survivor shows: its usable size, and
- * whether its memory is given to another. */
+/* Judged at the refused resize itself, and later where the survivor shows: its usable size, whether
+ * it can be used and freed, and whether its memory is given to another. */
 enum assay_outcome assay_oracle_C13(const struct assay_case *c, struct assay_verdict *v)
 {
+    enum assay_relation stopped = assay_case_stopped(c);
+    if (stopped != ASSAY_RELATION_NONE) /* the judge asks this of survivors only */
+        return assay_violated(v, stopped, 0, c->event->signal);
     if (c->kind == ASSAY_OP_USABLE_SIZE) {
         const struct assay_object *object = c->operand;
         uint8_t both = ASSAY_OBJECT_SURVIVOR | ASSAY_OBJECT_USABLE_KNOWN;
@@ -57,8 +60,8 @@ enum assay_outcome assay_oracle_C13(const struct assay_case *c, struct assay_ver
     }
     if (!is_resize(c) || !c->operand || c->succeeded || c->bytes == 0 || c->overflow)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    if (c->event->failed & ASSAY_FACT_PREFIX)
-        return assay_fact_violated(v, ASSAY_FACT_PREFIX);
+    if (assay_case_refusal_damage(c))
+        return assay_fact_violated(v, (enum assay_fact)assay_case_refusal_damage(c));
     return ASSAY_OUTCOME_HOLDS;
 }
 

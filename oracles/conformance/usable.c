@@ -46,6 +46,8 @@ enum assay_outcome assay_oracle_C09(const struct assay_case *c, struct assay_ver
 {
     if (!(c->event->checked & ASSAY_FACT_USABLE) || c->profile->usable_writable == ASSAY_ANSWER_NO)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (assay_case_refusal_damage(c) && assay_case_judges(c, ASSAY_PROPERTY_C13))
+        return ASSAY_OUTCOME_HOLDS; /* C13, or C11 of a product: the refusal did it */
     if (c->event->failed & ASSAY_FACT_USABLE)
         return assay_fact_violated(v, ASSAY_FACT_USABLE);
     return ASSAY_OUTCOME_HOLDS;

@@ -358,6 +358,37 @@ static void c13_survivor(void **state)
     ASSERT_ONLY(&s, C13, CONTENT_UNKNOWN);
 }
 
+static void c13_slack_lost_to_the_refusal(void **state)
+{
+    (void)state;
+    stream_malloc(&s, 1, 0, BASE);
+    PUT(&s, REALLOC, .object = 1, .born = 2, .size = HUGE_SIZE, .error = ENOMEM,
+        .checked = ASSAY_FACT_CONTENT | ASSAY_FACT_PREFIX | ASSAY_FACT_USABLE,
+        .failed = ASSAY_FACT_USABLE);
+    PUT(&s, EVIDENCE, .object = 1, .value = 5, .failed = ASSAY_FACT_USABLE);
+    ASSERT_ONLY(&s, C13, CONTENT_UNKNOWN);
+    PUT(&s, REALLOC, .object = 1, .born = 2, .size = HUGE_SIZE, .error = ENOMEM,
+        .checked = ASSAY_FACT_CONTENT | ASSAY_FACT_USABLE, .failed = ASSAY_FACT_USABLE);
+    PUT(&s, EVIDENCE, .object = 1, .value = 5, .failed = ASSAY_FACT_USABLE);
+    ASSERT_ONLY(&s, C09, CONTENT_UNKNOWN); /* it was damaged before the call */
+}
+
+static void c13_survivor_cannot_be_freed(void **state)
+{
+    struct assay_event op = {.kind = ASSAY_OP_FREE, .object = 1};
+    (void)state;
+    stream_malloc(&s, 1, 64, BASE);
+    stream_malloc(&s, 3, 64, BASE + 256);
+    PUT(&s, REALLOC, .object = 1, .born = 2, .size = HUGE_SIZE, .error = ENOMEM);
+    assay_judge_before(s.judge, &op);
+    assay_judge_crash(s.judge, SIGABRT);
+    ASSERT_ONLY(&s, C13, ABORT);
+    op.object = 3; /* not that one's affair */
+    assay_judge_before(s.judge, &op);
+    assay_judge_crash(s.judge, SIGABRT);
+    ASSERT_ONLY(&s, C26, ABORT);
+}
+
 static void c13_in_two_halves(void **state)
 {
     (void)state;
@@ -860,6 +891,8 @@ int main(void)
         TEST(c11_product),
         TEST(c12_prefix),
         TEST(c13_survivor),
+        TEST(c13_slack_lost_to_the_refusal),
+        TEST(c13_survivor_cannot_be_freed),
         TEST(c13_in_two_halves),
         TEST(c14_realloc_of_null),
         TEST(c15_realloc_to_nothing),
