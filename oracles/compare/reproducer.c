@@ -82,6 +82,12 @@ static bool checks(const struct writer *w, unsigned which)
     return (w->checks & which) != 0;
 }
 
+static bool asks_whole_pages(const struct writer *w)
+{
+    return w->r->violation->property == ASSAY_PROPERTY_C03 && w->used[ASSAY_OP_PVALLOC] &&
+           w->r->ask_usable;
+}
+
 static bool uses_usable(const struct writer *w)
 {
     return checks(w, CHECK_USABLE | CHECK_DISJOINT_USABLE | CHECK_SLACK) ||
@@ -133,7 +139,9 @@ static void write_head(const struct writer *w)
          "#include <stdio.h>\n"
          "#include <stdlib.h>\n"
          "#include <string.h>\n"
+         "#include <sys/personality.h>\n"
          "#include <sys/wait.h>\n"
+         "#include <time.h>\n"
          "#include <unistd.h>\n");
     fprintf(w->out,
             "struct object {\n"
@@ -143,7 +151,7 @@ static void write_head(const struct writer *w)
             "    int live;\n"
             "};\n\n"
             "static struct object objects[%" PRIu32 "];\n"
-            "enum { HIGHEST = %" PRIu32 " };\n\n",
+            "enum { HIGHEST = %" PRIu32 ", FINISHED = 42 /* exit code: nothing was seen */ };\n\n",
             w->objects + 1, w->objects);
     line(w, "/* stdio may allocate: only memory of our own, and write(2) */\n"
             "static __attribute__((unused)) void show(const char *what, unsigned object, unsigned "
@@ -155,6 +163,14 @@ static void write_head(const struct writer *w)
             "    ssize_t written = write(1, text, (size_t)n);\n"
             "    (void)written;\n"
             "    _exit(1);\n"
+            "}\n\n"
+            "static __attribute__((unused)) int died(const char *how, int number, int answer)\n"
+            "{\n"
+            "    static char text[160];\n"
+            "    int n = snprintf(text, sizeof text, \"%s %d\\n\", how, number);\n"
+            "    ssize_t written = write(answer == 1 ? 1 : 2, text, (size_t)n);\n"
+            "    (void)written;\n"
+            "    return answer;\n"
             "}\n");
 }
 
@@ -187,7 +203,7 @@ static void write_content(const struct writer *w)
 static void write_pointer(const struct writer *w, unsigned kind, const char *result,
                           const char *name, const char *parameters)
 {
-    if (w->used[kind])
+    if (w->used[kind] || kind == ASSAY_OP_MALLOC)
         fprintf(w->out, "static %s (*volatile call_%s)(%s) = %s;\n", result, name, parameters,
                 name);
 }
@@ -207,7 +223,9 @@ static void write_pointers(const struct writer *w)
     write_pointer(w, ASSAY_OP_PVALLOC, "void *", "pvalloc", "size_t");
     write_pointer(w, ASSAY_OP_TRIM, "int", "malloc_trim", "size_t");
     if (uses_usable(w))
-        line(w, "static size_t (*volatile call_malloc_usable_size)(void *) = malloc_usable_size;");
+        line(w,
+             "static __attribute__((unused)) size_t (*volatile call_malloc_usable_size)(void *) =\n"
+             "    malloc_usable_size;");
     if (w->used[ASSAY_OP_FREE_SIZED])
         line(w, "static void (*volatile call_free_sized)(void *, size_t); /* C23: looked up */");
     if (w->used[ASSAY_OP_FREE_ALIGNED_SIZED])
@@ -246,9 +264,6 @@ static void write_born(const struct writer *w)
             line(w, "    if (!p && bytes == 0)\n"
                     "        show(\"size 0 gives no memory\", k, (unsigned)error);");
     }
-    line(w, "    if (!p || must_fail == 1)\n"
-            "        return;\n"
-            "    *o = (struct object){p, bytes, bytes, alignment, k, 1};");
     if (checks(w, CHECK_ALIGNMENT)) {
         line(w, "    size_t wanted = alignment;");
         if (v->property != ASSAY_PROPERTY_C03) {
@@ -261,9 +276,12 @@ static void write_born(const struct writer *w)
                 fprintf(w->out, "    if (alignment == 0)\n        wanted = %" PRIu64 ";\n",
                         v->expected);
         }
-        line(w, "    if (wanted && (uintptr_t)p % wanted != 0)\n"
+        line(w, "    if (p && wanted && (uintptr_t)p % wanted != 0)\n"
                 "        show(\"misaligned\", k, (uintptr_t)p);");
     }
+    line(w, "    if (!p || must_fail == 1)\n"
+            "        return;\n"
+            "    *o = (struct object){p, bytes, bytes, alignment, k, 1};");
     if (checks(w, CHECK_USABLE | CHECK_DISJOINT_USABLE | CHECK_SLACK) || w->r->ask_usable)
         line(w, "    o->usable = call_malloc_usable_size(p);");
     if (checks(w, CHECK_USABLE))
@@ -373,6 +391,7 @@ static void write_ops(const struct writer *w)
                            "{\n"
                            "    errno = 0;\n"
                            "    void *p = call_pvalloc(bytes);\n"
+                           "%s"
                            "    born(k, p, bytes, 4096, must_fail, errno);\n"
                            "}\n"},
         {ASSAY_OP_TRIM, "static void op_malloc_trim(void)\n"
@@ -384,6 +403,7 @@ static void write_ops(const struct writer *w)
          "{\n"
          "    if (k && !objects[k].live)\n"
          "        return;\n"
+         "%s"
          "    errno = 0;\n"
          "    void *p = call_realloc(k ? objects[k].at : NULL, bytes);\n"
          "    if (k)\n"
@@ -397,6 +417,7 @@ static void write_ops(const struct writer *w)
          "{\n"
          "    if (k && !objects[k].live)\n"
          "        return;\n"
+         "%s"
          "    errno = 0;\n"
          "    void *p = call_reallocarray(k ? objects[k].at : NULL, count, size);\n"
          "    if (k)\n"
@@ -412,7 +433,17 @@ static void write_ops(const struct writer *w)
         size_t before = insert ? (size_t)(insert - ops[i].text) : strlen(ops[i].text);
         fwrite(ops[i].text, 1, before, w->out);
         if (insert) {
-            if (checks(w, CHECK_BAD_ALIGNMENT))
+            bool resize = assay_op_info(ops[i].kind)->op_class == ASSAY_CLASS_RESIZE;
+            if (resize && checks(w, CHECK_CONTENT))
+                line(w, "    if (k)\n"
+                        "        check(&objects[k], objects[k].bytes);");
+            if (ops[i].kind == ASSAY_OP_PVALLOC) {
+                if (asks_whole_pages(w))
+                    line(w, "    if (p && must_fail == 0 && call_malloc_usable_size(p) < (bytes + "
+                            "4095) / 4096 * 4096)\n"
+                            "        show(\"pvalloc does not round up to a page\", k, "
+                            "call_malloc_usable_size(p));");
+            } else if (!resize && checks(w, CHECK_BAD_ALIGNMENT))
                 line(w, w->r->violation->relation == ASSAY_RELATION_NOT_NULL
                             ? "    if (!power && p)\n"
                               "        show(\"a bad alignment is served\", k, (uintptr_t)p);"
@@ -623,18 +654,18 @@ static void write_main(const struct writer *w, size_t parts)
             w,
             "    call_free_sized = (void (*)(void *, size_t))dlsym(RTLD_DEFAULT, \"free_sized\");\n"
             "    if (!call_free_sized)\n"
-            "        _exit(0);");
+            "        _exit(FINISHED);");
     if (w->used[ASSAY_OP_FREE_ALIGNED_SIZED])
         line(w, "    call_free_aligned_sized =\n"
                 "        (void (*)(void *, size_t, size_t))dlsym(RTLD_DEFAULT, "
                 "\"free_aligned_sized\");\n"
                 "    if (!call_free_aligned_sized)\n"
-                "        _exit(0);");
+                "        _exit(FINISHED);");
     if (w->used[ASSAY_OP_OBJECT_SIZE])
         line(w, "    call_malloc_object_size = (size_t (*)(void *))dlsym(RTLD_DEFAULT, "
                 "\"malloc_object_size\");\n"
                 "    if (!call_malloc_object_size)\n"
-                "        _exit(0);");
+                "        _exit(FINISHED);");
     for (size_t i = 0; i < parts; i++)
         fprintf(w->out, "    part_%zu();\n", i);
     if (checks(w, CHECK_CONTENT))
@@ -643,49 +674,79 @@ static void write_main(const struct writer *w, size_t parts)
         line(w, "    if (misuse)\n"
                 "        show(\"a double free is accepted without a word\", 0, 0);");
     line(w, "}\n");
-    line(w, "int main(void)\n"
-            "{\n"
-            "    int status = 0;\n"
-            "    pid_t child = fork();\n"
-            "    if (child == 0) {");
+    line(w,
+         "/* Which neighbours an object has depends on the process as well: variant 0 is the bare\n"
+         " * program, in the others a few objects are kept before it. */\n"
+         "static void surround(unsigned variant)\n"
+         "{\n"
+         "    static const size_t sizes[] = {24, 4000, 300000, 100, 1 << 20, 40, 9000, 600};\n"
+         "    static void *volatile kept;\n"
+         "    for (unsigned i = 0; i < variant % 13; i++)\n"
+         "        kept = call_malloc(sizes[(variant * 5 + i * (variant % 3 + 1)) % 8] + variant);\n"
+         "    (void)kept;\n"
+         "}\n\n"
+         "static int attempt(unsigned variant)\n"
+         "{\n"
+         "    int status = 0;\n"
+         "    pid_t child = fork();\n"
+         "    if (child == 0) {");
     fprintf(w->out, "        alarm(%d); /* a hang ends in SIGALRM */\n",
             w->r->count > LONG_OPS ? 60 : 5);
-    line(w, "        run();\n"
-            "        _exit(0);\n"
+    line(w, "        surround(variant);\n"
+            "        run();\n"
+            "        _exit(FINISHED);\n"
             "    }\n"
             "    if (child < 0 || waitpid(child, &status, 0) != child)\n"
             "        return 2;\n"
+            "    if (WIFEXITED(status) && WEXITSTATUS(status) == FINISHED)\n"
+            "        return 0;\n"
+            "    if (WIFEXITED(status) && WEXITSTATUS(status) == 1)\n"
+            "        return 1;");
+    bool corruption = assay_property_info(v->property)->severity == ASSAY_SEVERITY_CORRUPTION;
+    fprintf(w->out,
             "    if (WIFEXITED(status))\n"
-            "        return WEXITSTATUS(status);");
+            "        return died(\"%sthe allocator ended the process by exit code\",\n"
+            "                    WEXITSTATUS(status), %d);\n",
+            corruption ? "bug: " : "", corruption ? 1 : 2);
     if (v->property == ASSAY_PROPERTY_C26 && v->relation == ASSAY_RELATION_HANG)
-        line(w, "    if (WTERMSIG(status) == SIGALRM) {\n"
-                "        puts(\"bug: a legal program hangs\");\n"
-                "        return 1;\n"
-                "    }");
+        line(w, "    if (WTERMSIG(status) == SIGALRM)\n"
+                "        return died(\"bug: a legal program hangs until signal\", SIGALRM, 1);");
     else if (v->property == ASSAY_PROPERTY_C26)
-        line(w, "    if (WTERMSIG(status) != SIGALRM) {\n"
-                "        printf(\"bug: a legal program dies of signal %d\\n\", WTERMSIG(status));\n"
-                "        return 1;\n"
-                "    }");
-    else if (misuse)
-        line(w, v->relation == ASSAY_RELATION_HANG ? "    if (WTERMSIG(status) == SIGALRM) {\n"
-                                                     "        puts(\"bug: a double free hangs\");\n"
-                                                     "        return 1;\n"
-                                                     "    }\n"
-                                                     "    return 0; /* detected */"
-                                                   : "    if (WTERMSIG(status) != SIGALRM)\n"
-                                                     "        return 0; /* detected */");
-    else if (assay_property_info(v->property)->severity == ASSAY_SEVERITY_CORRUPTION)
         line(w,
-             "    if (WTERMSIG(status) != SIGALRM) {\n"
-             "        printf(\"bug: the damaged heap ends in signal %d\\n\", WTERMSIG(status));\n"
-             "        return 1;\n"
-             "    }");
+             "    if (WTERMSIG(status) != SIGALRM)\n"
+             "        return died(\"bug: a legal program dies of signal\", WTERMSIG(status), 1);");
+    else if (misuse)
+        line(w,
+             v->relation == ASSAY_RELATION_HANG
+                 ? "    if (WTERMSIG(status) == SIGALRM)\n"
+                   "        return died(\"bug: a double free hangs until signal\", SIGALRM, 1);\n"
+                   "    return 0; /* detected */"
+                 : "    if (WTERMSIG(status) != SIGALRM)\n"
+                   "        return 0; /* detected */");
+    else if (corruption)
+        line(w,
+             "    if (WTERMSIG(status) != SIGALRM)\n"
+             "        return died(\"bug: the damaged heap ends in signal\", WTERMSIG(status), 1);");
     if (!(misuse && v->relation == ASSAY_RELATION_HANG))
-        line(w, "    fprintf(stderr, \"died of signal %d, which is not this bug\\n\", "
-                "WTERMSIG(status));\n"
-                "    return 2;");
-    line(w, "}");
+        line(w, "    return died(\"not this bug: died of signal\", WTERMSIG(status), 2);");
+    line(w, "}\n");
+    fprintf(w->out, "enum { VARIANTS = %d };\n\n", misuse || w->r->count > LONG_OPS ? 1 : 40);
+    line(w,
+         "int main(int argc, char **argv)\n"
+         "{\n"
+         "    /* as where it was found: no random addresses, if that is allowed here */\n"
+         "    int persona = personality(0xffffffff);\n"
+         "    if (argc > 0 && persona != -1 && (persona & ADDR_NO_RANDOMIZE) == 0 &&\n"
+         "        personality((unsigned long)persona | ADDR_NO_RANDOMIZE) != -1)\n"
+         "        execv(\"/proc/self/exe\", argv);\n"
+         "    int answer = 0;\n"
+         "    time_t start = time(NULL);\n"
+         "    for (unsigned i = 0; i < VARIANTS && answer != 1 && time(NULL) - start < 5; i++) {\n"
+         "        int one = attempt(i);\n"
+         "        answer = one ? one : answer;\n"
+         "    }\n"
+         "    return answer;\n"
+         "}");
 }
 
 void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer)

@@ -144,6 +144,48 @@ static void verdicts_follow_the_program(void **state)
     assert_int_equal(compile_and_run("gcc", "-O0"), 1);
 }
 
+/* An allocator that ends the process is no quiet one, whatever its exit code; and what needs a
+ * certain neighbour is found by varying what was allocated before. */
+static void the_process_is_part_of_the_bug(void **state)
+{
+    static const char source[] =
+        "#include <stddef.h>\n#include <unistd.h>\n"
+        "static char heap[1 << 24] __attribute__((aligned(65536))); static size_t used;\n"
+        "void *malloc(size_t n) { used += 16; if (n == 333 || used + n > sizeof heap) _exit(0);\n"
+        "    void *p = heap + used; used += (n + 15) & ~(size_t)15; return p; }\n"
+        "void free(void *p) { (void)p; }\n"
+        "void *aligned_alloc(size_t a, size_t n)\n"
+        "{ if (a > 64) a = 64; used = (used + a - 1) & ~(a - 1); void *p = heap + used;\n"
+        "    used += (n + 15) & ~(size_t)15; return p; }\n";
+    const struct assay_event leaves[] = {{.kind = ASSAY_OP_MALLOC, .born = 1, .size = 333}};
+    const struct assay_event lucky[] = {
+        {.kind = ASSAY_OP_ALIGNED_ALLOC, .born = 1, .size = 256, .arg = 128}};
+    const struct assay_violation ends = {
+        .property = ASSAY_PROPERTY_C26, .kind = ASSAY_OP_MALLOC, .relation = ASSAY_RELATION_CRASH};
+    const struct assay_violation misaligned = {.property = ASSAY_PROPERTY_C03,
+                                               .kind = ASSAY_OP_ALIGNED_ALLOC,
+                                               .relation = ASSAY_RELATION_OTHER,
+                                               .expected = 128};
+    char path[200], command[500], preloaded[300];
+    (void)state;
+    snprintf(path, sizeof path, "%s/subject.c", folder);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fputs(source, out);
+    assert_int_equal(fclose(out), 0);
+    snprintf(command, sizeof command,
+             "cd %s && gcc -fno-builtin -shared -fPIC subject.c -o subject.so", folder);
+    assert_int_equal(system(command), 0);
+    snprintf(preloaded, sizeof preloaded, "LD_PRELOAD=%s/subject.so %s/reproducer >/dev/null 2>&1",
+             folder, folder);
+    write_one(&ends, leaves, 1);
+    assert_int_equal(compile_and_run("gcc", "-O0"), 0);
+    assert_int_equal(WEXITSTATUS(system(preloaded)), 1);
+    write_one(&misaligned, lucky, 1);
+    assert_int_equal(compile_and_run("gcc", "-O0"), 0);
+    assert_int_equal(WEXITSTATUS(system(preloaded)), 1);
+}
+
 static void many_ops_compile(void **state)
 {
     static struct assay_event ops[4000];
@@ -178,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_property_compiles_and_is_quiet),
         cmocka_unit_test(verdicts_follow_the_program),
+        cmocka_unit_test(the_process_is_part_of_the_bug),
         cmocka_unit_test(many_ops_compile),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
