@@ -264,6 +264,7 @@ static int read_program(const char *path, struct assay_finding_dir *dir, struct 
                               "the program in '%s' is too long", path);
             free(grown ? NULL : dir->ops);
             dir->ops = grown;
+            dir->count = grown ? dir->count : 0;
             break;
         }
         dir->ops = grown;

@@ -202,7 +202,8 @@ static int scan(struct assay_replay_source *source, bool sort, struct assay_erro
 
 static int open_sorted(struct assay_replay_source *source, struct assay_error *err)
 {
-    const char *folder = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+    const char *chosen = getenv("TMPDIR");
+    const char *folder = chosen && *chosen ? chosen : "/tmp";
     char path[4200];
     snprintf(path, sizeof path, "%s/assay-replay-XXXXXX", folder);
     source->sorted_fd = mkstemp(path);

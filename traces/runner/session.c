@@ -623,7 +623,7 @@ int assay_session_ready(struct assay_session *session, uint64_t *ret_missing,
 int assay_subject_probe(struct assay_subject_spec *spec, struct assay_error *err)
 {
     const struct assay_session_config config = {.subject = spec};
-    struct assay_session *session;
+    struct assay_session *session = NULL;
     int code = assay_session_start(&config, &session, err);
     if (code < 0)
         return code;
