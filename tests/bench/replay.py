@@ -60,6 +60,9 @@ def main():
         os.rename(arguments.write + ".partial", arguments.write)
     # a shared machine is noisy: only what cannot be noise fails
     late = [r for r in rows if r["overhead_ns"] > 5 * r["target_ns"]]
+    if late and load > os.cpu_count():
+        print(f"skipped: {len(late)} rows are far over the target, but the machine is busy (load {load:.1f})")
+        sys.exit(5)
     sys.exit(f"far over the target: {late}" if late else 0)
 
 
