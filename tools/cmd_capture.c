@@ -94,6 +94,9 @@ static int capture(const struct options *options, struct assay_capture_result *r
     }
     if (options->method == METHOD_EBPF) {
         snprintf(why, why_bytes, "asked for");
+        if (assay_capture_ebpf_available(&refused) < 0)
+            return assay_fail(err, refused.code, "%.400s; --method preload needs neither",
+                              refused.text);
         return assay_capture_ebpf(&options->config, result, err);
     }
     int rc = assay_capture_ebpf_available(&refused);
@@ -133,14 +136,15 @@ static void report(struct options *options, const struct assay_capture_result *r
     double per_event = totals->events ? (double)result->bytes / (double)totals->events : 0;
     if (options->common.emit.json) {
         json_t *object = json_pack(
-            "{s:s s:s s:s s:s s:I s:I s:I s:I s:I s:I s:I s:I s:I s:f s:I s:o s:o s:b}", "output",
-            options->config.output, "method", result->method, "why", why, "clock", result->clock,
-            "events", (json_int_t)totals->events, "objects", (json_int_t)totals->objects, "threads",
-            (json_int_t)totals->threads, "processes", (json_int_t)totals->processes, "dropped",
-            (json_int_t)totals->dropped, "nested", (json_int_t)totals->nested, "unknown_frees",
-            (json_int_t)totals->unknown_frees, "repaired", (json_int_t)totals->repaired, "bytes",
-            (json_int_t)result->bytes, "bytes_per_event", per_event, "wall_ns",
-            (json_int_t)result->wall_ns, "status", status_of(result->status), "signal",
+            "{s:o s:s s:s s:s s:I s:I s:I s:I s:I s:I s:I s:I s:I s:f s:I s:o s:o s:b}", "output",
+            assay_emit_string(options->config.output), "method", result->method, "why", why,
+            "clock", result->clock, "events", (json_int_t)totals->events, "objects",
+            (json_int_t)totals->objects, "threads", (json_int_t)totals->threads, "processes",
+            (json_int_t)totals->processes, "dropped", (json_int_t)totals->dropped, "nested",
+            (json_int_t)totals->nested, "unknown_frees", (json_int_t)totals->unknown_frees,
+            "repaired", (json_int_t)totals->repaired, "bytes", (json_int_t)result->bytes,
+            "bytes_per_event", per_event, "wall_ns", (json_int_t)result->wall_ns, "status",
+            status_of(result->status), "signal",
             WIFSIGNALED(result->status) ? json_integer(WTERMSIG(result->status)) : json_null(),
             "complete", (int)!result->timed_out && !result->interrupted);
         json_t *notes = json_array();

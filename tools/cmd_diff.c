@@ -193,7 +193,9 @@ static long compare(struct diff *diff, struct assay_error *err)
             counts[i] = 0;
     }
     size_t n = counts[0] < counts[1] ? counts[0] : counts[1];
-    int code = 0;
+    int code = assay_session_check(diff->sides[0].session, err);
+    if (code == 0)
+        code = assay_session_check(diff->sides[1].session, err);
     for (size_t at = 0; at < n && code == 0; at++)
         code = assay_comparison_step(diff->comparison, &events[0][at], &events[1][at], err);
     for (int i = 0; i < 2; i++)
@@ -261,6 +263,8 @@ static int behaviour_of_image(struct diff *diff, size_t image, struct assay_erro
         code = (int)fed;
     for (int i = 0; i < 2 && code >= 0; i++) {
         assay_session_wait(diff->sides[i].session, &diff->sides[i].status);
+        if ((code = assay_session_check(diff->sides[i].session, err)) < 0)
+            break;
         note_end(diff, &diff->sides[i], (char)('a' + i));
     }
     add_classes(diff);

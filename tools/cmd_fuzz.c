@@ -430,6 +430,11 @@ int assay_cmd_fuzz(int argc, char **argv)
                    (options.guidance == GUIDANCE_DEFAULT && assay_fuzz_engine_there()));
     if (!options.out)
         options.out = default_folder(&spec);
+    json_t *name = json_string(options.out);
+    if (!name)
+        return assay_report_error(
+            (assay_fail(&err, ASSAY_E_USAGE, "--out: the folder's name is not UTF-8"), &err));
+    json_decref(name);
     if (make_folders(options.out, findings, &err) < 0)
         return assay_report_error(&err);
     signal(SIGINT, on_interrupt);
@@ -466,7 +471,8 @@ int assay_cmd_fuzz(int argc, char **argv)
         json_t *object = stats_object(&options, &config, &totals);
         code = write_stats(options.out, object, &err);
         print_summary(text, &options, &totals, &state);
-        fprintf(text, "written: '%s/stats.json'\n", options.out);
+        if (code == 0)
+            fprintf(text, "written: '%s/stats.json'\n", options.out);
         emit_findings(&options.common.emit, &state);
         assay_emit_object(&options.common.emit, "assay.fuzz", object);
     }

@@ -1,5 +1,9 @@
 /* assay import: a trace file from another format. */
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/command.h"
 #include "tools/options.h"
@@ -49,6 +53,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+static char partial[PATH_MAX];
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    unlink(partial);
+    _exit(ASSAY_EXIT_INTERRUPTED);
+}
+
+/* Nothing stays of an import that did not end. */
+static void catch_interrupts(const char *output)
+{
+    struct sigaction action = {.sa_handler = on_interrupt};
+    int n = snprintf(partial, sizeof partial, "%s.partial", output);
+    if (n < 0 || n >= (int)sizeof partial)
+        return;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 int assay_cmd_import(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -69,6 +93,7 @@ int assay_cmd_import(int argc, char **argv)
     struct options options = {0};
     struct assay_error err = {0};
     assay_options_parse(&argp, argc, argv, 0, &options);
+    catch_interrupts(options.import.to);
     if (!options.format)
         options.format = assay_format_guess(options.import.from, &err);
     if (!options.format || options.format->import(&options.import, &err) != 0)
@@ -76,7 +101,8 @@ int assay_cmd_import(int argc, char **argv)
     if (options.import.note[0])
         fprintf(stderr, "assay import: note: %s\n", options.import.note);
     assay_emit_record(&options.common.emit, "assay.import", fields,
-                      json_pack("{s:s, s:s, s:I}", "file", options.import.to, "format",
-                                options.format->name, "events", (json_int_t)options.import.events));
+                      json_pack("{s:o, s:s, s:I}", "file", assay_emit_string(options.import.to),
+                                "format", options.format->name, "events",
+                                (json_int_t)options.import.events));
     return ASSAY_EXIT_CLEAN;
 }

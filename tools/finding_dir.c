@@ -121,8 +121,14 @@ static void make_hints(struct hints *hints, const char *path,
     run = assay_shell_line(program, NULL);
     if (record->spec->path[0])
         preload = assay_shell_line(record->spec->path, NULL);
-    ASSAY_CHECK(asprintf(&hints->next, "%s && %s%s%s%s", build, preload ? "LD_PRELOAD=" : "",
-                         preload ? preload : "", preload ? " " : "", run) > 0);
+    int n = -1;
+    if (!preload)
+        n = asprintf(&hints->next, "%s && %s", build, run);
+    else if (strpbrk(record->spec->path, " :$")) /* the loader would split or expand it */
+        n = asprintf(&hints->next, "%s && LD_PRELOAD=/proc/self/fd/9 %s 9<%s", build, run, preload);
+    else
+        n = asprintf(&hints->next, "%s && LD_PRELOAD=%s %s", build, preload, run);
+    ASSAY_CHECK(n > 0);
     free(build);
     free(run);
     free(preload);

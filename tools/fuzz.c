@@ -356,6 +356,11 @@ struct job {
 static void tell(struct job *job, bool closing)
 {
     const struct assay_judge_report *report = assay_session_report(job->session);
+    struct assay_error err;
+    if (assay_session_check(job->session, &err) < 0) {
+        give_up(job->state, &err);
+        return;
+    }
     uint64_t calls = atomic_load(&report->calls), programs = atomic_load(&report->programs);
     atomic_fetch_add(&job->state->calls, calls - job->calls);
     atomic_fetch_add(&job->state->programs, programs - job->programs);
@@ -550,12 +555,19 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
             sent++;
             if (sent % 16 == 0)
                 tell(job, false);
-            suspected = suspicion(job, &seen, &program, &damaged);
+            suspected = alive && suspicion(job, &seen, &program, &damaged);
         }
         if (!damaged && alive) {
             struct assay_session_status status;
             assay_session_wait(job->session, &status);
             alive = status.state == ASSAY_SESSION_ENDED;
+        }
+        struct assay_error overwritten;
+        if (assay_session_check(job->session, &overwritten) < 0) {
+            give_up(state, &overwritten);
+            assay_session_close(job->session);
+            job->session = NULL;
+            break;
         }
         if (!damaged)
             suspected = suspicion(job, &seen, &program, &damaged);

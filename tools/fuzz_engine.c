@@ -77,10 +77,14 @@ static int open_engine(struct engine *engine, const char *out, unsigned number,
     snprintf(path, sizeof path, "%.*s/engine.state", PATH_MAX - 32, engine->folder);
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     void *map = MAP_FAILED;
-    if (fd >= 0 && ftruncate(fd, sizeof *engine->state) == 0)
+    /* a hole in a mapped file would be a SIGBUS on a full disk */
+    int refused = fd >= 0 ? posix_fallocate(fd, 0, sizeof *engine->state) : errno;
+    if (!refused)
         map = mmap(NULL, sizeof *engine->state, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (refused)
+        errno = refused;
     if (map == MAP_FAILED)
-        code = assay_fail_errno(err, "cannot map '%s'", path);
+        code = assay_fail_errno(err, "cannot create '%s'", path);
     else
         engine->state = map;
     if (fd >= 0)

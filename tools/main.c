@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/command.h"
 #include "tools/options.h"
@@ -72,12 +73,28 @@ static const char *nearest_command(const char *name)
     return nearest;
 }
 
+/* What a command does when it is interrupted, unless it has something to finish. */
+static void on_interrupt(int number)
+{
+    (void)number;
+    _exit(ASSAY_EXIT_INTERRUPTED);
+}
+
+static void catch_interrupt(int number)
+{
+    struct sigaction action = {.sa_handler = on_interrupt}, before;
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
     static char program_name[64];
     snprintf(program_name, sizeof program_name, "assay %s", command->name);
     program_invocation_name = program_name; /* argp names the program by it */
     argv[0] = program_name;
+    catch_interrupt(SIGINT);
+    catch_interrupt(SIGTERM);
     int code = command->run(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;

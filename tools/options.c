@@ -18,6 +18,7 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
     struct assay_common *common = state->input;
     switch (key) {
+    case ARGP_KEY_INIT: state->err_stream = NULL; return 0; /* getopt's line says it all */
     case ASSAY_KEY_JSON: common->emit.json = true; return 0;
     case 'q': common->quiet = true; return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -37,7 +38,8 @@ void assay_options_parse(const struct argp *argp, int argc, char **argv, unsigne
     argp_err_exit_status = ASSAY_EXIT_USAGE;
     error_t code = argp_parse(argp, argc, argv, flags, NULL, input);
     if (code != 0) {
-        fprintf(stderr, "%s: %s\n", program_invocation_name, strerror(code));
+        if (code != EINVAL)
+            fprintf(stderr, "%s: %s\n", program_invocation_name, strerror(code));
         exit(ASSAY_EXIT_USAGE);
     }
 }

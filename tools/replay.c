@@ -181,6 +181,9 @@ static int run_image(struct replay *replay, size_t image, bool *ret_suspicious,
         code = feed(replay, session, false, &events, &stopped, err);
     if (code == 0) {
         assay_session_wait(session, &status);
+        code = assay_session_check(session, err);
+    }
+    if (code == 0) {
         take_run(replay, session, &status, events, ret_suspicious);
         if (died(&status) || status.state == ASSAY_SESSION_MEMORY) {
             result->end = died(&status) ? ASSAY_REPLAY_DIED : ASSAY_REPLAY_OUT_OF_MEMORY;
@@ -230,6 +233,9 @@ static int confirm_image(struct replay *replay, size_t image, struct assay_error
     if (code == 0) {
         collect(replay, session);
         assay_session_wait(session, &status);
+        code = assay_session_check(session, err);
+    }
+    if (code == 0) {
         if (died(&status))
             assay_judge_crash(replay->judge, status.state == ASSAY_SESSION_CRASHED ? status.signal
                                              : status.state == ASSAY_SESSION_HUNG  ? 0

@@ -170,6 +170,11 @@ static int run(struct assay_trial *trial, const struct assay_event *ops, size_t 
     trial->result->state = status.state;
     if (status.state == ASSAY_SESSION_ENDED)
         return 0;
+    if (assay_session_check(trial->session, err) < 0) {
+        assay_session_close(trial->session);
+        trial->session = NULL;
+        return ASSAY_E_SUBJECT;
+    }
     uint64_t missing;
     struct assay_error start_error;
     if (assay_session_ready(trial->session, &missing, &start_error) < 0) {

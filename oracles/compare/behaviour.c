@@ -257,7 +257,9 @@ int assay_comparison_step(struct assay_comparison *comparison, const struct assa
     int code = 0;
     comparison->differed = false;
     if (a->kind != b->kind || a->size != b->size || a->born != b->born || a->object != b->object)
-        return assay_fail(err, ASSAY_E_BUG, "op %llu of the two runs is not the same op",
+        return assay_fail(err, ASSAY_E_SUBJECT,
+                          "op %llu is not the same in both runs: a subject wrote into the memory "
+                          "of its runner",
                           (unsigned long long)comparison->totals.ops);
     for (int i = 0; i < 2; i++)
         operands[i] =

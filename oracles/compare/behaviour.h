@@ -70,8 +70,8 @@ assay_comparison_create(const struct assay_comparison_options *options,
                         void (*report)(void *self, const struct assay_difference *difference),
                         void *self);
 void assay_comparison_free(struct assay_comparison *comparison);
-/* Compares one op, as executed by a and by b. Both must be the same op. Returns 0, ASSAY_E_MEMORY.
- */
+/* Compares one op, as executed by a and by b. Both must be the same op. Returns 0, ASSAY_E_MEMORY,
+ * ASSAY_E_SUBJECT when they are not: the host gave both the same, so a subject changed one. */
 int assay_comparison_step(struct assay_comparison *comparison, const struct assay_event *a,
                           const struct assay_event *b, struct assay_error *err);
 struct assay_comparison_totals assay_comparison_totals(const struct assay_comparison *comparison);

@@ -27,6 +27,7 @@ assay replay p.trace --subject "$BUILD/lib/support/hangs.so" --json | head -n 1 
 assay replay p.trace --subject "$BUILD/lib/support/exits.so" --json | head -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["property"], r["op_index"])'
 assay replay p.trace --subject "$BUILD/lib/support/shouts.so" --json | tail -n 1 | grep -o '"findings":[0-9]*'
 assay replay p.trace --subject "$BUILD/lib/support/eats.so" --memory 200M --json | tail -n 1 | grep -o '"end":"[a-z ]*"'
+assay replay p.trace --subject "$BUILD/lib/support/scribbles.so"
 # adapters: another API, compiled on the spot; what they lack is skipped
 assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/pool.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["skipped"] > 0, r["executed"] + r["skipped"] == r["events"], "C10" in r["judged"])'
 assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/dlmalloc_prefix.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["executed"] > 3000, "C10" in r["judged"])'

@@ -1,7 +1,9 @@
 /* Subjects that misbehave as processes: which one is a matter of -D. Beside a plain bump allocator:
  * CRASH_AT, HANG_AT, EXIT_AT, ABORT_AT, EAT_AT n: at the n-th malloc; SHOUT: a megabyte to stderr
- * at each malloc; DIE_AT_START: abort in a constructor; NO_FREE: exports no free. */
+ * at each malloc; SCRIBBLE_AT n: writes all over what it shares with other processes; DIE_AT_START:
+ * abort in a constructor; NO_FREE: exports no free. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +13,27 @@
 static char pool[1 << 24];
 static size_t used;
 static int count;
+
+#ifdef SCRIBBLE_AT
+/* Every word of every writable shared mapping. */
+static void scribble(void)
+{
+    static char maps[1 << 18];
+    ssize_t length = 0, n;
+    int fd = open("/proc/self/maps", O_RDONLY);
+    while ((n = read(fd, maps + length, sizeof maps - 1 - (size_t)length)) > 0)
+        length += n;
+    close(fd);
+    maps[length] = '\0';
+    for (char *line = maps; *line; line = strchr(line, '\n') + 1) {
+        char *end;
+        uint64_t *from = (uint64_t *)strtoul(line, &end, 16);
+        uint64_t *to = (uint64_t *)strtoul(end + 1, &end, 16);
+        for (; end[2] == 'w' && end[4] == 's' && from < to; from++)
+            *(volatile uint64_t *)from = 0x4141414141414141;
+    }
+}
+#endif
 
 static void misbehave(void)
 {
@@ -27,6 +50,10 @@ static void misbehave(void)
 #ifdef HANG_AT
     for (volatile int stay = 1; count == HANG_AT && stay;)
         ;
+#endif
+#ifdef SCRIBBLE_AT
+    if (count == SCRIBBLE_AT)
+        scribble();
 #endif
 #ifdef EXIT_AT
     if (count == EXIT_AT)

@@ -17,9 +17,12 @@
 #include "traces/runner/shared.h"
 
 enum {
+    GUARD_BYTES = 64,
     STDERR_BYTES = 1 << 20,    /* more than this a child cannot write */
     SLICE_NS = 4 * 1000 * 1000 /* between two looks at a child that is waited for */
 };
+
+#define GUARD 0xa5
 
 struct assay_session {
     struct assay_session_config config;
@@ -27,12 +30,13 @@ struct assay_session {
     struct assay_shared *shared;
     size_t shared_bytes, report_offset, chunks_offset; /* not what the child may make of them */
     pid_t pid;
-    int stderr_fd, statm_fd;
+    int stderr_fd, statm_fd, path_fd;
     bool frozen;
     uint32_t submitted, collected; /* chunks */
     bool collecting;
     size_t collected_events;
     uint64_t program_ops, op_base[ASSAY_SHARED_CHUNKS]; /* op index at each chunk's start */
+    uint32_t counts[ASSAY_SHARED_CHUNKS], lasts[ASSAY_SHARED_CHUNKS]; /* as submitted */
     struct assay_session_status status;
     /* the watchdog's memory */
     uint64_t seen_progress, peak_rss;
@@ -70,14 +74,20 @@ static size_t page_up(size_t bytes)
     return (bytes + 4095) & ~(size_t)4095;
 }
 
+/* Behind the report and behind the chunks stand bytes that nobody has a reason to touch. */
+static unsigned char *guard_before(const struct assay_session *session, size_t offset)
+{
+    return (unsigned char *)session->shared + offset - GUARD_BYTES;
+}
+
 static int make_shared(struct assay_session *session, int *ret_fd, struct assay_error *err)
 {
     const struct assay_session_config *config = &session->config;
     size_t blob = page_up(sizeof(struct assay_shared));
     size_t report = blob + page_up(config->blob_bytes);
-    size_t chunks = report + page_up(config->report_bytes);
-    size_t bytes = chunks + page_up(ASSAY_SHARED_CHUNKS * sizeof(struct assay_chunk));
-    int fd = memfd_create("assay", 0);
+    size_t chunks = report + page_up(config->report_bytes + GUARD_BYTES);
+    size_t bytes = chunks + page_up(ASSAY_SHARED_CHUNKS * sizeof(struct assay_chunk) + GUARD_BYTES);
+    int fd = memfd_create("assay", MFD_CLOEXEC);
     if (fd < 0)
         return assay_fail_errno(err, "cannot create shared memory");
     if (ftruncate(fd, (off_t)bytes) != 0) {
@@ -118,6 +128,8 @@ static int make_shared(struct assay_session *session, int *ret_fd, struct assay_
     session->shared_bytes = bytes;
     session->report_offset = report;
     session->chunks_offset = chunks;
+    memset(guard_before(session, chunks), GUARD, GUARD_BYTES);
+    memset(guard_before(session, bytes), GUARD, GUARD_BYTES);
     *ret_fd = fd;
     return 0;
 }
@@ -248,9 +260,8 @@ static int spawn_runner(struct assay_session *session, int shared_fd, struct ass
     struct spawn *spawn = calloc(1, sizeof *spawn);
     if (!spawn)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
-    int path_fd = -1;
     int code = runner_path(spawn->runner, sizeof spawn->runner, err);
-    if (code < 0 || (code = make_path_plain(session, &path_fd, err)) < 0 ||
+    if (code < 0 || (code = make_path_plain(session, &session->path_fd, err)) < 0 ||
         (code = make_environment(session, spawn, err)) < 0)
         goto out;
     snprintf(spawn->fd_text, sizeof spawn->fd_text, "%d", shared_fd);
@@ -283,7 +294,7 @@ int assay_session_start(const struct assay_session_config *config,
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     session->config = *config;
     session->subject = *config->subject;
-    session->stderr_fd = session->statm_fd = -1;
+    session->stderr_fd = session->statm_fd = session->path_fd = -1;
     if (session->config.hang_ms == 0)
         session->config.hang_ms = 2000;
     int code = make_shared(session, &shared_fd, err);
@@ -413,6 +424,55 @@ static void look(struct assay_session *session)
         look_at_progress(session, now);
 }
 
+static bool is_guard(const unsigned char *bytes)
+{
+    for (size_t i = 0; i < GUARD_BYTES; i++)
+        if (bytes[i] != GUARD)
+            return false;
+    return true;
+}
+
+/* What the host alone writes must stand as it wrote it, and the runner cannot be ahead. */
+static bool overwritten(const struct assay_session *session)
+{
+    const struct assay_shared *shared = session->shared;
+    uint32_t first =
+        session->submitted > ASSAY_SHARED_CHUNKS ? session->submitted - ASSAY_SHARED_CHUNKS : 0;
+    if (shared->magic != ASSAY_SHARED_MAGIC || shared->bytes != session->shared_bytes ||
+        shared->seed != session->config.seed || shared->report_offset != session->report_offset ||
+        shared->chunks_offset != session->chunks_offset ||
+        atomic_load(&shared->submitted) != session->submitted ||
+        (int32_t)(atomic_load(&shared->executed) - session->submitted) > 0 ||
+        !is_guard(guard_before(session, session->chunks_offset)) ||
+        !is_guard(guard_before(session, session->shared_bytes)))
+        return true;
+    if (session->config.order == ASSAY_ORDER_PARTIAL)
+        return false; /* there the runner rewrites its chunks */
+    for (uint32_t i = first; i != session->submitted; i++) {
+        const struct assay_chunk *chunk = chunk_at(session, i);
+        if (chunk->count != session->counts[i % ASSAY_SHARED_CHUNKS] ||
+            chunk->last_of_program != session->lasts[i % ASSAY_SHARED_CHUNKS])
+            return true;
+    }
+    return false;
+}
+
+int assay_session_check(struct assay_session *session, struct assay_error *err)
+{
+    if (session->status.state != ASSAY_SESSION_OVERWRITTEN && overwritten(session)) {
+        if (session->pid > 0)
+            end_by_kill(session, ASSAY_SESSION_OVERWRITTEN);
+        session->status.state = ASSAY_SESSION_OVERWRITTEN;
+    }
+    if (session->status.state != ASSAY_SESSION_OVERWRITTEN)
+        return 0;
+    return assay_fail(err, ASSAY_E_SUBJECT,
+                      "the subject '%s' wrote into the memory of its runner: nothing that it "
+                      "answered can be judged; run a small program on it under valgrind or a "
+                      "debugger",
+                      session->subject.name);
+}
+
 /* Until `executed` has passed `count` chunks, or the child is gone. */
 static bool wait_for(struct assay_session *session, uint32_t count)
 {
@@ -454,7 +514,9 @@ struct assay_event *assay_session_chunk(struct assay_session *session, size_t *r
         if (!wait_for(session, needed))
             return NULL;
     }
-    return gone(session) ? NULL : chunk_at(session, session->submitted)->events;
+    if (gone(session) || assay_session_check(session, NULL) < 0)
+        return NULL;
+    return chunk_at(session, session->submitted)->events;
 }
 
 void assay_session_submit(struct assay_session *session, size_t n, bool last_of_program)
@@ -463,6 +525,8 @@ void assay_session_submit(struct assay_session *session, size_t n, bool last_of_
     struct assay_chunk *chunk = chunk_at(session, session->submitted);
     chunk->count = (uint32_t)n;
     chunk->last_of_program = last_of_program;
+    session->counts[session->submitted % ASSAY_SHARED_CHUNKS] = chunk->count;
+    session->lasts[session->submitted % ASSAY_SHARED_CHUNKS] = chunk->last_of_program;
     session->op_base[session->submitted % ASSAY_SHARED_CHUNKS] = session->program_ops;
     session->program_ops = last_of_program ? 0 : session->program_ops + n;
     atomic_store(&shared->submitted, ++session->submitted);
@@ -477,6 +541,8 @@ const struct assay_event *assay_session_collect(struct assay_session *session, s
         return NULL;
     struct assay_chunk *chunk = chunk_at(session, session->collected);
     bool whole = wait_for(session, session->collected + 1);
+    if (assay_session_check(session, NULL) < 0)
+        return NULL;
     uint32_t count = chunk->count < ASSAY_CHUNK_EVENTS ? chunk->count : ASSAY_CHUNK_EVENTS;
     if (whole) {
         *ret_n = count;
@@ -554,6 +620,7 @@ void assay_session_wait(struct assay_session *session, struct assay_session_stat
 {
     struct assay_shared *shared = session->shared;
     bool done = wait_for(session, session->submitted);
+    assay_session_check(session, NULL);
     struct assay_session_status *status = &session->status;
     read_stderr(session);
     status->executed = atomic_load(&shared->executed_ops);
@@ -642,6 +709,8 @@ void assay_session_close(struct assay_session *session)
         close(session->stderr_fd);
     if (session->statm_fd >= 0)
         close(session->statm_fd);
+    if (session->path_fd >= 0)
+        close(session->path_fd);
     if (session->shared)
         munmap(session->shared, session->shared_bytes);
     free(session);

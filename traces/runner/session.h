@@ -56,7 +56,8 @@ enum assay_session_state {
     ASSAY_SESSION_CRASHED, /* signal in the subject */
     ASSAY_SESSION_HUNG,
     ASSAY_SESSION_MEMORY,
-    ASSAY_SESSION_EXITED, /* the subject called exit, or never came up */
+    ASSAY_SESSION_EXITED,      /* the subject called exit, or never came up */
+    ASSAY_SESSION_OVERWRITTEN, /* somebody wrote into what host and runner share */
 };
 
 struct assay_session_status {
@@ -99,6 +100,9 @@ void assay_session_feed(struct assay_session *session, const struct assay_sink *
 void assay_session_release(struct assay_session *session);
 /* Waits until everything submitted is executed or the child is gone. */
 void assay_session_wait(struct assay_session *session, struct assay_session_status *ret_status);
+/* ASSAY_E_SUBJECT if what host and runner share was overwritten, which only a subject gone wild
+ * does: then neither results nor report nor figures of this child mean anything. */
+int assay_session_check(struct assay_session *session, struct assay_error *err);
 /* The judge's report area (report_bytes), valid until close. Readable while the child runs. */
 const void *assay_session_report(const struct assay_session *session);
 /* Kills the child if it still runs; frees everything. */

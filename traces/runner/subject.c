@@ -303,6 +303,21 @@ static int compile_adapter(const char *source, struct assay_subject_spec *spec,
     return code;
 }
 
+/* Names go into JSON. */
+static bool is_utf8(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    while (*at) {
+        unsigned more = *at < 0x80 ? 0 : *at >= 0xf0 ? 3 : *at >= 0xe0 ? 2 : 1;
+        if (more && (*at < 0xc2 || *at > 0xf4))
+            return false;
+        for (at++; more > 0; more--, at++)
+            if ((*at & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
 int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
                        struct assay_error *err)
 {
@@ -311,6 +326,11 @@ int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
     char libc[4096] = "";
     int code;
     memset(&spec, 0, sizeof spec);
+    if (!is_utf8(text))
+        return assay_fail(err, ASSAY_E_SUBJECT,
+                          "the subject '%s' has a name that is not UTF-8: give it a link with "
+                          "another name",
+                          text);
     for (int i = 0; i < APIS; i++)
         exports.missing |= UINT64_C(1) << apis[i].kind;
     snprintf(spec.name, sizeof spec.name, "%.63s", text);

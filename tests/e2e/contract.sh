@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# What scripts rely on: only JSON Lines on standard output with --json, with the promised keys and one style of schema names;
+# reproduce and next lines that work when pasted, from any folder and with any name; 130 and nothing left when interrupted;
+# 3 and nothing under the final name when the disk is full; a subject that writes over its runner is told, never believed.
+# usage: contract.sh BIN_FOLDER LIB_FOLDER
+set -euo pipefail
+bin=$(realpath "$1") lib=$(realpath "$2")
+export PATH="$bin:$PATH" ASSAY_PROGRESS=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; for f in "$work/out" "$work/err"; do echo "-- ${f##*/}"; head -c 2000 "$f"; done; exit 1; }
+run() { # EXPECTED COMMAND...: runs it with its output in out and err
+    local expected=$1 status=0
+    shift
+    "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+    [ "$status" = "$expected" ] || fail "$*: exit $status, expected $expected"
+}
+said() { grep -qF "$1" "$work/err" || fail "standard error lacks '$1'"; }
+json() { # KEY...: every line is an object with a schema; the last one has the keys
+    python3 -c '
+import json, re, sys
+lines = [json.loads(line) for line in open("out")]
+assert lines, "nothing"
+for line in lines:
+    assert re.fullmatch(r"assay(\.[a-z]+)+", line["schema"]), line["schema"]
+for key in sys.argv[1:]:
+    assert key in lines[-1], key' "$@" || fail "not the promised JSON"
+}
+make_trace p.trace 20000 3
+
+# JSON of every command
+run 0 assay show p.trace --json && json events threads processes dropped bytes_per_event method
+run 0 assay replay p.trace --subject glibc --json && json events findings ns_per_event overhead_ns judged not_judged
+run 1 assay replay p.trace --subject "$lib/support/crashes.so" --json && json events findings
+run 1 assay diff p.trace --a glibc --b bulwark --json && json differs differences reproduce next
+run 0 assay capture --json --method preload -o c.trace -- echo "no JSON" && json events dropped method status && said "no JSON"
+run 0 assay import p.trace -o i.trace --json && json events
+run 0 assay list subjects --json && json
+run 0 assay list properties --json && json
+
+# a finding and its lines, with names that a shell would take apart
+odd="it's a \$folder; rm"
+mkdir "$odd"
+cp "$lib/zoo/libfree_errno.so" "$odd/an alloc:1.so"
+run 1 assay fuzz --subject "$odd/an alloc:1.so" --runs 40 --seed 1 --out "$odd/out" --json
+json execs_done ops_done execs_per_sec ops_per_sec findings first_finding_s
+python3 -c '
+import glob, json, sys
+stats = json.load(open(sys.argv[1] + "/out/stats.json"))
+assert stats["schema"] == "assay.fuzz" and stats["findings"] > 0 and stats["first_finding_s"] is not None
+for key in "execs_done ops_done execs_per_sec ops_per_sec".split():
+    assert stats[key] > 0, key
+paths = glob.glob(glob.escape(sys.argv[1]) + "/out/findings/*/finding.json")
+assert paths
+for path in paths:
+    finding = json.load(open(path))
+    assert finding["schema"] == "assay.finding" and finding["op"] and finding["fingerprint"] and finding["subject"]
+    assert finding["property"] == "C19", finding["property"]
+    print(finding["reproduce"] + "\n" + finding["next"])' "$odd" >lines
+while read -r line; do
+    (cd / && run 1 bash -c "$line")
+done <lines
+cp "$lib/zoo/liboverlap.so" "$odd/an alloc:2.so"
+cp p.trace "$odd/p.trace"
+run 1 assay replay "$odd/p.trace" --subject "$odd/an alloc:2.so"
+sed -n 's/^\(reproduce\|next\): //p' out >lines
+[ "$(wc -l <lines)" -ge 2 ] || fail "no lines to paste"
+while read -r line; do run 1 bash -c "$line"; done < <(head -n 2 lines)
+
+# a subject that writes all over what it shares with its runner
+for command in "replay p.trace --subject" "diff p.trace --a glibc --b" "diff p.trace --b glibc --a" "fuzz --runs 50 --out s --subject"; do
+    # shellcheck disable=SC2086
+    run 3 assay $command "$lib/support/scribbles.so"
+    said "wrote into the memory of its runner"
+done
+[ ! -e s/stats.json ] || fail "a run that could not be judged has stats"
+
+# a full disk
+limited() { (ulimit -f 40 && "$@"); }
+make_trace big.trace 8000000 3
+run 3 limited assay import big.trace -o limited.trace && said "cannot write"
+[ -z "$(ls limited.trace* 2>/dev/null)" ] || fail "a file is left"
+sh -c 'assay list >/dev/full' 2>err && fail "a full standard output is no error"
+said "cannot write to standard output"
+
+# two at the same time
+assay capture --method preload -o two.trace -- sleep 2 >/dev/null 2>&1 &
+first=$!
+while [ ! -e two.trace.partial ]; do sleep 0.02; done
+run 3 assay import p.trace -o two.trace && said "another process is writing it"
+wait "$first"
+run 0 assay show two.trace
+
+# interrupted: 130, no child, nothing half-written
+interrupt() { # SIGNAL COMMAND...
+    local signal=$1 status=0 pid
+    shift
+    setsid "$@" >out 2>err </dev/null &
+    pid=$!
+    sleep 0.5
+    kill "-$signal" "$pid"
+    wait "$pid" || status=$?
+    [ "$status" = 130 ] || fail "$*: exit $status after SIG$signal"
+    sleep 0.2
+    [ -z "$(ps -o pid= -s "$pid")" ] || fail "$*: a child is left"
+}
+for signal in INT TERM; do
+    interrupt $signal env assay fuzz --subject glibc --max-time 60s --out f
+    [ -s f/stats.json ] || fail "no stats"
+    interrupt $signal env assay replay big.trace --subject glibc --content full
+    interrupt $signal env assay diff big.trace --a glibc --b bulwark
+    interrupt $signal env assay capture --method preload -o k.trace -- sleep 60 && run 0 assay show k.trace
+done
+echo "the contract holds"
