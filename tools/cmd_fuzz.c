@@ -1,4 +1,5 @@
 /* assay fuzz: generated programs against a subject until time is up. */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -360,6 +361,24 @@ static int make_folders(const char *out, char findings[PATH_MAX], struct assay_e
     return 0;
 }
 
+/* An earlier run's findings stay; its figures must not pass for this run's. */
+static void take_over(const char *out, const char *findings)
+{
+    char path[PATH_MAX];
+    unsigned old = 0;
+    const struct dirent *entry;
+    snprintf(path, sizeof path, "%.*s/stats.json", PATH_MAX - 16, out);
+    unlink(path);
+    DIR *folder = opendir(findings);
+    while (folder && (entry = readdir(folder)))
+        old += entry->d_name[0] != '.';
+    if (folder)
+        closedir(folder);
+    if (old)
+        fprintf(stderr, "note: '%s' holds %u finding%s of earlier runs\n", findings, old,
+                old == 1 ? "" : "s");
+}
+
 static int find_subject(struct options *options, struct assay_fuzz_config *config,
                         struct assay_subject_spec *spec, char absolute[PATH_MAX],
                         struct assay_error *err)
@@ -437,6 +456,7 @@ int assay_cmd_fuzz(int argc, char **argv)
     json_decref(name);
     if (make_folders(options.out, findings, &err) < 0)
         return assay_report_error(&err);
+    take_over(options.out, findings);
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
     signal(SIGPIPE, SIG_IGN);

@@ -68,6 +68,18 @@ sed -n 's/^\(reproduce\|next\): //p' out >lines
 [ "$(wc -l <lines)" -ge 2 ] || fail "no lines to paste"
 while read -r line; do run 1 bash -c "$line"; done < <(head -n 2 lines)
 
+# a folder of an earlier run: its figures go when a run starts, its findings stay and are told
+run 3 assay fuzz --subject "$lib/support/scribbles.so" --runs 50 --out "$odd/out" && said "of earlier runs"
+[ ! -e "$odd/out/stats.json" ] || fail "stats of an earlier run"
+
+# a trace that lost events
+assay show --text p.trace | sed '$a %total dropped 7' >lossy.txt
+run 0 assay import --format text lossy.txt -o lossy.trace
+run 3 assay replay lossy.trace --subject glibc && said "lost 7 events"
+run 3 assay diff lossy.trace --a glibc --b glibc && said "lost 7 events"
+run 0 assay replay lossy.trace --subject glibc --allow-lossy --json && json findings
+run 0 assay show lossy.trace --json && json dropped
+
 # a subject that writes all over what it shares with its runner
 for command in "replay p.trace --subject" "diff p.trace --a glibc --b" "diff p.trace --b glibc --a" "fuzz --runs 50 --out s --subject"; do
     # shellcheck disable=SC2086
