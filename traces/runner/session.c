@@ -692,7 +692,7 @@ int assay_subject_probe(struct assay_subject_spec *spec, struct assay_error *err
     const struct assay_session_config config = {.subject = spec};
     struct assay_session *session = NULL;
     int code = assay_session_start(&config, &session, err);
-    if (code < 0)
+    if (code < 0 || !session)
         return code;
     code = assay_session_ready(session, &spec->missing_apis, err);
     assay_session_close(session);
