@@ -65,7 +65,8 @@ static uint64_t size_from(struct assay_generator *g, enum sampler sampler)
     case SAMPLE_LINE_EDGE: return (1 + below(g, 64)) * 64 + below(g, 5) - 2;
     case SAMPLE_LOGARITHMIC: return below(g, UINT64_C(2) << below(g, 17));
     case SAMPLE_PAGE_EDGE: return (1 + below(g, 16)) * 4096 + below(g, 65) - 32;
-    default: return below(g, g->size_cap) + 1;
+    default: /* as often a bit over 128 KiB as near the largest */
+        return below(g, UINT64_C(2) << (17 + below(g, g->large_bits - 16))) + 1;
     }
 }
 
@@ -193,6 +194,10 @@ static void start_phase(struct assay_generator *g)
     g->chain_object = 0;
     if (g->phase == PHASE_GROW)
         g->phase_left = g->live_wanted;
+    if (g->crowd && g->live.born == 0) {
+        g->phase = PHASE_GROW;
+        g->phase_left = g->live_wanted * 2;
+    }
 }
 
 static void enqueue(struct assay_generator *g, struct assay_event op)
@@ -295,7 +300,7 @@ static size_t make_swarm(struct assay_generator *g, struct assay_event *op)
 
     switch (g->phase) {
     case PHASE_GROW:
-        if (count < g->live_wanted && chance(g, 820))
+        if (count < g->live_wanted && chance(g, g->crowd ? 980 : 820))
             break;
         return make_release(g, op);
     case PHASE_SHRINK:
@@ -414,7 +419,11 @@ void assay_generate_start(struct assay_generator *g, uint64_t seed, uint64_t ind
     if (g->ops_left > ASSAY_PROGRAM_MAX_OPS)
         g->ops_left = ASSAY_PROGRAM_MAX_OPS;
     g->misuse = g->limits.misuse && chance(g, 32); /* one that is noticed costs a child */
-    bool large = chance(g, 32);
+    g->crowd = g->limits.max_live_objects > ASSAY_PROGRAM_MAX_OPS && chance(g, 8);
+    if (g->crowd)
+        g->ops_left = ASSAY_PROGRAM_MAX_OPS * 2 +
+                      (size_t)below(g, ASSAY_GENERATE_CROWD_OPS - ASSAY_PROGRAM_MAX_OPS * 2);
+    bool large = !g->crowd && chance(g, 56);
     for (unsigned i = 0; i < ASSAY_GENERATE_SAMPLERS; i++)
         g->samplers[i] = (uint8_t)below(g, large ? SAMPLE_COUNT : SAMPLE_LARGE);
     if (large)
@@ -427,6 +436,15 @@ void assay_generate_start(struct assay_generator *g, uint64_t seed, uint64_t ind
     g->refuse_in_1024 = chance(g, 512) ? 0 : chance(g, 256) ? 100 : 10;
     g->touch_in_1024 = chance(g, 512) ? 0 : 60;
     g->live_wanted = 4 + (uint32_t)below(g, UINT64_C(8) << below(g, 8));
+    if (g->crowd) {
+        g->live_wanted = ASSAY_PROGRAM_MAX_OPS + (uint32_t)below(g, ASSAY_PROGRAM_MAX_OPS - 64);
+        g->size_cap = UINT64_C(64) << below(g, 6);
+    }
+    g->large_bits = 63 - (uint32_t)__builtin_clzll(g->size_cap | 1);
+    if (g->large_bits > 20 && chance(g, 700))
+        g->large_bits = 20; /* most: a megabyte is enough */
+    if (g->large_bits < 17)
+        g->large_bits = 17;
     draw_kinds(g);
 }
 

@@ -3,8 +3,9 @@
  * Program k of a run is a function of (seed, k, mode, limits) only, so a run keeps numbers instead
  * of programs and any of them can be made again. Each program draws its own configuration (a swarm:
  * some op kinds off, its own sizes, its own phases), because bugs hide from a mixture that always
- * has everything. With limits.misuse some programs end in a marked double free. Host side memory is
- * the struct itself; allocates nothing. */
+ * has everything. Where the limits allow more than 4,096 live objects, one program in 128 goes
+ * beyond them, at more ops than others have. With limits.misuse some programs end in a marked
+ * double free. Host side memory is the struct itself; allocates nothing. */
 #ifndef ASSAY_GENERATE_H
 #define ASSAY_GENERATE_H
 
@@ -19,7 +20,8 @@ enum assay_generate_mode {
 enum {
     ASSAY_GENERATE_MIX_OPS = 65536,
     ASSAY_GENERATE_MAX_OBJECTS = ASSAY_GENERATE_MIX_OPS,
-    ASSAY_GENERATE_MAX_LIVE = 4096
+    ASSAY_GENERATE_MAX_LIVE = 8192,
+    ASSAY_GENERATE_CROWD_OPS = 24576 /* most ops of a program that holds a crowd */
 };
 
 enum { ASSAY_GENERATE_SAMPLERS = 4, ASSAY_GENERATE_QUEUE = 8 };
@@ -37,8 +39,10 @@ struct assay_generator {
     uint8_t samplers[ASSAY_GENERATE_SAMPLERS];
     uint64_t fixed_sizes[4];
     uint64_t size_cap;
+    uint32_t large_bits; /* of the largest that SAMPLE_LARGE draws, 17 or more */
     uint32_t refuse_in_1024, touch_in_1024;
     uint32_t live_wanted;
+    bool crowd; /* grows to thousands of live objects first */
     uint8_t allocating[8], resizing[2], releasing[3];
     uint32_t allocating_count, resizing_count, releasing_count;
     /* the phase */

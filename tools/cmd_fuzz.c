@@ -117,6 +117,12 @@ static void leave_out(const struct assay_fuzz_config *config, struct totals *tot
         totals->judged[ASSAY_PROPERTY_S01] = false;
     if (config->profile.usable_writable != ASSAY_ANSWER_YES)
         totals->judged[ASSAY_PROPERTY_C09] = false;
+    static const uint64_t aligning =
+        UINT64_C(1) << ASSAY_OP_ALIGNED_ALLOC | UINT64_C(1) << ASSAY_OP_POSIX_MEMALIGN |
+        UINT64_C(1) << ASSAY_OP_MEMALIGN | UINT64_C(1) << ASSAY_OP_VALLOC |
+        UINT64_C(1) << ASSAY_OP_PVALLOC;
+    if ((config->limits.missing_apis & aligning) == aligning)
+        totals->judged[ASSAY_PROPERTY_C16] = false; /* no aligned object to resize */
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT && config->mode == ASSAY_GENERATE_MIX; p++)
         totals->judged[p] = totals->judged[p] && totals->evaluations[p] > 0;
 }
@@ -464,8 +470,13 @@ int assay_cmd_fuzz(int argc, char **argv)
     assay_program_limits_default(&config.limits);
     config.limits.missing_apis = spec.missing_apis;
     config.limits.misuse = options.misuse && config.profile.detects_double_free == ASSAY_ANSWER_YES;
-    if (options.mix)
+    if (options.mix) {
         config.limits.max_live_bytes = UINT64_C(1) << 28;
+    } else if (!engine) { /* an engine's limits are those of its corpus */
+        config.limits.max_object_bytes = UINT64_C(1) << 26;
+        config.limits.max_live_bytes = UINT64_C(1) << 27;
+        config.limits.max_live_objects = ASSAY_GENERATE_MAX_LIVE;
+    }
     config.spec = &spec;
     config.profile_path = options.profile;
     config.mode = options.mix ? ASSAY_GENERATE_MIX : ASSAY_GENERATE_SWARM;

@@ -327,7 +327,7 @@ static void write_resize(const struct writer *w)
             line(w, "    if (!p && bytes == 0)\n"
                     "        show(\"a resize to 0 gives no memory\", n, (unsigned)error);");
     }
-    line(w, "    if (!p && bytes == 0 && error == 0) {\n"
+    line(w, "    if (!p && bytes == 0 && error != ENOMEM) {\n"
             "        objects[k].live = 0;\n"
             "        return;\n"
             "    }\n"
@@ -506,11 +506,11 @@ static void write_ops(const struct writer *w)
             line(w, "    if (k)\n"
                     "        check(&objects[k], objects[k].bytes);");
         fprintf(w->out,
-                "    errno = 0;\n"
+                "    errno = ENOTBLK; /* what no allocator sets */\n"
                 "    call_%s(k ? objects[k].at : NULL%s);\n",
                 releases[i].name, releases[i].arguments);
         if (checks(w, CHECK_FREE_ERRNO))
-            line(w, "    if (errno != 0)\n"
+            line(w, "    if (errno != ENOTBLK)\n"
                     "        show(\"free changed errno\", k, (unsigned)errno);");
         line(w, "    objects[k].live = 0;\n"
                 "}\n");

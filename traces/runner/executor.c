@@ -20,7 +20,8 @@ enum {
     SLACK_SAMPLED =
         ASSAY_TOUCH_TAIL_BYTES / 2, /* or this many, if the object is not touched whole */
     PLACE_BYTES = 4096,
-    UNBORN_SENTINEL = 0x5a
+    UNBORN_SENTINEL = 0x5a,
+    ERRNO_KEPT = ENOTBLK
 };
 
 #define ADDRESSABLE (UINT64_C(1) << 47)
@@ -588,6 +589,19 @@ static void do_check(struct assay_executor *ex, struct assay_event *event)
         event->error = (uint8_t)(code > UINT8_MAX ? UINT8_MAX : code);                             \
     } while (0)
 
+/* A release keeps errno: it finds a value that no allocator sets, and a zero in its place is as
+ * wrong as an error. 255 says the zero, 0 says that nothing changed. */
+#define RELEASE(expression)                                                                        \
+    do {                                                                                           \
+        errno = ERRNO_KEPT;                                                                        \
+        ex->phase = PHASE_CALL;                                                                    \
+        expression;                                                                                \
+        int code = errno;                                                                          \
+        event->error = (uint8_t)(code == ERRNO_KEPT              ? 0                               \
+                                 : code == 0 || code > UINT8_MAX ? UINT8_MAX                       \
+                                                                 : code);                          \
+    } while (0)
+
 static inline void resized(struct assay_executor *ex, struct assay_event *event, char *result,
                            uint64_t bytes, bool owned, bool full)
 {
@@ -658,7 +672,7 @@ static inline __attribute__((always_inline)) void call(struct assay_executor *ex
         break;
     case ASSAY_OP_FREE:
         owned = owns(ex, event, event->arg);
-        CALL(subject->free(ex->pointer));
+        RELEASE(subject->free(ex->pointer));
         if (owned)
             die(ex, event->object, full);
         break;
@@ -678,13 +692,13 @@ static inline __attribute__((always_inline)) void call(struct assay_executor *ex
         break;
     case ASSAY_OP_FREE_SIZED:
         owned = owns(ex, event, event->arg);
-        CALL(subject->free_sized(ex->pointer, event->size));
+        RELEASE(subject->free_sized(ex->pointer, event->size));
         if (owned)
             die(ex, event->object, full);
         break;
     case ASSAY_OP_FREE_ALIGNED_SIZED:
         owned = owns(ex, event, 0);
-        CALL(subject->free_aligned_sized(ex->pointer, event->arg, event->size));
+        RELEASE(subject->free_aligned_sized(ex->pointer, event->arg, event->size));
         if (owned)
             die(ex, event->object, full);
         break;

@@ -59,6 +59,35 @@ static void swarm_is_legal_and_reaches_everything(void **state)
     assert_true(misuses > 30 && wraps > 1000 && zero > 1000 && null > 1000 && large > 100);
 }
 
+/* What only the limits of the isolated fuzzer allow: thousands live at a time, objects of many MiB.
+ */
+static void wide_limits_are_used(void **state)
+{
+    struct assay_program_limits limits;
+    uint64_t crowds = 0, huge = 0;
+    (void)state;
+    assay_program_limits_default(&limits);
+    limits.max_object_bytes = UINT64_C(1) << 26;
+    limits.max_live_bytes = UINT64_C(1) << 27;
+    limits.max_live_objects = ASSAY_GENERATE_MAX_LIVE;
+    assay_generate_init(&generator, ASSAY_GENERATE_SWARM, &limits);
+    for (uint64_t index = 0; index < 2000; index++) {
+        size_t at = 0, n = whole_program(&generator, index, ops, 1000);
+        const char *wrong = first_illegality(ops, n, &limits, &at);
+        if (wrong)
+            fail_msg("program %llu, op %zu (%s): %s", (unsigned long long)index, at,
+                     assay_op_info(ops[at].kind)->name, wrong);
+        assert_true(n <= ASSAY_GENERATE_CROWD_OPS);
+        crowds += n > ASSAY_PROGRAM_MAX_OPS && generator.live.born > ASSAY_PROGRAM_MAX_OPS;
+        for (size_t i = 0; i < n; i++) {
+            uint64_t bytes;
+            huge += assay_event_bytes(&ops[i], &bytes) && bytes > 4u << 20 &&
+                    bytes <= limits.max_object_bytes;
+        }
+    }
+    assert_true(crowds > 5 && huge > 20);
+}
+
 static void a_program_repeats_from_its_number(void **state)
 {
     struct assay_program_limits limits;
@@ -106,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(swarm_is_legal_and_reaches_everything),
+        cmocka_unit_test(wide_limits_are_used),
         cmocka_unit_test(a_program_repeats_from_its_number),
         cmocka_unit_test(mix_keeps_its_promises),
     };
