@@ -123,6 +123,10 @@ static void leave_out(const struct assay_fuzz_config *config, struct totals *tot
         UINT64_C(1) << ASSAY_OP_PVALLOC;
     if ((config->limits.missing_apis & aligning) == aligning)
         totals->judged[ASSAY_PROPERTY_C16] = false; /* no aligned object to resize */
+    static const uint64_t resizing =
+        UINT64_C(1) << ASSAY_OP_REALLOC | UINT64_C(1) << ASSAY_OP_REALLOCARRAY;
+    if ((config->limits.missing_apis & resizing) == resizing)
+        totals->judged[ASSAY_PROPERTY_C13] = false; /* which usable_size and births touch too */
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT && config->mode == ASSAY_GENERATE_MIX; p++)
         totals->judged[p] = totals->judged[p] && totals->evaluations[p] > 0;
 }
