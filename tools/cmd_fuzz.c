@@ -123,8 +123,8 @@ static void leave_out(const struct assay_fuzz_config *config, struct totals *tot
         UINT64_C(1) << ASSAY_OP_PVALLOC;
     if ((config->limits.missing_apis & aligning) == aligning)
         totals->judged[ASSAY_PROPERTY_C16] = false; /* no aligned object to resize */
-    static const uint64_t resizing =
-        UINT64_C(1) << ASSAY_OP_REALLOC | UINT64_C(1) << ASSAY_OP_REALLOCARRAY;
+    static const uint64_t resizing = UINT64_C(1) << ASSAY_OP_REALLOC | UINT64_C(1)
+                                                                           << ASSAY_OP_REALLOCARRAY;
     if ((config->limits.missing_apis & resizing) == resizing)
         totals->judged[ASSAY_PROPERTY_C13] = false; /* which usable_size and births touch too */
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT && config->mode == ASSAY_GENERATE_MIX; p++)
@@ -247,6 +247,9 @@ static void print_summary(FILE *out, const struct options *options, const struct
     if (atomic_load(&state->unconfirmed))
         fprintf(out, "%" PRIu64 " suspicions did not come back in a fresh child\n",
                 atomic_load(&state->unconfirmed));
+    if (atomic_load(&state->out_of_memory))
+        fprintf(out, "%" PRIu64 " children were ended at the memory limit and replaced\n",
+                atomic_load(&state->out_of_memory));
     fprintf(out, "%" PRIu64 " findings%s", totals->findings,
             totals->first_finding_s < 0 ? "\n" : "");
     if (totals->first_finding_s >= 0)
@@ -426,7 +429,8 @@ static int verdict(const struct totals *totals, const struct assay_fuzz_state *s
         return ASSAY_EXIT_INTERRUPTED;
     if (totals->findings)
         return ASSAY_EXIT_FINDINGS;
-    if (atomic_load(&state->unconfirmed) || state->out_of_memory_seen || count_idle(totals))
+    bool nothing_ran = atomic_load(&state->out_of_memory) && totals->programs == 0;
+    if (atomic_load(&state->unconfirmed) || nothing_ran || count_idle(totals))
         return ASSAY_EXIT_INCONCLUSIVE;
     return ASSAY_EXIT_CLEAN;
 }

@@ -522,7 +522,7 @@ static void look_into_death(struct job *job)
     const struct assay_judge_report *report = assay_session_report(job->session);
     assay_session_wait(job->session, &status);
     if (status.state == ASSAY_SESSION_MEMORY) {
-        job->state->out_of_memory_seen = true;
+        atomic_fetch_add(&job->state->out_of_memory, 1); /* the next programs get a new child */
         return;
     }
     uint64_t in_child = atomic_load(&report->programs);
