@@ -68,7 +68,7 @@ static char *render_object(json_t *object, enum assay_emit_format format)
         fprintf(out, "%s%s %s", ftell(out) > 0 ? "  " : "", key, number);
         free(number);
     }
-    ASSAY_CHECK(fclose(out) == 0);
+    ASSAY_CHECK(fclose(out) == 0 && text);
     return text;
 }
 
@@ -88,7 +88,7 @@ static char *render_array(json_t *array)
         else
             json_dumpf(item, out, JSON_ENCODE_ANY | JSON_COMPACT);
     }
-    ASSAY_CHECK(fclose(out) == 0);
+    ASSAY_CHECK(fclose(out) == 0 && text);
     if (i == 0) {
         free(text);
         return copy_text("none");
@@ -259,7 +259,7 @@ json_t *assay_emit_string(const char *text)
         ASSAY_CHECK(out);
         for (; *text; text++)
             fprintf(out, (unsigned char)*text >= 0x80 ? "\\x%02x" : "%c", (unsigned char)*text);
-        ASSAY_CHECK(fclose(out) == 0);
+        ASSAY_CHECK(fclose(out) == 0 && text);
         value = json_string(escaped);
         free(escaped);
     }

@@ -114,7 +114,7 @@ static uint16_t last_of(struct assay_parallel *parallel, uint32_t object, uint16
     return (uint16_t)last;
 }
 
-static void plan(struct assay_parallel *parallel, uint32_t count)
+static void plan(struct assay_parallel *parallel, uint16_t count)
 {
     uint16_t started[ASSAY_PARALLEL_THREADS];
     parallel->chunk_number++;
@@ -270,7 +270,7 @@ static void sort(struct assay_parallel *parallel, size_t n)
 }
 
 /* Writes the chunk anew, in the order of the stamps, and tells the sink. */
-static void retell(struct assay_parallel *parallel, uint32_t count, const struct assay_sink *sink)
+static void retell(struct assay_parallel *parallel, uint16_t count, const struct assay_sink *sink)
 {
     struct assay_chunk *chunk = parallel->chunk;
     size_t n = 0;
@@ -319,8 +319,9 @@ static void retell(struct assay_parallel *parallel, uint32_t count, const struct
 uint64_t assay_parallel_run(struct assay_parallel *parallel, struct assay_chunk *chunk,
                             const struct assay_sink *sink)
 {
-    uint32_t count =
-        chunk->count < ASSAY_PARALLEL_EVENTS ? chunk->count : (uint32_t)ASSAY_PARALLEL_EVENTS;
+    uint16_t count =
+        (uint16_t)(chunk->count < ASSAY_PARALLEL_EVENTS ? chunk->count
+                                                        : (uint32_t)ASSAY_PARALLEL_EVENTS);
     memcpy(parallel->events, chunk->events, count * sizeof *chunk->events);
     parallel->chunk = chunk;
     atomic_store(&parallel->evidence_count, 0);
