@@ -252,14 +252,14 @@ void assay_emit_table(struct assay_emit *emit, const char *schema,
 json_t *assay_emit_string(const char *text)
 {
     json_t *value = text ? json_string(text) : json_null();
-    if (!value) {
+    if (!value && text) {
         char *escaped = NULL;
         size_t size = 0;
         FILE *out = open_memstream(&escaped, &size);
         ASSAY_CHECK(out);
         for (; *text; text++)
             fprintf(out, (unsigned char)*text >= 0x80 ? "\\x%02x" : "%c", (unsigned char)*text);
-        ASSAY_CHECK(fclose(out) == 0 && text);
+        ASSAY_CHECK(fclose(out) == 0 && escaped);
         value = json_string(escaped);
         free(escaped);
     }
