@@ -228,10 +228,10 @@ static void note_end(struct diff *diff, const struct side *side, char letter)
         return;
     char name[2] = {letter, 0};
     json_array_append_new(diff->ends,
-                          json_pack("{s:s, s:s, s:s, s:I, s:i, s:s}", "side", name, "subject",
+                          json_pack("{s:s, s:s, s:s, s:I, s:i, s:o}", "side", name, "subject",
                                     side->option, "state", state_name(status), "op",
                                     (json_int_t)status->op_index, "signal", status->signal,
-                                    "stderr", status->stderr_text));
+                                    "stderr", assay_emit_string(status->stderr_text)));
 }
 
 static int behaviour_of_image(struct diff *diff, size_t image, struct assay_error *err)
@@ -489,9 +489,9 @@ static int print_results(struct diff *diff, struct diff_options *options)
                   side_json(&diff->sides[0]), "b", side_json(&diff->sides[1]), "ends", diff->ends);
     ASSAY_CHECK(object);
     char *line = command_line(options), *next = next_line(options, line, differs);
-    json_object_set_new(object, "reproduce", json_string(line));
+    json_object_set_new(object, "reproduce", assay_emit_string(line));
     if (next)
-        json_object_set_new(object, "next", json_string(next));
+        json_object_set_new(object, "next", assay_emit_string(next));
     free(line);
     free(next);
     assay_emit_object(emit, "assay.diff", object);

@@ -32,3 +32,13 @@ expect reuse_none reuse_one 1
 expect reuse_one reuse_none 1
 expect reuse_one reuse_two 1
 expect reuse_none reuse_two 2
+
+# Both die alike, and what they say last is not UTF-8: that is no clean end.
+status=0
+"$bin/assay" diff "$work/p.trace" --a "$lib/aborts_latin.so" --b "$lib/aborts_latin.so" --no-cost --json >"$work/out" 2>"$work/err" ||
+    status=$?
+if [ "$status" != 1 ] || ! grep -q '"differs":true.*"side":"a".*xe9.*"side":"b".*xe9' "$work/out"; then
+    echo "two deaths: exit $status"
+    cat "$work/out" "$work/err"
+    exit 1
+fi

@@ -1,7 +1,7 @@
 /* Subjects that misbehave as processes: which one is a matter of -D. Beside a plain bump allocator:
  * CRASH_AT, HANG_AT, EXIT_AT, ABORT_AT, EAT_AT n: at the n-th malloc; SHOUT: a megabyte to stderr
- * at each malloc; SCRIBBLE_AT n: writes all over what it shares with other processes; DIE_AT_START:
- * abort in a constructor; NO_FREE: exports no free. */
+ * at each malloc; LATIN: its last words are not UTF-8; SCRIBBLE_AT n: writes all over what it
+ * shares with other processes; DIE_AT_START: abort in a constructor; NO_FREE: exports no free. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -43,7 +43,11 @@ static void misbehave(void)
         *(volatile int *)(uintptr_t)0x1230 = 1;
 #endif
 #ifdef ABORT_AT
+#ifdef LATIN
+    static const char line[] = "allocateur: tas endommag\xe9\n";
+#else
     static const char line[] = "allocator: heap corrupted\n";
+#endif
     if (count == ABORT_AT && write(2, line, sizeof line - 1) > 0)
         abort();
 #endif
