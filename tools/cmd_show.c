@@ -120,23 +120,6 @@ static void set_count(json_t *object, const char *key, uint64_t value)
     set(object, key, json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
 }
 
-/* Bytes that are not UTF-8 cannot stand in JSON: then the escaped form does. */
-static void set_text(json_t *object, const char *key, const char *text)
-{
-    json_t *value = text ? json_string(text) : json_null();
-    if (!value) {
-        char *escaped = NULL;
-        size_t size = 0;
-        FILE *out = open_memstream(&escaped, &size);
-        ASSAY_CHECK(out);
-        assay_text_escape(out, text);
-        ASSAY_CHECK(fclose(out) == 0);
-        value = json_string(escaped);
-        free(escaped);
-    }
-    set(object, key, value);
-}
-
 static json_t *has_names(uint64_t has)
 {
     json_t *names = json_array();
@@ -196,14 +179,14 @@ static json_t *describe(const char *path, const struct assay_trace_reader *reade
     const struct assay_trace_totals *totals = assay_trace_totals(reader);
     uint64_t bytes = assay_trace_file_bytes(reader);
     json_t *object = json_object();
-    set_text(object, "file", path);
-    set_text(object, "method", meta->method);
-    set_text(object, "command", meta->command);
-    set_text(object, "host", meta->host);
-    set_text(object, "kernel", meta->kernel);
-    set_text(object, "allocator", meta->allocator);
-    set_text(object, "build_id", meta->build_id);
-    set_text(object, "clock", meta->clock);
+    set(object, "file", assay_emit_string(path));
+    set(object, "method", assay_emit_string(meta->method));
+    set(object, "command", assay_emit_string(meta->command));
+    set(object, "host", assay_emit_string(meta->host));
+    set(object, "kernel", assay_emit_string(meta->kernel));
+    set(object, "allocator", assay_emit_string(meta->allocator));
+    set(object, "build_id", assay_emit_string(meta->build_id));
+    set(object, "clock", assay_emit_string(meta->clock));
     set_count(object, "start_unix_ns", meta->start_unix_ns);
     set(object, "has", has_names(meta->has));
     set(object, "complete", json_boolean(assay_trace_complete(reader)));
