@@ -44,6 +44,14 @@ static void *bootstrap_take(size_t bytes)
     return p;
 }
 
+static bool multiply(size_t count, size_t size, size_t *ret_bytes)
+{
+    if (!__builtin_mul_overflow(count, size, ret_bytes))
+        return true;
+    errno = ENOMEM;
+    return false;
+}
+
 static bool from_bootstrap(const void *p)
 {
     return RECORDER_UNLIKELY((uintptr_t)p - (uintptr_t)bootstrap < sizeof bootstrap);
@@ -105,8 +113,9 @@ RECORDER_EXPORT void *malloc(size_t size)
 
 RECORDER_EXPORT void *calloc(size_t count, size_t size)
 {
+    size_t bytes;
     if (!ready())
-        return bootstrap_take(count * size);
+        return multiply(count, size, &bytes) ? bootstrap_take(bytes) : NULL;
     ALLOCATE(CALLOC, size, count, real.calloc(count, size));
 }
 
@@ -184,8 +193,9 @@ RECORDER_EXPORT void *realloc(void *old, size_t size)
 
 RECORDER_EXPORT void *reallocarray(void *old, size_t count, size_t size)
 {
+    size_t bytes;
     if (!ready() || from_bootstrap(old))
-        return realloc(old, count * size);
+        return multiply(count, size, &bytes) ? realloc(old, bytes) : NULL;
     RESIZE(REALLOCARRAY, count, real.reallocarray(old, count, size));
 }
 
