@@ -450,7 +450,8 @@ static inline void ask_usable(struct assay_executor *ex, struct assay_event *eve
 
 static inline void touch_page(const struct record *r)
 {
-    for (uint64_t at = 0; at < r->bytes; at += 4096)
+    uint64_t end = r->bytes < ASSAY_TOUCH_WHOLE_MAX ? r->bytes : ASSAY_TOUCH_WHOLE_MAX;
+    for (uint64_t at = 0; at < end; at += 4096)
         *(volatile char *)(r->address + at) = 1;
 }
 

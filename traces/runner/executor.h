@@ -20,7 +20,7 @@ enum assay_order { ASSAY_ORDER_SERIAL, ASSAY_ORDER_PARTIAL };
 struct assay_executor_config {
     const struct assay_subject *subject;
     enum assay_touch touch;
-    bool content_full;    /* touch whole objects of every size */
+    bool content_full;    /* touch objects whole up to ASSAY_TOUCH_WHOLE_MAX */
     bool ask_usable;      /* ask malloc_usable_size after each success (if the subject has it) */
     bool usable_writable; /* also fill and verify [requested, usable) */
     uint32_t max_objects; /* highest object number in a program */

@@ -139,9 +139,22 @@ static void a_run_has_its_own_pattern(void **state)
     assert_true(assay_content_expected(&content, 72) == word);
 }
 
+/* Programs reserve gigabytes and use little of them: reading all of it looked like a call that
+ * hangs. */
+static void reserved_gigabytes_are_never_touched_whole(void **state)
+{
+    (void)state;
+    for (uint32_t object = 1; object < 100; object++) {
+        assert_false(assay_content_whole(UINT64_C(1) << 34, object, false));
+        assert_false(assay_content_whole(UINT64_C(1) << 34, object, true));
+        assert_true(assay_content_whole(ASSAY_TOUCH_WHOLE_MAX, object, true));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reserved_gigabytes_are_never_touched_whole),
         cmocka_unit_test(keys_invert),
         cmocka_unit_test(a_word_names_its_object),
         cmocka_unit_test(fill_and_verify_agree_with_the_definition),
