@@ -282,6 +282,10 @@ int assay_comparison_step(struct assay_comparison *comparison, const struct assa
     for (int i = 0; i < 2 && code == 0; i++)
         code = assay_symbols_bind(comparison->runs[i], events[i]);
     comparison->totals.ops++;
+    if (code == ASSAY_E_LIMIT)
+        return assay_fail(
+            err, code, "the objects up to op %llu cover more than the 8 GiB that can be compared",
+            (unsigned long long)comparison->totals.ops);
     return code ? assay_fail(err, code, "out of memory while comparing op %llu",
                              (unsigned long long)comparison->totals.ops)
                 : 0;

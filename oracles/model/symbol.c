@@ -11,6 +11,7 @@ enum {
     GRANULE_SHIFT = 3, /* 8 bytes: the finest alignment that allocators in use hand out */
     CHUNK_SHIFT = 20,  /* address space is mapped in chunks of 1 MiB */
     CHUNK_GRANULES = 1 << (CHUNK_SHIFT - GRANULE_SHIFT),
+    CHUNKS_MAX = 8 << 10, /* 8 GiB of objects cost up to 4 GiB here: more is refused, not tried */
     PAGE_SHIFT = 12,
     DENSE_BYTES = 32 << 10, /* larger objects mark one granule a page */
     NEIGHBOUR_BYTES = 128,  /* farther apart is not adjacent */
@@ -105,6 +106,8 @@ static int granule_set(struct assay_symbols *symbols, uint64_t address, uint32_t
     uint64_t number = (address >> CHUNK_SHIFT) + 1;
     struct chunk *chunk = chunk_slot(symbols->chunks, symbols->chunk_capacity, number);
     if (!chunk->number) {
+        if (symbols->chunk_count == CHUNKS_MAX)
+            return ASSAY_E_LIMIT;
         if (2 * (symbols->chunk_count + 1) > symbols->chunk_capacity) {
             if (chunks_grow(symbols) != 0)
                 return ASSAY_E_MEMORY;
@@ -258,6 +261,8 @@ static int occupy(struct assay_symbols *symbols, uint32_t number)
 {
     const struct object *object = &symbols->objects[number];
     uint64_t end = object->address + object->bytes;
+    if (object->bytes >> CHUNK_SHIFT > CHUNKS_MAX)
+        return ASSAY_E_LIMIT;
     int code = granule_set(symbols, object->address, number);
     if (object->bytes <= DENSE_BYTES) {
         uint64_t step = 1u << GRANULE_SHIFT;

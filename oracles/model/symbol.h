@@ -53,7 +53,7 @@ void assay_symbols_free(struct assay_symbols *symbols);
 struct assay_name assay_symbols_name(const struct assay_symbols *symbols,
                                      const struct assay_event *event);
 /* Advances the run over an executed event: ends its operand, binds the born object to its address.
- * Returns 0 or ASSAY_E_MEMORY (then the symbols are unusable). */
+ * Returns 0, ASSAY_E_MEMORY or ASSAY_E_LIMIT (then the symbols are unusable). */
 int assay_symbols_bind(struct assay_symbols *symbols, const struct assay_event *event);
 
 enum { ASSAY_NOWHERE = UINT32_MAX };
