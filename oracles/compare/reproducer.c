@@ -342,8 +342,11 @@ static void write_resize(const struct writer *w)
     line(w, "        objects[k].live = 0;\n"
             "    }");
     if (checks(w, CHECK_CONTENT))
-        line(w, "    else if (!p && old.live)\n"
-                "        check(&old, old.bytes);");
+        fprintf(w->out,
+                "    else if (!p && old.live)\n"
+                "        check(&old, %s);\n",
+                checks(w, CHECK_SLACK) ? "old.usable > old.bytes ? old.usable : old.bytes"
+                                       : "old.bytes");
     if (v->property == ASSAY_PROPERTY_C13)
         line(w, "    if (!p && old.live && call_malloc_usable_size(old.at) != old.usable)\n"
                 "        show(\"a refused resize changed the usable size\", k, old.usable);");
@@ -749,9 +752,26 @@ static void write_main(const struct writer *w, size_t parts)
          "}");
 }
 
+/* C13 covers an object's slack where it was written: then only writing it there shows the damage.
+ */
+static bool damages_slack(const struct assay_reproducer *reproducer)
+{
+    const struct assay_violation *v = reproducer->violation;
+    uint64_t bytes = 0;
+    if (v->property != ASSAY_PROPERTY_C13 || v->relation < ASSAY_RELATION_CONTENT_ZEROED ||
+        v->relation > ASSAY_RELATION_CONTENT_UNKNOWN)
+        return false;
+    for (size_t i = 0; i < reproducer->count; i++)
+        if (reproducer->ops[i].born == v->object)
+            return assay_event_bytes(&reproducer->ops[i], &bytes) && v->offset >= bytes;
+    return false;
+}
+
 void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer)
 {
     struct writer w = {.out = out, .r = reproducer, .checks = checks_of(reproducer->violation)};
+    if (damages_slack(reproducer))
+        w.checks |= CHECK_SLACK;
     bool bears = false, resizes = false;
     for (size_t i = 0; i < reproducer->count; i++) {
         const struct assay_event *op = &reproducer->ops[i];
