@@ -13,7 +13,7 @@ foreach(name IN LISTS zoo_names)
     endif()
     add_test(NAME zoo_${name} COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/zoo/check_animal" $<TARGET_FILE:assay> "${CMAKE_BINARY_DIR}/lib/zoo"
         ${name} "${CMAKE_BINARY_DIR}/zoo/${name}")
-    set_tests_properties(zoo_${name} PROPERTIES LABELS zoo TIMEOUT 180)
+    set_tests_properties(zoo_${name} PROPERTIES LABELS zoo TIMEOUT 600)
     if(name STREQUAL "late") # its reproducer has some 50,000 ops
         set_tests_properties(zoo_${name} PROPERTIES LABELS "zoo;slow")
     endif()
