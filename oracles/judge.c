@@ -34,20 +34,30 @@ struct pending {
     uint8_t fact;
 };
 
+/* How often the same properties applied in a row: one addition per op in place of one per property.
+ */
+struct tally {
+    uint64_t applied; /* bit per property */
+    uint64_t ops;
+};
+
 struct assay_judge {
     struct assay_judge_config config;
     uint64_t judged; /* bit per property */
     struct assay_model model;
     uint64_t op_index;
     struct ground ground;
-    bool tainted;                      /* a misuse happened */
-    bool misuse_next;                  /* a MISUSE record announced the next op */
+    bool tainted;     /* a misuse happened */
+    bool misuse_next; /* a MISUSE record announced the next op */
+    bool unsettled;   /* the op before left something behind: pending, last or misuse_next */
     const struct assay_event *current; /* given to before(), not yet to after() */
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
     struct assay_event last; /* the last event that failed a fact, for further EVIDENCE */
     struct ground last_ground;
-    uint64_t evaluations[ASSAY_PROPERTY_COUNT];
+    struct tally tallies[ASSAY_OP_COUNT][2];    /* [kind][with a sweep] */
+    uint64_t tallied;                           /* bit per kind: a tally of it holds something */
+    uint64_t evaluations[ASSAY_PROPERTY_COUNT]; /* those of earlier tallies */
     uint64_t violations[ASSAY_PROPERTY_COUNT];
     uint64_t calls;
 };
@@ -168,41 +178,84 @@ static __attribute__((noinline)) void violated(struct assay_judge *judge,
         if (c->refused_now)
             ground.last_refused = c->op_index;
     }
+    judge->unsettled = true;
     judge->pending[judge->pending_count++] =
         (struct pending){.violation = violation, .fact = v->fact, .ground = ground};
     judge->last = *c->event;
     judge->last_ground = ground;
 }
 
-static inline __attribute__((always_inline)) void
-run_oracle(struct assay_judge *judge, const struct assay_case *c, unsigned property,
-           enum assay_outcome (*oracle)(const struct assay_case *, struct assay_verdict *),
-           uint32_t number)
+typedef enum assay_outcome (*oracle_function)(const struct assay_case *, struct assay_verdict *);
+
+static const oracle_function oracles[ASSAY_PROPERTY_COUNT] = {
+#define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
+    [ASSAY_PROPERTY_##ID] = assay_oracle_##ID,
+#include "oracles/properties.def"
+#undef ASSAY_PROPERTY
+};
+
+/* Asks the oracles of these properties again, now for their evidence. */
+static __attribute__((noinline, cold)) void
+report(struct assay_judge *judge, const struct assay_case *c, uint64_t properties, uint32_t number)
 {
-    if (!(judge->judged >> property & 1))
-        return;
-    struct assay_verdict v = {0};
-    enum assay_outcome outcome = oracle(c, &v);
-    judge->evaluations[property] += outcome != ASSAY_OUTCOME_NOT_APPLICABLE;
-    if (__builtin_expect(outcome == ASSAY_OUTCOME_VIOLATED, 0)) {
-        /* copies, so that the case itself can live in registers */
-        struct assay_case case_copy = *c;
-        struct assay_verdict verdict_copy = v;
-        violated(judge, &case_copy, property, &verdict_copy, number);
+    for (; properties != 0; properties &= properties - 1) {
+        unsigned property = (unsigned)__builtin_ctzll(properties);
+        struct assay_verdict v = {0};
+        if (oracles[property](c, &v) == ASSAY_OUTCOME_VIOLATED)
+            violated(judge, c, property, &v, number);
     }
 }
 
-/* Calls every oracle that subscribes to `kind` (a constant where this is inlined). */
+static __attribute__((noinline)) void start_tally(struct assay_judge *judge, unsigned kind,
+                                                  bool sweep, uint64_t applied)
+{
+    struct tally *tally = &judge->tallies[kind][sweep];
+    for (uint64_t rest = tally->applied; rest != 0; rest &= rest - 1)
+        judge->evaluations[__builtin_ctzll(rest)] += tally->ops;
+    *tally = (struct tally){.applied = applied, .ops = 1};
+    judge->tallied |= UINT64_C(1) << kind;
+}
+
+static void end_tallies(struct assay_judge *judge)
+{
+    for (uint64_t rest = judge->tallied; rest != 0; rest &= rest - 1)
+        for (unsigned sweep = 0; sweep < 2; sweep++)
+            start_tally(judge, (unsigned)__builtin_ctzll(rest), sweep, 0);
+    judge->tallied = 0;
+}
+
+static inline __attribute__((always_inline)) void count(struct assay_judge *judge, unsigned kind,
+                                                        bool sweep, uint64_t applied)
+{
+    struct tally *tally = &judge->tallies[kind][sweep];
+    if (__builtin_expect(tally->applied == applied, 1))
+        tally->ops++;
+    else
+        start_tally(judge, kind, sweep, applied);
+}
+
+/* Calls every oracle that subscribes to `kind` (a constant where this is inlined). An oracle is
+ * pure, so one that is not judged in this stream may run: its bit is dropped. */
 static inline __attribute__((always_inline)) void run_oracles(struct assay_judge *judge,
                                                               const struct assay_case *c,
                                                               unsigned kind, bool misuse,
                                                               uint32_t number)
 {
+    uint64_t applied = 0, wrong = 0;
+    struct assay_verdict unused;
 #define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
-    if (((ops) >> kind & 1) && (ASSAY_SEVERITY_##severity == ASSAY_SEVERITY_SECURITY) == misuse)   \
-        run_oracle(judge, c, ASSAY_PROPERTY_##ID, assay_oracle_##ID, number);
+    if (((ops) >> kind & 1) && (ASSAY_SEVERITY_##severity == ASSAY_SEVERITY_SECURITY) == misuse) { \
+        enum assay_outcome outcome = assay_oracle_##ID(c, &unused);                                \
+        applied |= (uint64_t)(outcome != ASSAY_OUTCOME_NOT_APPLICABLE) << ASSAY_PROPERTY_##ID;     \
+        wrong |= (uint64_t)(outcome == ASSAY_OUTCOME_VIOLATED) << ASSAY_PROPERTY_##ID;             \
+    }
 #include "oracles/properties.def"
 #undef ASSAY_PROPERTY
+    count(judge, kind, c->event->checked & ASSAY_FACT_SIBLINGS, applied & judge->judged);
+    if (__builtin_expect((wrong & judge->judged) != 0, 0)) {
+        struct assay_case copy = *c; /* so that the case itself can live in registers */
+        report(judge, &copy, wrong & judge->judged, number);
+    }
 }
 
 /* ---- one op ---- */
@@ -263,13 +316,16 @@ static __attribute__((noinline)) void judge_stop(struct assay_judge *judge,
     bool survivor = c->operand && (c->operand->flags & ASSAY_OBJECT_SURVIVOR);
     if (judge->tainted || !judge->config.legal)
         return;
-    if (survivor && assay_case_judges(c, ASSAY_PROPERTY_C13))
-        run_oracle(judge, c, ASSAY_PROPERTY_C13, assay_oracle_C13, number);
-    else
-        run_oracle(judge, c, ASSAY_PROPERTY_C26, assay_oracle_C26, number);
+    unsigned property = survivor && assay_case_judges(c, ASSAY_PROPERTY_C13) ? ASSAY_PROPERTY_C13
+                                                                             : ASSAY_PROPERTY_C26;
+    if (!assay_case_judges(c, property))
+        return;
+    judge->evaluations[property]++;
+    report(judge, c, UINT64_C(1) << property, number);
 }
 
-static void fill_record(struct assay_object *object, const struct assay_case *c)
+static inline __attribute__((always_inline)) void fill_record(struct assay_object *object,
+                                                              const struct assay_case *c)
 {
     const struct assay_event *event = c->event;
     /* What had to be refused cannot be as large as it says: only its first byte is its own. */
@@ -292,22 +348,24 @@ static void fill_record(struct assay_object *object, const struct assay_case *c)
         object->flags |= ASSAY_OBJECT_PREEXISTING;
 }
 
-static void describe_overlap(const struct assay_judge *judge, struct assay_case *c,
-                             const struct assay_index_conflict *conflict)
+static __attribute__((noinline, cold)) uint8_t
+describe_overlap(const struct assay_judge *judge, struct assay_index_conflict conflict,
+                 uint64_t address, uint64_t bytes)
 {
-    c->overlap = conflict->requested;
-    c->overlap_usable = conflict->usable;
-    const struct assay_object *other = assay_model_get(
-        &judge->model, conflict->requested ? conflict->requested : conflict->usable);
-    if (other->address == c->event->address)
-        c->overlap_flags |= ASSAY_OVERLAP_SAME_START;
-    if (other->address == c->event->address && other->requested == 0 && c->bytes == 0)
-        c->overlap_flags |= ASSAY_OVERLAP_BOTH_EMPTY;
+    const struct assay_object *other =
+        assay_model_get(&judge->model, conflict.requested ? conflict.requested : conflict.usable);
+    uint8_t flags = 0;
+    if (other->address == address)
+        flags |= ASSAY_OVERLAP_SAME_START;
+    if (other->address == address && other->requested == 0 && bytes == 0)
+        flags |= ASSAY_OVERLAP_BOTH_EMPTY;
     if (other->flags & ASSAY_OBJECT_SURVIVOR)
-        c->overlap_flags |= ASSAY_OVERLAP_SURVIVOR;
+        flags |= ASSAY_OVERLAP_SURVIVOR;
+    return flags;
 }
 
-static void bear(struct assay_judge *judge, struct assay_case *c, uint32_t number)
+static inline __attribute__((always_inline)) void bear(struct assay_judge *judge,
+                                                       struct assay_case *c, uint32_t number)
 {
     struct assay_object *object = assay_model_get(&judge->model, number);
     struct assay_index_conflict conflict;
@@ -315,14 +373,18 @@ static void bear(struct assay_judge *judge, struct assay_case *c, uint32_t numbe
         return;
     fill_record(object, c);
     assay_model_bear(&judge->model, number, &conflict);
-    if (__builtin_expect((conflict.requested | conflict.usable) != 0, 0))
-        describe_overlap(judge, c, &conflict);
+    if (__builtin_expect((conflict.requested | conflict.usable) != 0, 0)) {
+        c->overlap = conflict.requested;
+        c->overlap_usable = conflict.usable;
+        c->overlap_flags = describe_overlap(judge, conflict, c->event->address, c->bytes);
+    }
 }
 
 /* A resize that came to its end. The operand's index entry goes first, so that growing in place is
  * no overlap. A resize that was refused where a trace was taken and is granted here bears no
  * number: then the operand keeps its own. */
-static void resize(struct assay_judge *judge, struct assay_case *c, uint32_t number)
+static inline __attribute__((always_inline)) void resize(struct assay_judge *judge,
+                                                         struct assay_case *c, uint32_t number)
 {
     struct assay_model *model = &judge->model;
     if (c->operand) {
@@ -467,7 +529,14 @@ typedef void (*judge_function)(struct assay_judge *, const struct assay_event *)
 #include "traces/ops.def"
 #undef ASSAY_OP
 
+static void judge_nothing(struct assay_judge *judge, const struct assay_event *event)
+{
+    (void)judge;
+    (void)event;
+}
+
 static const judge_function judges[ASSAY_OP_COUNT] = {
+    [ASSAY_OP_NONE] = judge_nothing,
 #define ASSAY_OP(number, NAME, name, op_class, arg) [number] = judge_##NAME,
 #include "traces/ops.def"
 #undef ASSAY_OP
@@ -480,30 +549,52 @@ void assay_judge_before(struct assay_judge *judge, const struct assay_event *op)
     judge->current = op;
 }
 
-void assay_judge_after(struct assay_judge *judge, const struct assay_event *event)
+/* What the op before left behind comes to its end, or marks this one. */
+static __attribute__((noinline, cold)) bool settle(struct assay_judge *judge)
 {
-    if (__builtin_expect(event->kind == ASSAY_OP_EVIDENCE, 0)) {
-        take_evidence(judge, event);
-        return;
-    }
-    if (__builtin_expect(judge->pending_count != 0, 0))
-        flush_pending(judge);
+    bool misuse = judge->misuse_next;
+    flush_pending(judge);
     judge->last.failed = 0;
-    if (__builtin_expect(judge->misuse_next, 0)) {
-        struct assay_event marked = *event;
-        marked.flags |= ASSAY_FLAG_MISUSE;
-        judge->misuse_next = false;
-        if (event->kind < ASSAY_OP_COUNT && judges[event->kind] &&
-            !(event->flags & (ASSAY_FLAG_SKIPPED | ASSAY_FLAG_LIBRARY)))
-            judges[event->kind](judge, &marked);
-    } else if (event->kind == ASSAY_OP_MISUSE) {
-        judge->misuse_next = true;
-    } else if (event->kind < ASSAY_OP_COUNT && judges[event->kind] &&
-               !(event->flags & (ASSAY_FLAG_SKIPPED | ASSAY_FLAG_LIBRARY))) {
-        judges[event->kind](judge, event);
+    judge->misuse_next = judge->unsettled = false;
+    return misuse;
+}
+
+static __attribute__((noinline, cold)) void judge_marked(struct assay_judge *judge,
+                                                         const struct assay_event *event)
+{
+    struct assay_event marked = *event;
+    marked.flags |= ASSAY_FLAG_MISUSE;
+    judges[event->kind](judge, &marked);
+}
+
+static inline __attribute__((always_inline)) void after(struct assay_judge *judge,
+                                                        const struct assay_event *event)
+{
+    bool misuse = false;
+    if (__builtin_expect(event->kind >= ASSAY_OP_MISUSE, 0)) {
+        if (event->kind == ASSAY_OP_EVIDENCE) {
+            take_evidence(judge, event);
+            return;
+        }
+        settle(judge);
+        judge->misuse_next = judge->unsettled = event->kind == ASSAY_OP_MISUSE;
+    } else {
+        if (__builtin_expect(judge->unsettled, 0))
+            misuse = settle(judge);
+        if (__builtin_expect(event->flags & (ASSAY_FLAG_SKIPPED | ASSAY_FLAG_LIBRARY), 0))
+            ;
+        else if (__builtin_expect(misuse, 0))
+            judge_marked(judge, event);
+        else
+            judges[event->kind](judge, event);
     }
     judge->op_index++;
     judge->current = NULL;
+}
+
+void assay_judge_after(struct assay_judge *judge, const struct assay_event *event)
+{
+    after(judge, event);
 }
 
 void assay_judge_end(struct assay_judge *judge)
@@ -545,10 +636,11 @@ void assay_judge_crash(struct assay_judge *judge, int signal)
 void assay_judge_reset(struct assay_judge *judge)
 {
     flush_pending(judge);
+    end_tallies(judge);
     assay_model_reset(&judge->model);
     judge->op_index = 0;
     judge->ground = (struct ground){.last_call = UINT64_MAX};
-    judge->tainted = judge->misuse_next = false;
+    judge->tainted = judge->misuse_next = judge->unsettled = false;
     judge->last.failed = 0;
     judge->current = NULL;
 }
@@ -560,7 +652,7 @@ static void sink_before(void *self, const struct assay_event *op)
 
 static void sink_after(void *self, const struct assay_event *event)
 {
-    assay_judge_after(self, event);
+    after(self, event);
 }
 
 static void sink_end(void *self)
@@ -570,7 +662,12 @@ static void sink_end(void *self)
 
 struct assay_sink assay_judge_sink(struct assay_judge *judge)
 {
-    return (struct assay_sink){judge, sink_before, sink_after, sink_end};
+    return (struct assay_sink){judge,
+                               sink_before,
+                               sink_after,
+                               sink_end,
+                               (const char *)judge->model.objects,
+                               sizeof *judge->model.objects};
 }
 
 /* ---- life and counters ---- */
@@ -596,6 +693,10 @@ struct assay_judge *assay_judge_create(struct assay_arena *arena,
     if (!judge || !assay_model_create(&judge->model, arena, config->max_objects, config->max_live))
         return NULL;
     judge->config = *config;
+    if (config->profile.budget_object_bytes == 0)
+        judge->config.profile.budget_object_bytes = ASSAY_DEFAULT_BUDGET_OBJECT;
+    if (config->profile.budget_live_bytes == 0)
+        judge->config.profile.budget_live_bytes = ASSAY_DEFAULT_BUDGET_LIVE;
     judge->ground.last_call = UINT64_MAX;
     for (unsigned i = 1; i < ASSAY_PROPERTY_COUNT; i++)
         if (judges_property(config, i))
@@ -605,7 +706,16 @@ struct assay_judge *assay_judge_create(struct assay_arena *arena,
 
 uint64_t assay_judge_evaluations(const struct assay_judge *judge, unsigned property)
 {
-    return property < ASSAY_PROPERTY_COUNT ? judge->evaluations[property] : 0;
+    if (property >= ASSAY_PROPERTY_COUNT)
+        return 0;
+    uint64_t sum = judge->evaluations[property];
+    for (uint64_t rest = judge->tallied; rest != 0; rest &= rest - 1) {
+        const struct tally *tally = judge->tallies[__builtin_ctzll(rest)];
+        for (unsigned sweep = 0; sweep < 2; sweep++)
+            if (tally[sweep].applied >> property & 1)
+                sum += tally[sweep].ops;
+    }
+    return sum;
 }
 
 uint64_t assay_judge_violations(const struct assay_judge *judge, unsigned property)

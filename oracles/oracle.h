@@ -55,10 +55,10 @@ enum assay_overlap_flag {
 
 struct assay_case {
     const struct assay_event *event;
-    const struct assay_profile *profile;
-    const struct assay_object *operand; /* live operand, NULL = none or a null pointer */
-    const struct assay_object *dead;    /* operand that is dead already (misuse) */
-    uint64_t judged;                    /* bit per property that is judged for this stream */
+    const struct assay_profile *profile; /* budgets are filled in */
+    const struct assay_object *operand;  /* live operand, NULL = none or a null pointer */
+    const struct assay_object *dead;     /* operand that is dead already (misuse) */
+    uint64_t judged;                     /* bit per property that is judged for this stream */
     uint64_t op_index;
     uint64_t last_call;      /* index of the last op that changed the heap, UINT64_MAX = none yet */
     uint64_t bytes;          /* requested; UINT64_MAX on overflow */

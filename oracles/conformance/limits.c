@@ -20,10 +20,7 @@ static bool alignment_served(const struct assay_case *c)
 
 bool assay_case_within_budget(const struct assay_case *c)
 {
-    uint64_t object = c->profile->budget_object_bytes ? c->profile->budget_object_bytes
-                                                      : ASSAY_DEFAULT_BUDGET_OBJECT;
-    uint64_t live =
-        c->profile->budget_live_bytes ? c->profile->budget_live_bytes : ASSAY_DEFAULT_BUDGET_LIVE;
+    uint64_t object = c->profile->budget_object_bytes, live = c->profile->budget_live_bytes;
     return !c->overflow && c->bytes <= object && c->live_bytes <= live &&
            c->bytes + c->alignment <= live - c->live_bytes && alignment_served(c);
 }

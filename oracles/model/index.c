@@ -42,17 +42,24 @@ static uint32_t node_capacity(uint32_t max_live)
     return clamp(max_live, NODES_MIN, NUMBER_MAX / 8) * 2;
 }
 
-size_t assay_index_bytes(uint32_t max_live)
+static size_t live_words(uint32_t max_objects)
+{
+    return (size_t)max_objects / 64 + 1;
+}
+
+size_t assay_index_bytes(uint32_t max_objects, uint32_t max_live)
 {
     size_t chunks = chunk_capacity(max_live);
     size_t directory = (size_t)1 << directory_bits(chunk_capacity(max_live));
     return directory * (sizeof(uint64_t) + sizeof(uint32_t)) +
            chunks * (sizeof(struct assay_index_chunk) + sizeof(uint32_t) * ASSAY_INDEX_GRANULES) +
            large_capacity(max_live) * sizeof(struct assay_index_large) +
-           node_capacity(max_live) * sizeof(struct assay_index_node) + 5 * 4096;
+           node_capacity(max_live) * sizeof(struct assay_index_node) +
+           live_words(max_objects) * sizeof(uint64_t) + 6 * 4096;
 }
 
-bool assay_index_create(struct assay_index *index, struct assay_arena *arena, uint32_t max_live)
+bool assay_index_create(struct assay_index *index, struct assay_arena *arena, uint32_t max_objects,
+                        uint32_t max_live)
 {
     uint32_t chunks = chunk_capacity(max_live), bits = directory_bits(chunks);
     *index = (struct assay_index){
@@ -71,8 +78,9 @@ bool assay_index_create(struct assay_index *index, struct assay_arena *arena, ui
         assay_arena_take(arena, index->large_capacity * sizeof(struct assay_index_large), 64);
     index->nodes =
         assay_arena_take(arena, index->node_capacity * sizeof(struct assay_index_node), 64);
+    index->live = assay_arena_take(arena, live_words(max_objects) * sizeof *index->live, 64);
     return index->keys && index->slots && index->chunks && index->granules && index->large &&
-           index->nodes;
+           index->nodes && index->live;
 }
 
 void assay_index_reset(struct assay_index *index, uint32_t highest, uint32_t max)
@@ -83,6 +91,7 @@ void assay_index_reset(struct assay_index *index, uint32_t highest, uint32_t max
     index->node_used = index->node_free = 0;
     index->large_count = index->large_dead = index->odd_count = 0;
     index->overflowed = false;
+    memset(index->live, 0, live_words(highest) * sizeof *index->live);
     if (index->base > NUMBER_MAX - max || index->node_base > NUMBER_MAX - index->node_capacity ||
         index->epoch == 0) {
         memset(index->granules, 0, index->chunk_high * sizeof *index->granules);
@@ -145,9 +154,9 @@ static inline uint32_t find_chunk(const struct assay_index *index, uint64_t key)
     return UINT32_MAX;
 }
 
-static bool is_live(const struct assay_object *objects, uint32_t number)
+static inline bool is_live(const struct assay_index *index, uint32_t number)
 {
-    return objects[number].state == ASSAY_OBJECT_LIVE;
+    return index->live[number / 64] >> number % 64 & 1;
 }
 
 /* First entry of the sorted array that ends after `from`. */
@@ -165,8 +174,7 @@ static uint32_t large_lower(const struct assay_index *index, uint64_t from)
 }
 
 /* Brings a chunk that an earlier program touched up to the present one. */
-static void renew_chunk(struct assay_index *index, const struct assay_object *objects,
-                        uint32_t number)
+static void renew_chunk(struct assay_index *index, uint32_t number)
 {
     struct assay_index_chunk *chunk = &index->chunks[number];
     uint64_t from = chunk->key << ASSAY_INDEX_CHUNK_SHIFT;
@@ -176,41 +184,39 @@ static void renew_chunk(struct assay_index *index, const struct assay_object *ob
     chunk->large_live = 0;
     for (uint32_t i = large_lower(index, from);
          i < index->large_count && index->large[i].from <= last; i++)
-        chunk->large_live += is_live(objects, index->large[i].object);
+        chunk->large_live += is_live(index, index->large[i].object);
 }
 
-static bool value_is_live(const struct assay_index *index, const struct assay_object *objects,
-                          uint32_t value)
+static bool value_is_live(const struct assay_index *index, uint32_t value)
 {
     if (value & SHARED) {
         uint32_t id = value & NUMBER_MAX;
         if (id < index->node_base)
             return false;
         for (; id != 0; id = index->nodes[id - index->node_base].next)
-            if (is_live(objects, index->nodes[id - index->node_base].object))
+            if (is_live(index, index->nodes[id - index->node_base].object))
                 return true;
         return false;
     }
-    return value > index->base && is_live(objects, value - index->base);
+    return value > index->base && is_live(index, value - index->base);
 }
 
-static bool chunk_is_idle(const struct assay_index *index, const struct assay_object *objects,
-                          uint32_t number)
+static bool chunk_is_idle(const struct assay_index *index, uint32_t number)
 {
     if (index->chunks[number].epoch != index->epoch)
         return true;
     for (uint32_t i = 0; i < ASSAY_INDEX_GRANULES; i++)
-        if (value_is_live(index, objects, index->granules[number][i]))
+        if (value_is_live(index, index->granules[number][i]))
             return false;
     return true;
 }
 
 /* All chunks are in use: drop those in which nothing lives. Rare, so it may be slow. */
-static bool recycle_chunks(struct assay_index *index, const struct assay_object *objects)
+static bool recycle_chunks(struct assay_index *index)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < index->chunk_count; i++) {
-        if (chunk_is_idle(index, objects, i))
+        if (chunk_is_idle(index, i))
             continue;
         if (kept != i) {
             index->chunks[kept] = index->chunks[i];
@@ -232,10 +238,9 @@ static bool recycle_chunks(struct assay_index *index, const struct assay_object 
     return kept < index->chunk_capacity;
 }
 
-static uint32_t create_chunk(struct assay_index *index, const struct assay_object *objects,
-                             uint64_t key)
+static uint32_t create_chunk(struct assay_index *index, uint64_t key)
 {
-    if (index->chunk_count == index->chunk_capacity && !recycle_chunks(index, objects))
+    if (index->chunk_count == index->chunk_capacity && !recycle_chunks(index))
         return UINT32_MAX;
     uint32_t mask = (UINT32_C(1) << index->directory_bits) - 1;
     uint32_t at = directory_start(index, key), number = index->chunk_count++;
@@ -249,17 +254,16 @@ static uint32_t create_chunk(struct assay_index *index, const struct assay_objec
     return number;
 }
 
-static inline uint32_t need_chunk(struct assay_index *index, const struct assay_object *objects,
-                                  uint64_t key)
+static inline uint32_t need_chunk(struct assay_index *index, uint64_t key)
 {
     uint32_t number = find_chunk(index, key);
     if (__builtin_expect(number == UINT32_MAX, 0)) {
-        number = create_chunk(index, objects, key);
+        number = create_chunk(index, key);
         if (number == UINT32_MAX)
             return number;
     }
     if (__builtin_expect(index->chunks[number].epoch != index->epoch, 0))
-        renew_chunk(index, objects, number);
+        renew_chunk(index, number);
     return number;
 }
 
@@ -293,7 +297,7 @@ static uint32_t share_granule(struct assay_index *index, const struct assay_obje
         while (id != 0) {
             struct assay_index_node *node = &index->nodes[id - index->node_base];
             uint32_t next = node->next;
-            if (is_live(objects, node->object) && node->object != number) {
+            if (is_live(index, node->object) && node->object != number) {
                 collide(objects, number, node->object, conflict);
                 node->next = list;
                 list = id;
@@ -316,7 +320,7 @@ static void collide_large(const struct assay_index *index, const struct assay_ob
 {
     for (uint32_t i = large_lower(index, from); i < index->large_count && index->large[i].from < to;
          i++)
-        if (is_live(objects, index->large[i].object))
+        if (is_live(index, index->large[i].object))
             collide(objects, number, index->large[i].object, conflict);
 }
 
@@ -324,7 +328,7 @@ static void collide_odd(const struct assay_index *index, const struct assay_obje
                         uint32_t number, struct assay_index_conflict *conflict)
 {
     for (uint32_t i = 0; i < index->odd_count; i++)
-        if (index->odd[i] != number && is_live(objects, index->odd[i]))
+        if (index->odd[i] != number && is_live(index, index->odd[i]))
             collide(objects, number, index->odd[i], conflict);
 }
 
@@ -371,7 +375,7 @@ static void sweep_chunk(struct assay_index *index, const struct assay_object *ob
             if (granules[i] == 0 || granule_from >= to || granule_from + 15 < from)
                 continue;
             uint32_t value = granules[i];
-            if (!value_is_live(index, objects, value))
+            if (!value_is_live(index, value))
                 continue;
             live = true;
             if (!(value & SHARED)) {
@@ -381,7 +385,7 @@ static void sweep_chunk(struct assay_index *index, const struct assay_object *ob
             for (uint32_t id = value & NUMBER_MAX; id != 0;
                  id = index->nodes[id - index->node_base].next) {
                 uint32_t other = index->nodes[id - index->node_base].object;
-                if (is_live(objects, other))
+                if (is_live(index, other))
                     collide(objects, object, other, conflict);
             }
         }
@@ -410,21 +414,21 @@ static void sweep_small(struct assay_index *index, const struct assay_object *ob
     }
 }
 
-static void drop_dead_large(struct assay_index *index, const struct assay_object *objects)
+static void drop_dead_large(struct assay_index *index)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < index->large_count; i++)
-        if (is_live(objects, index->large[i].object))
+        if (is_live(index, index->large[i].object))
             index->large[kept++] = index->large[i];
     index->large_count = kept;
     index->large_dead = 0;
 }
 
-static void put_odd(struct assay_index *index, const struct assay_object *objects, uint32_t number)
+static void put_odd(struct assay_index *index, uint32_t number)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < index->odd_count; i++)
-        if (is_live(objects, index->odd[i]))
+        if (is_live(index, index->odd[i]))
             index->odd[kept++] = index->odd[i];
     index->odd_count = kept;
     if (index->odd_count < ASSAY_INDEX_ODD_MAX)
@@ -439,16 +443,16 @@ static void insert_large(struct assay_index *index, const struct assay_object *o
 {
     sweep_small(index, objects, number, from, to, conflict);
     if (index->large_dead >= ASSAY_INDEX_DEAD_MAX || index->large_count == index->large_capacity)
-        drop_dead_large(index, objects);
+        drop_dead_large(index);
     uint32_t at = large_lower(index, from), end = at;
     bool crowded = false;
     for (; end < index->large_count && index->large[end].from < to; end++)
-        if (index->large[end].object != number && is_live(objects, index->large[end].object)) {
+        if (index->large[end].object != number && is_live(index, index->large[end].object)) {
             collide(objects, number, index->large[end].object, conflict);
             crowded = true;
         }
     if (crowded || index->large_count == index->large_capacity) {
-        put_odd(index, objects, number);
+        put_odd(index, number);
         return;
     }
     index->large_dead -= end - at;
@@ -459,26 +463,47 @@ static void insert_large(struct assay_index *index, const struct assay_object *o
     count_large(index, from, to, 1);
 }
 
-/* The usual case: all granules [i, end] have one value. */
-static inline bool all_equal(const uint32_t *granules, uint32_t i, uint32_t end, uint32_t value)
+/* The usual case: all n granules have one value. Sizes vary from call to call, so that a loop over
+ * the granules would be mispredicted nearly always: up to 16 are done by four vectors that overlap
+ * where there are fewer, up to 4 by single words that do. */
+typedef uint32_t quad __attribute__((vector_size(16), aligned(4), may_alias));
+
+static inline uint32_t least(uint32_t a, uint32_t b)
 {
-    uint64_t pair = (uint64_t)value << 32 | value;
-    for (; i < end; i += 2) {
-        uint64_t two;
-        memcpy(&two, granules + i, sizeof two);
-        if (two != pair)
-            return false;
-    }
-    return i > end || granules[i] == value;
+    return a < b ? a : b;
 }
 
-static inline void set_all(uint32_t *granules, uint32_t i, uint32_t end, uint32_t value)
+static inline bool all_equal(const uint32_t *g, uint32_t n, uint32_t value)
 {
-    uint64_t pair = (uint64_t)value << 32 | value;
-    for (; i < end; i += 2)
-        memcpy(granules + i, &pair, sizeof pair);
-    if (i == end)
-        granules[i] = value;
+    uint32_t last = n - 1;
+    if (n < 4)
+        return ((g[0] ^ value) | (g[last / 2] ^ value) | (g[last] ^ value)) == 0;
+    const quad wanted = {value, value, value, value};
+    quad differ = *(const quad *)(g + n - 4) ^ wanted;
+    for (uint32_t i = 16; __builtin_expect(i < n, 0); i += 4)
+        differ |= *(const quad *)(g + i - 4) ^ wanted;
+    differ |= *(const quad *)g ^ wanted;
+    differ |= *(const quad *)(g + least(4, n - 4)) ^ wanted;
+    differ |= *(const quad *)(g + least(8, n - 4)) ^ wanted;
+    typedef uint64_t pair __attribute__((vector_size(16)));
+    pair any = (pair)differ;
+    return (any[0] | any[1]) == 0;
+}
+
+static inline void set_all(uint32_t *g, uint32_t n, uint32_t value)
+{
+    uint32_t last = n - 1;
+    if (n < 4) {
+        g[0] = g[last / 2] = g[last] = value;
+        return;
+    }
+    const quad wanted = {value, value, value, value};
+    for (uint32_t i = 16; __builtin_expect(i < n, 0); i += 4)
+        *(quad *)(g + i - 4) = wanted;
+    *(quad *)g = wanted;
+    *(quad *)(g + least(4, n - 4)) = wanted;
+    *(quad *)(g + least(8, n - 4)) = wanted;
+    *(quad *)(g + n - 4) = wanted;
 }
 
 /* One chunk's part of a small object. Returns false when there is no room for the chunk. */
@@ -486,7 +511,7 @@ static inline bool insert_small(struct assay_index *index, const struct assay_ob
                                 uint32_t number, uint64_t from, uint64_t last,
                                 struct assay_index_conflict *conflict)
 {
-    uint32_t chunk_number = need_chunk(index, objects, from >> ASSAY_INDEX_CHUNK_SHIFT);
+    uint32_t chunk_number = need_chunk(index, from >> ASSAY_INDEX_CHUNK_SHIFT);
     if (chunk_number == UINT32_MAX)
         return false;
     struct assay_index_chunk *chunk = &index->chunks[chunk_number];
@@ -501,9 +526,9 @@ static inline bool insert_small(struct assay_index *index, const struct assay_ob
     uint32_t mine = index->base + number, dead = 0;
     uint32_t i = first_at >> ASSAY_INDEX_GRANULE_SHIFT, end = last_at >> ASSAY_INDEX_GRANULE_SHIFT;
     uint32_t before = granules[i];
-    if (!(before & SHARED) && all_equal(granules, i, end, before) &&
-        (before <= index->base || !is_live(objects, before - index->base))) {
-        set_all(granules, i, end, mine);
+    if (!(before & SHARED) && all_equal(granules + i, end - i + 1, before) &&
+        (before <= index->base || !is_live(index, before - index->base))) {
+        set_all(granules + i, end - i + 1, mine);
         return true;
     }
     for (; i <= end; i++) {
@@ -514,7 +539,7 @@ static inline bool insert_small(struct assay_index *index, const struct assay_ob
                 continue;
             }
         } else if (value > index->base && value != dead && value != mine) {
-            if (__builtin_expect(is_live(objects, value - index->base), 0)) {
+            if (__builtin_expect(is_live(index, value - index->base), 0)) {
                 granules[i] = share_granule(index, objects, number, value, conflict);
                 continue;
             }
@@ -530,6 +555,7 @@ void assay_index_insert(struct assay_index *index, const struct assay_object *ob
 {
     uint64_t from, to;
     *ret_conflict = (struct assay_index_conflict){0, 0};
+    index->live[number / 64] |= UINT64_C(1) << number % 64;
     extent(&objects[number], &from, &to);
     if (__builtin_expect(index->odd_count != 0, 0))
         collide_odd(index, objects, number, ret_conflict);
@@ -543,13 +569,14 @@ void assay_index_insert(struct assay_index *index, const struct assay_object *ob
     if (!whole)
         done &= insert_small(index, objects, number, chunk_last + 1, last, ret_conflict);
     if (__builtin_expect(!done, 0))
-        put_odd(index, objects, number);
+        put_odd(index, number);
 }
 
 void assay_index_remove(struct assay_index *index, const struct assay_object *objects,
                         uint32_t number)
 {
     uint64_t from, to;
+    index->live[number / 64] &= ~(UINT64_C(1) << number % 64);
     extent(&objects[number], &from, &to);
     if (__builtin_expect(to - from <= ASSAY_INDEX_LARGE, 1))
         return;
@@ -567,13 +594,13 @@ uint32_t assay_index_occupant(const struct assay_index *index, const struct assa
     for (uint32_t i = 0; i < index->odd_count; i++) {
         uint64_t from, to;
         extent(&objects[index->odd[i]], &from, &to);
-        if (address >= from && address < to && is_live(objects, index->odd[i]))
+        if (address >= from && address < to && is_live(index, index->odd[i]))
             return index->odd[i];
     }
     uint32_t at = large_lower(index, address);
     if (at < index->large_count && index->large[at].from <= address)
         best = index->large[at].object;
-    if (best && is_live(objects, best))
+    if (best && is_live(index, best))
         return best;
     uint32_t chunk = find_chunk(index, address >> ASSAY_INDEX_CHUNK_SHIFT);
     if (chunk == UINT32_MAX || index->chunks[chunk].epoch != index->epoch)
@@ -592,7 +619,7 @@ uint32_t assay_index_occupant(const struct assay_index *index, const struct assa
             uint64_t from, to;
             extent(&objects[candidate], &from, &to);
             if (address >= from && address < to) {
-                if (is_live(objects, candidate))
+                if (is_live(index, candidate))
                     return candidate;
                 if (candidate > best)
                     best = candidate;

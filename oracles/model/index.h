@@ -68,15 +68,18 @@ struct assay_index {
     uint32_t odd_count;
     struct assay_index_node *nodes;
     uint32_t node_base, node_used, node_capacity, node_free;
+    uint64_t *live;  /* a bit per object number: what a granule's occupant is asked, and records are
+                        too far apart to ask there */
     bool overflowed; /* something could not be indexed: overlaps may be missed */
 };
 
-size_t assay_index_bytes(uint32_t max_live);
-bool assay_index_create(struct assay_index *index, struct assay_arena *arena, uint32_t max_live);
+size_t assay_index_bytes(uint32_t max_objects, uint32_t max_live);
+bool assay_index_create(struct assay_index *index, struct assay_arena *arena, uint32_t max_objects,
+                        uint32_t max_live);
 /* highest: the highest object number used since the last reset; max: that may be used next. */
 void assay_index_reset(struct assay_index *index, uint32_t highest, uint32_t max);
 
-/* objects[number] is filled in and already live. */
+/* objects[number] is filled in; it becomes live. */
 void assay_index_insert(struct assay_index *index, const struct assay_object *objects,
                         uint32_t number, struct assay_index_conflict *ret_conflict);
 /* objects[number] was live and no longer is. */

@@ -7,7 +7,7 @@ size_t assay_model_bytes(uint32_t max_objects, uint32_t max_live)
     if (max_live == 0 || max_live > max_objects)
         max_live = max_objects;
     return ((size_t)max_objects + 1) * sizeof(struct assay_object) + 64 +
-           assay_index_bytes(max_live);
+           assay_index_bytes(max_objects, max_live);
 }
 
 bool assay_model_create(struct assay_model *model, struct assay_arena *arena, uint32_t max_objects,
@@ -18,7 +18,7 @@ bool assay_model_create(struct assay_model *model, struct assay_arena *arena, ui
     *model = (struct assay_model){.max_objects = max_objects};
     model->objects =
         assay_arena_take(arena, ((size_t)max_objects + 1) * sizeof(struct assay_object), 64);
-    return model->objects && assay_index_create(&model->index, arena, max_live);
+    return model->objects && assay_index_create(&model->index, arena, max_objects, max_live);
 }
 
 void assay_model_reset(struct assay_model *model)

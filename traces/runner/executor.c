@@ -71,6 +71,8 @@ struct assay_executor {
     char *guard_page;
     char *stack_place;
     const struct assay_sink *sink;
+    const char *sink_table;
+    size_t sink_row_bytes;
 
     /* the op in progress, kept here so that a fault can come back to it */
     struct assay_event *events;
@@ -486,14 +488,22 @@ static inline void birth(struct assay_executor *ex, struct assay_event *event)
     end_touch(ex);
 }
 
+/* assay_event_bears(), for a kind known here */
+static inline bool bears(unsigned kind)
+{
+    return (kind >= ASSAY_OP_MALLOC && kind <= ASSAY_OP_REALLOCARRAY) ||
+           (kind >= ASSAY_OP_ALIGNED_ALLOC && kind <= ASSAY_OP_PVALLOC);
+}
+
 static inline bool is_access(unsigned kind)
 {
     return kind == ASSAY_OP_READ || kind == ASSAY_OP_WRITE;
 }
 
-static inline uint64_t offset_of(const struct assay_event *event)
+static inline __attribute__((always_inline)) uint64_t offset_of(const struct assay_event *event,
+                                                                unsigned kind)
 {
-    switch (event->kind) {
+    switch (kind) {
     case ASSAY_OP_REALLOCARRAY:
     case ASSAY_OP_FREE_ALIGNED_SIZED: return 0;
     default: return event->arg;
@@ -501,15 +511,16 @@ static inline uint64_t offset_of(const struct assay_event *event)
 }
 
 /* The operand's content before the call. */
-static inline void before_call(struct assay_executor *ex, struct assay_event *event)
+static inline __attribute__((always_inline)) void
+before_call(struct assay_executor *ex, struct assay_event *event, unsigned kind)
 {
-    switch (event->kind) {
+    switch (kind) {
     case ASSAY_OP_REALLOC:
     case ASSAY_OP_REALLOCARRAY:
     case ASSAY_OP_FREE:
     case ASSAY_OP_FREE_SIZED:
     case ASSAY_OP_FREE_ALIGNED_SIZED:
-        if (owns(ex, event, offset_of(event))) {
+        if (owns(ex, event, offset_of(event, kind))) {
             verify(ex, event, ASSAY_FACT_CONTENT, event->object);
         }
         break;
@@ -660,13 +671,13 @@ static inline void verify_prefix(struct assay_executor *ex, struct assay_event *
     }
 }
 
-static inline __attribute__((always_inline)) void call(struct assay_executor *ex,
-                                                       struct assay_event *event, bool full)
+static inline __attribute__((always_inline)) void
+call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool full)
 {
     const struct assay_subject *subject = &ex->subject;
     char *result = NULL;
     bool owned;
-    switch (event->kind) {
+    switch (kind) {
     case ASSAY_OP_MALLOC:
         CALL(result = subject->malloc(event->size));
         bear(ex, event, result, event->size, full);
@@ -751,16 +762,16 @@ static inline __attribute__((always_inline)) void call(struct assay_executor *ex
     }
 }
 
-static inline __attribute__((always_inline)) void after_call(struct assay_executor *ex,
-                                                             struct assay_event *event, bool full)
+static inline __attribute__((always_inline)) void
+after_call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool full)
 {
     ex->phase = PHASE_AFTER;
-    bool resize = event->kind == ASSAY_OP_REALLOC || event->kind == ASSAY_OP_REALLOCARRAY;
+    bool resize = kind == ASSAY_OP_REALLOC || kind == ASSAY_OP_REALLOCARRAY;
     if (full && resize && event->object && event->place == ASSAY_PLACE_OBJECT &&
-        offset_of(event) == 0 && (event->checked & ASSAY_FACT_CONTENT) &&
+        offset_of(event, kind) == 0 && (event->checked & ASSAY_FACT_CONTENT) &&
         !(event->failed & ASSAY_FACT_CONTENT))
         verify_prefix(ex, event);
-    if (event->born == 0 || event->address == ASSAY_ADDRESS_NULL || !assay_event_bears(event))
+    if (!bears(kind) || event->born == 0 || event->address == ASSAY_ADDRESS_NULL)
         return;
     if (ex->ask_usable && !(event->failed & ASSAY_FACT_FOREIGN))
         ask_usable(ex, event, event->born);
@@ -796,9 +807,10 @@ static void skip(struct assay_executor *ex, struct assay_event *event)
 }
 
 /* Not executable: the API is missing, or the operand was never born here. */
-static inline bool blocked(const struct assay_executor *ex, const struct assay_event *event)
+static inline __attribute__((always_inline)) bool
+blocked(const struct assay_executor *ex, const struct assay_event *event, unsigned kind)
 {
-    if (HARDLY(event->kind >= ASSAY_OP_COUNT || (ex->missing >> event->kind & 1)))
+    if (HARDLY(kind >= ASSAY_OP_COUNT || (ex->missing >> kind & 1)))
         return true;
     if (HARDLY(event->object > ex->max_objects || event->born > ex->max_objects))
         return true;
@@ -806,22 +818,55 @@ static inline bool blocked(const struct assay_executor *ex, const struct assay_e
            ex->records[event->object].state == STATE_UNBORN;
 }
 
-/* Records and memory of operands to come: the trace knows what the caches do not. */
-static inline void look_ahead(const struct assay_executor *ex, bool full)
+/* Lines, records and memory of operands to come: the program knows what the caches do not. Another
+ * processor wrote the events, and each is written here. */
+static inline __attribute__((always_inline)) void look_ahead(const struct assay_executor *ex,
+                                                             bool full)
 {
-    enum { FAR = 8, NEAR = 4 };
-    if (HARDLY(ex->next + FAR >= ex->count))
+    enum { LINES = 24, RECORDS = 12, MEMORY = 5 };
+    __builtin_prefetch(&ex->events[ex->next + LINES], 1);
+    if (HARDLY(ex->next + RECORDS >= ex->count))
         return;
-    const struct assay_event *far = &ex->events[ex->next + FAR];
-    __builtin_prefetch(&ex->records[far->object <= ex->max_objects ? far->object : 0]);
+    uint32_t operand = ex->events[ex->next + RECORDS].object;
+    if (HARDLY(operand > ex->max_objects))
+        return;
+    __builtin_prefetch(&ex->records[operand]);
     if (!full)
         return;
-    const struct assay_event *near = &ex->events[ex->next + NEAR];
-    const char *p = ex->records[near->object <= ex->max_objects ? near->object : 0].address;
+    __builtin_prefetch(ex->sink_table + (size_t)operand * ex->sink_row_bytes, 1);
+    uint32_t near = ex->events[ex->next + MEMORY].object;
+    const char *p = ex->records[near <= ex->max_objects ? near : 0].address;
     __builtin_prefetch(p);
     __builtin_prefetch(p + 64);
 }
 
+static inline __attribute__((always_inline)) void
+step(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool full)
+{
+    if (HARDLY(blocked(ex, event, kind))) {
+        skip(ex, event);
+        return;
+    }
+    char *pointer = NULL;
+    if (kind != ASSAY_OP_MALLOC && kind != ASSAY_OP_CALLOC && (event->object || event->place))
+        pointer = PROBABLY(event->place == ASSAY_PLACE_OBJECT)
+                      ? ex->records[event->object].address + offset_of(event, kind)
+                      : place_of(ex, event, offset_of(event, kind));
+    ex->pointer = pointer;
+    event->address = (uint64_t)(uintptr_t)pointer;
+    if (ex->sink && ex->sink->before)
+        ex->sink->before(ex->sink->self, event);
+    ex->phase = PHASE_BEFORE;
+    if (full)
+        before_call(ex, event, kind);
+    call(ex, event, kind, full);
+    after_call(ex, event, kind, full);
+    if (full)
+        sweep(ex, event);
+    emit(ex, event);
+}
+
+/* The frequent kinds have a body of their own each, in which the kind is a constant. */
 static inline __attribute__((always_inline)) void run_loop(struct assay_executor *ex, bool full)
 {
     for (; ex->next < ex->count; ex->next++, ex->op_index++) {
@@ -838,26 +883,13 @@ static inline __attribute__((always_inline)) void run_loop(struct assay_executor
         event->flags &= (uint8_t) ~(ASSAY_FLAG_USABLE | ASSAY_FLAG_EXECUTED | ASSAY_FLAG_SKIPPED);
         event->usable_extra = 0;
         memset(&event->error, 0, 8); /* error, signal, checked, failed, wrong_at */
-        if (HARDLY(blocked(ex, event))) {
-            skip(ex, event);
-            continue;
+        switch (event->kind) {
+        case ASSAY_OP_MALLOC: step(ex, event, ASSAY_OP_MALLOC, full); break;
+        case ASSAY_OP_FREE: step(ex, event, ASSAY_OP_FREE, full); break;
+        case ASSAY_OP_CALLOC: step(ex, event, ASSAY_OP_CALLOC, full); break;
+        case ASSAY_OP_REALLOC: step(ex, event, ASSAY_OP_REALLOC, full); break;
+        default: step(ex, event, event->kind, full); break;
         }
-        uint64_t pointer = 0;
-        if (event->object || event->place)
-            pointer = (uint64_t)(uintptr_t)(ex->pointer = place_of(ex, event, offset_of(event)));
-        else
-            ex->pointer = NULL;
-        event->address = pointer;
-        if (ex->sink && ex->sink->before)
-            ex->sink->before(ex->sink->self, event);
-        ex->phase = PHASE_BEFORE;
-        if (full)
-            before_call(ex, event);
-        call(ex, event, full);
-        after_call(ex, event, full);
-        if (full)
-            sweep(ex, event);
-        emit(ex, event);
     }
 }
 
@@ -894,12 +926,12 @@ static void __attribute__((noinline)) resume(struct assay_executor *ex, bool ful
 {
     struct assay_event *event = &ex->events[ex->next];
     switch (ex->phase) {
-    case PHASE_BEFORE: call(ex, event, full); __attribute__((fallthrough));
+    case PHASE_BEFORE: call(ex, event, event->kind, full); __attribute__((fallthrough));
     case PHASE_CALL:
         if (event->kind == ASSAY_OP_CHECK && event->object == 0)
             do_check(ex, event); /* the rest of the live objects */
         else
-            after_call(ex, event, full);
+            after_call(ex, event, event->kind, full);
         break;
     default: break;
     }
@@ -918,6 +950,8 @@ void assay_executor_run(struct assay_executor *ex, struct assay_event *events, s
     ex->count = n;
     ex->next = 0;
     ex->sink = sink;
+    ex->sink_table = sink && sink->table ? sink->table : (const char *)ex->records;
+    ex->sink_row_bytes = sink && sink->table ? sink->row_bytes : sizeof(struct record);
     bool full = ex->touch == ASSAY_TOUCH_FULL;
     struct assay_landing *before = assay_crash_landing(&ex->landing);
     int signal = sigsetjmp(ex->landing.place, 0);

@@ -59,7 +59,8 @@ static void keep_end(void *self)
         judge_sink.end(judge_sink.self);
 }
 
-static const struct assay_sink keeping_sink = {NULL, keep_before, keep_after, keep_end};
+static struct assay_sink keeping_sink = {
+    .before = keep_before, .after = keep_after, .end = keep_end};
 
 static uint64_t thread_ns(void)
 {
@@ -276,5 +277,7 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     atomic_store(&shared->boot, ASSAY_BOOT_READY);
     if (shared->bare)
         run_bare(&bare);
+    keeping_sink.table = judge_sink.table;
+    keeping_sink.row_bytes = judge_sink.row_bytes;
     run(executor, parallel, shared->want_results ? &keeping_sink : judging ? &judge_sink : NULL);
 }

@@ -157,7 +157,7 @@ static void sink_end(void *self)
     (void)self;
     end_count++;
 }
-static const struct assay_sink sink = {NULL, sink_before, sink_after, sink_end};
+static const struct assay_sink sink = {.before = sink_before, .after = sink_after, .end = sink_end};
 
 static void start(const struct assay_subject *subject, enum assay_touch touch, bool usable)
 {
