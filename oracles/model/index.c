@@ -4,6 +4,9 @@
 
 #include "oracles/model/model.h"
 
+/* The judges are flattened: what is rare says so, and stays out of their bodies. */
+#define RARE __attribute__((noinline))
+
 enum {
     CHUNKS_MIN = 1024,
     CHUNKS_MAX = 65536,
@@ -160,7 +163,7 @@ static inline bool is_live(const struct assay_index *index, uint32_t number)
 }
 
 /* First entry of the sorted array that ends after `from`. */
-static uint32_t large_lower(const struct assay_index *index, uint64_t from)
+static RARE uint32_t large_lower(const struct assay_index *index, uint64_t from)
 {
     uint32_t low = 0, high = index->large_count;
     while (low < high) {
@@ -174,7 +177,7 @@ static uint32_t large_lower(const struct assay_index *index, uint64_t from)
 }
 
 /* Brings a chunk that an earlier program touched up to the present one. */
-static void renew_chunk(struct assay_index *index, uint32_t number)
+static RARE void renew_chunk(struct assay_index *index, uint32_t number)
 {
     struct assay_index_chunk *chunk = &index->chunks[number];
     uint64_t from = chunk->key << ASSAY_INDEX_CHUNK_SHIFT;
@@ -238,7 +241,7 @@ static bool recycle_chunks(struct assay_index *index)
     return kept < index->chunk_capacity;
 }
 
-static uint32_t create_chunk(struct assay_index *index, uint64_t key)
+static RARE uint32_t create_chunk(struct assay_index *index, uint64_t key)
 {
     if (index->chunk_count == index->chunk_capacity && !recycle_chunks(index))
         return UINT32_MAX;
@@ -284,9 +287,9 @@ static uint32_t take_node(struct assay_index *index, uint32_t object, uint32_t n
 
 /* A granule that is not empty and not of a dead object: collide with who lives there, and share.
  * Returns the granule's new value. */
-static uint32_t share_granule(struct assay_index *index, const struct assay_object *objects,
-                              uint32_t number, uint32_t value,
-                              struct assay_index_conflict *conflict)
+static RARE uint32_t share_granule(struct assay_index *index, const struct assay_object *objects,
+                                   uint32_t number, uint32_t value,
+                                   struct assay_index_conflict *conflict)
 {
     uint32_t list = 0;
     if (!(value & SHARED)) {
@@ -314,9 +317,9 @@ static uint32_t share_granule(struct assay_index *index, const struct assay_obje
     return SHARED | list;
 }
 
-static void collide_large(const struct assay_index *index, const struct assay_object *objects,
-                          uint32_t number, uint64_t from, uint64_t to,
-                          struct assay_index_conflict *conflict)
+static RARE void collide_large(const struct assay_index *index, const struct assay_object *objects,
+                               uint32_t number, uint64_t from, uint64_t to,
+                               struct assay_index_conflict *conflict)
 {
     for (uint32_t i = large_lower(index, from); i < index->large_count && index->large[i].from < to;
          i++)
@@ -324,8 +327,8 @@ static void collide_large(const struct assay_index *index, const struct assay_ob
             collide(objects, number, index->large[i].object, conflict);
 }
 
-static void collide_odd(const struct assay_index *index, const struct assay_object *objects,
-                        uint32_t number, struct assay_index_conflict *conflict)
+static RARE void collide_odd(const struct assay_index *index, const struct assay_object *objects,
+                             uint32_t number, struct assay_index_conflict *conflict)
 {
     for (uint32_t i = 0; i < index->odd_count; i++)
         if (index->odd[i] != number && is_live(index, index->odd[i]))
@@ -333,7 +336,7 @@ static void collide_odd(const struct assay_index *index, const struct assay_obje
 }
 
 /* Adds d to large_live of each chunk that [from, to) reaches into. */
-static void count_large(struct assay_index *index, uint64_t from, uint64_t to, uint32_t d)
+static RARE void count_large(struct assay_index *index, uint64_t from, uint64_t to, uint32_t d)
 {
     uint64_t first = from >> ASSAY_INDEX_CHUNK_SHIFT, last = (to - 1) >> ASSAY_INDEX_CHUNK_SHIFT;
     if (last - first >= index->chunk_count) {
@@ -424,7 +427,7 @@ static void drop_dead_large(struct assay_index *index)
     index->large_dead = 0;
 }
 
-static void put_odd(struct assay_index *index, uint32_t number)
+static RARE void put_odd(struct assay_index *index, uint32_t number)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < index->odd_count; i++)
@@ -437,9 +440,9 @@ static void put_odd(struct assay_index *index, uint32_t number)
         index->overflowed = true;
 }
 
-static void insert_large(struct assay_index *index, const struct assay_object *objects,
-                         uint32_t number, uint64_t from, uint64_t to,
-                         struct assay_index_conflict *conflict)
+static RARE void insert_large(struct assay_index *index, const struct assay_object *objects,
+                              uint32_t number, uint64_t from, uint64_t to,
+                              struct assay_index_conflict *conflict)
 {
     sweep_small(index, objects, number, from, to, conflict);
     if (index->large_dead >= ASSAY_INDEX_DEAD_MAX || index->large_count == index->large_capacity)
@@ -506,32 +509,13 @@ static inline void set_all(uint32_t *g, uint32_t n, uint32_t value)
     *(quad *)(g + n - 4) = wanted;
 }
 
-/* One chunk's part of a small object. Returns false when there is no room for the chunk. */
-static inline bool insert_small(struct assay_index *index, const struct assay_object *objects,
-                                uint32_t number, uint64_t from, uint64_t last,
-                                struct assay_index_conflict *conflict)
+/* Granules whose occupants differ: each by itself. */
+static RARE void set_each(struct assay_index *index, const struct assay_object *objects,
+                          uint32_t number, uint32_t *granules, uint32_t n,
+                          struct assay_index_conflict *conflict)
 {
-    uint32_t chunk_number = need_chunk(index, from >> ASSAY_INDEX_CHUNK_SHIFT);
-    if (chunk_number == UINT32_MAX)
-        return false;
-    struct assay_index_chunk *chunk = &index->chunks[chunk_number];
-    uint32_t *granules = index->granules[chunk_number];
-    uint32_t chunk_mask = (UINT32_C(1) << ASSAY_INDEX_CHUNK_SHIFT) - 1;
-    uint32_t first_at = (uint32_t)from & chunk_mask, last_at = (uint32_t)last & chunk_mask;
-    unsigned first_page = first_at >> ASSAY_INDEX_PAGE_SHIFT,
-             last_page = last_at >> ASSAY_INDEX_PAGE_SHIFT;
-    chunk->touched |= ((UINT64_C(2) << (last_page - first_page)) - 1) << first_page;
-    if (__builtin_expect(chunk->large_live != 0, 0))
-        collide_large(index, objects, number, from, last + 1, conflict);
     uint32_t mine = index->base + number, dead = 0;
-    uint32_t i = first_at >> ASSAY_INDEX_GRANULE_SHIFT, end = last_at >> ASSAY_INDEX_GRANULE_SHIFT;
-    uint32_t before = granules[i];
-    if (!(before & SHARED) && all_equal(granules + i, end - i + 1, before) &&
-        (before <= index->base || !is_live(index, before - index->base))) {
-        set_all(granules + i, end - i + 1, mine);
-        return true;
-    }
-    for (; i <= end; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         uint32_t value = granules[i];
         if (__builtin_expect(value & SHARED, 0)) {
             if ((value & NUMBER_MAX) >= index->node_base) {
@@ -547,7 +531,41 @@ static inline bool insert_small(struct assay_index *index, const struct assay_ob
         }
         granules[i] = mine;
     }
+}
+
+/* One chunk's part of a small object. Returns false when there is no room for the chunk. */
+static inline bool insert_small(struct assay_index *index, const struct assay_object *objects,
+                                uint32_t number, uint64_t from, uint64_t last,
+                                struct assay_index_conflict *conflict)
+{
+    uint32_t chunk_number = need_chunk(index, from >> ASSAY_INDEX_CHUNK_SHIFT);
+    if (chunk_number == UINT32_MAX)
+        return false;
+    struct assay_index_chunk *chunk = &index->chunks[chunk_number];
+    uint32_t chunk_mask = (UINT32_C(1) << ASSAY_INDEX_CHUNK_SHIFT) - 1;
+    uint32_t first_at = (uint32_t)from & chunk_mask, last_at = (uint32_t)last & chunk_mask;
+    unsigned first_page = first_at >> ASSAY_INDEX_PAGE_SHIFT,
+             last_page = last_at >> ASSAY_INDEX_PAGE_SHIFT;
+    chunk->touched |= ((UINT64_C(2) << (last_page - first_page)) - 1) << first_page;
+    if (__builtin_expect(chunk->large_live != 0, 0))
+        collide_large(index, objects, number, from, last + 1, conflict);
+    uint32_t first = first_at >> ASSAY_INDEX_GRANULE_SHIFT;
+    uint32_t n = (last_at >> ASSAY_INDEX_GRANULE_SHIFT) - first + 1;
+    uint32_t *granules = index->granules[chunk_number] + first, before = granules[0];
+    if (!(before & SHARED) && all_equal(granules, n, before) &&
+        (before <= index->base || !is_live(index, before - index->base)))
+        set_all(granules, n, index->base + number);
+    else
+        set_each(index, objects, number, granules, n, conflict);
     return true;
+}
+
+static RARE bool insert_in_two(struct assay_index *index, const struct assay_object *objects,
+                               uint32_t number, uint64_t from, uint64_t last, uint64_t chunk_last,
+                               struct assay_index_conflict *conflict)
+{
+    bool first = insert_small(index, objects, number, from, chunk_last, conflict);
+    return insert_small(index, objects, number, chunk_last + 1, last, conflict) && first;
 }
 
 void assay_index_insert(struct assay_index *index, const struct assay_object *objects,
@@ -564,10 +582,9 @@ void assay_index_insert(struct assay_index *index, const struct assay_object *ob
         return;
     }
     uint64_t last = to - 1, chunk_last = from | ((UINT64_C(1) << ASSAY_INDEX_CHUNK_SHIFT) - 1);
-    bool whole = last <= chunk_last;
-    bool done = insert_small(index, objects, number, from, whole ? last : chunk_last, ret_conflict);
-    if (!whole)
-        done &= insert_small(index, objects, number, chunk_last + 1, last, ret_conflict);
+    bool done = __builtin_expect(last <= chunk_last, 1)
+                    ? insert_small(index, objects, number, from, last, ret_conflict)
+                    : insert_in_two(index, objects, number, from, last, chunk_last, ret_conflict);
     if (__builtin_expect(!done, 0))
         put_odd(index, number);
 }

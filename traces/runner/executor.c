@@ -1,305 +1,21 @@
 #include "traces/runner/executor.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "traces/runner/crash.h"
-#include "traces/runner/ranges.h"
-#include "traces/runner/touch.h"
-
-#define PROBABLY(x) __builtin_expect(!!(x), 1)
-#define HARDLY(x)   __builtin_expect(!!(x), 0)
+#include "traces/runner/executor_state.h"
 
 enum {
-    EVIDENCE_MAX = 8,  /* per op */
     SWEEP_DENSE = 256, /* up to so many live objects one is swept at every op, */
     SWEEP_SPARSE = 8,  /* beyond, at every eighth */
     SLACK_MAX = 256,   /* [requested, usable) is touched with the object up to this many bytes, */
     SLACK_SAMPLED =
         ASSAY_TOUCH_TAIL_BYTES / 2, /* or this many, if the object is not touched whole */
-    PLACE_BYTES = 4096,
     UNBORN_SENTINEL = 0x5a,
     ERRNO_KEPT = ENOTBLK
 };
 
 #define ADDRESSABLE (UINT64_C(1) << 47)
-
-enum state { STATE_UNBORN, STATE_LIVE, STATE_DEAD };
-
-enum record_flag {
-    RECORD_WHOLE = 1 << 0,   /* touched whole */
-    RECORD_UNKNOWN = 1 << 1, /* content no longer known: damaged, or never to be touched */
-    RECORD_RUN = 1 << 2,     /* a later write left another epoch in runs[object] */
-    RECORD_SLACK = 1 << 3    /* [bytes, bytes + slack) was filled too */
-};
-
-struct record {
-    char *address;
-    uint64_t bytes;
-    uint32_t live; /* index in the live list (full touch only) */
-    uint32_t slack;
-    uint16_t epoch;
-    uint8_t state;
-    uint8_t flags;
-    uint32_t spare;
-};
-_Static_assert(sizeof(struct record) == 32, "two records per cache line");
-
-struct run {
-    uint64_t from, to;
-};
-
-enum phase { PHASE_IDLE, PHASE_BEFORE, PHASE_CALL, PHASE_AFTER, PHASE_SWEEP };
-
-struct assay_executor {
-    struct record *records; /* by object number; [0] unused */
-    struct run *runs;
-    uint32_t *live;
-    uint32_t live_count;
-    uint32_t highest; /* object number used since reset */
-    uint64_t missing;
-    struct assay_subject subject;
-    _Atomic uint64_t *progress;
-    uint64_t op_index;
-    uint64_t seed, mixed_seed;
-    uint32_t max_objects;
-    bool content_full, ask_usable, usable_writable, concurrent;
-    enum assay_touch touch;
-    struct assay_ranges *ranges;
-    char *guard_page;
-    char *stack_place;
-    const struct assay_sink *sink;
-    const char *sink_table;
-    size_t sink_row_bytes;
-
-    /* the op in progress, kept here so that a fault can come back to it */
-    struct assay_event *events;
-    size_t count, next;
-    char *pointer; /* its operand */
-    enum phase phase;
-    uint8_t touching; /* the fact being established, and of which object */
-    uint32_t touching_object;
-    unsigned evidence_count;
-    struct assay_event evidence[EVIDENCE_MAX];
-    struct assay_landing landing;
-
-    uint32_t sweep_cursor, sweep_far, sweep_near, sweep_tick;
-    uint32_t finish_next;
-};
-
-static _Alignas(4096) char global_place[PLACE_BYTES];
-/* A plausible allocated chunk of 64 bytes with a plausible next chunk, as in "house of spirit". */
-static _Alignas(16) uint64_t forged_place[32] = {[0] = 0, [1] = 0x41, [9] = 0x41, [17] = 0x1001};
-
-uint64_t assay_executor_missing(const struct assay_subject *subject)
-{
-    const struct {
-        enum assay_op kind;
-        bool there;
-    } apis[] = {
-        {ASSAY_OP_MALLOC, subject->malloc != NULL},
-        {ASSAY_OP_CALLOC, subject->calloc != NULL},
-        {ASSAY_OP_REALLOC, subject->realloc != NULL},
-        {ASSAY_OP_REALLOCARRAY, subject->reallocarray != NULL},
-        {ASSAY_OP_FREE, subject->free != NULL},
-        {ASSAY_OP_FREE_SIZED, subject->free_sized != NULL},
-        {ASSAY_OP_FREE_ALIGNED_SIZED, subject->free_aligned_sized != NULL},
-        {ASSAY_OP_ALIGNED_ALLOC, subject->aligned_alloc != NULL},
-        {ASSAY_OP_POSIX_MEMALIGN, subject->posix_memalign != NULL},
-        {ASSAY_OP_MEMALIGN, subject->memalign != NULL},
-        {ASSAY_OP_VALLOC, subject->valloc != NULL},
-        {ASSAY_OP_PVALLOC, subject->pvalloc != NULL},
-        {ASSAY_OP_USABLE_SIZE, subject->malloc_usable_size != NULL},
-        {ASSAY_OP_OBJECT_SIZE, subject->malloc_object_size != NULL},
-        {ASSAY_OP_TRIM, subject->malloc_trim != NULL},
-        {ASSAY_OP_REZALLOC, false},
-        {ASSAY_OP_GOOD_SIZE, false},
-        {ASSAY_OP_STATISTICS, false},
-        {ASSAY_OP_HEAP_WALK, false},
-        {ASSAY_OP_GUARDED_COPY, false},
-    };
-    uint64_t missing = 0;
-    for (size_t i = 0; i < sizeof apis / sizeof *apis; i++)
-        if (!apis[i].there)
-            missing |= UINT64_C(1) << apis[i].kind;
-    return missing;
-}
-
-uint64_t assay_executor_has(const struct assay_executor_config *config)
-{
-    uint64_t has = ASSAY_HAS_ORDER | ASSAY_HAS_ADDRESS | ASSAY_HAS_ERRNO | ASSAY_HAS_SIGNAL |
-                   ASSAY_HAS_FOREIGN;
-    if (config->touch == ASSAY_TOUCH_FULL)
-        has |= ASSAY_HAS_CONTENT;
-    if (config->ask_usable && config->subject && config->subject->malloc_usable_size)
-        has |= ASSAY_HAS_USABLE;
-    return has;
-}
-
-size_t assay_executor_bytes(const struct assay_executor_config *config)
-{
-    size_t objects = (size_t)config->max_objects + 1;
-    return objects * (sizeof(struct record) + sizeof(struct run) + sizeof(uint32_t)) +
-           sizeof(struct assay_executor) + sizeof(struct assay_ranges) + 1024;
-}
-
-struct assay_executor *assay_executor_create(struct assay_arena *arena,
-                                             const struct assay_executor_config *config)
-{
-    size_t objects = (size_t)config->max_objects + 1;
-    struct assay_executor *ex = assay_arena_take(arena, sizeof *ex, 64);
-    struct assay_ranges *ranges = assay_arena_take(arena, sizeof *ranges, 64);
-    struct record *records = assay_arena_take(arena, objects * sizeof *records, 64);
-    struct run *runs = assay_arena_take(arena, objects * sizeof *runs, 64);
-    uint32_t *live = assay_arena_take(arena, objects * sizeof *live, 64);
-    if (!ex || !ranges || !records || !runs || !live)
-        return NULL;
-    ex->guard_page = mmap(NULL, PLACE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (ex->guard_page == MAP_FAILED)
-        return NULL;
-    ex->records = records;
-    ex->runs = runs;
-    ex->live = live;
-    ex->subject = *config->subject;
-    ex->missing = assay_executor_missing(&ex->subject);
-    ex->progress = config->progress;
-    ex->seed = config->seed;
-    ex->mixed_seed = assay_touch_mix(config->seed);
-    ex->max_objects = config->max_objects;
-    ex->content_full = config->content_full;
-    ex->ask_usable = config->ask_usable && ex->subject.malloc_usable_size;
-    ex->usable_writable = config->usable_writable && ex->ask_usable;
-    ex->touch = config->touch;
-    ex->ranges = ranges;
-    const void *code = NULL;
-    memcpy(&code, &ex->subject.malloc, sizeof code);
-    /* without /proc the stack is not known; what dl_iterate_phdr gave still is */
-    (void)assay_ranges_snapshot(ranges, code, NULL);
-    assay_executor_forbid(ex, arena->base, arena->capacity);
-    assay_executor_forbid(ex, ex->guard_page, PLACE_BYTES);
-    return ex;
-}
-
-void assay_executor_forbid(struct assay_executor *ex, const void *base, size_t bytes)
-{
-    assay_ranges_add(ex->ranges, (uintptr_t)base, (uintptr_t)base + bytes);
-}
-
-/* ---- content -------------------------------------------------------------------------------- */
-
-static inline struct assay_content content_of(const struct assay_executor *ex, uint32_t object)
-{
-    const struct record *r = &ex->records[object];
-    struct assay_content content = {.base = r->address,
-                                    .bytes = r->bytes + (r->flags & RECORD_SLACK ? r->slack : 0),
-                                    .key = assay_touch_mixed_key(ex->mixed_seed, object, 0),
-                                    .whole = r->flags & RECORD_WHOLE};
-    if (HARDLY(r->flags & RECORD_RUN)) {
-        content.run_from = ex->runs[object].from;
-        content.run_to = ex->runs[object].to;
-        content.run_key = assay_touch_mixed_key(ex->mixed_seed, object, r->epoch);
-    }
-    return content;
-}
-
-static inline void begin_touch(struct assay_executor *ex, enum assay_fact fact, uint32_t object)
-{
-    ex->touching = (uint8_t)fact;
-    ex->touching_object = object;
-    ex->landing.armed = 1;
-    atomic_signal_fence(memory_order_seq_cst);
-}
-
-static inline void end_touch(struct assay_executor *ex)
-{
-    atomic_signal_fence(memory_order_seq_cst);
-    ex->landing.armed = 0;
-}
-
-/* Whose pattern stands in the damaged object at this offset: an object whose range covers the word,
- * or, failing that, any whose pattern has this word near its start. */
-static uint32_t whose(const struct assay_executor *ex, uint32_t object, uint64_t offset,
-                      uint64_t word)
-{
-    enum { NEAR_WORDS = 1 << 16, BEFORE_WORDS = 128 };
-    uintptr_t address = (uintptr_t)ex->records[object].address + offset;
-    for (uint32_t k = 1; k <= ex->highest; k++) {
-        const struct record *r = &ex->records[k];
-        uintptr_t base = (uintptr_t)r->address;
-        if (r->state == STATE_UNBORN || address < base || address - base >= r->bytes + r->slack)
-            continue;
-        /* the damaged word may start inside one of k's words: compare the bytes that k has here */
-        for (uint16_t epoch = 0; epoch <= r->epoch; epoch++) {
-            struct assay_content content = {.key = assay_touch_mixed_key(ex->mixed_seed, k, epoch),
-                                            .bytes = r->bytes,
-                                            .whole = true};
-            if ((k != object || epoch != r->epoch) &&
-                assay_content_expected(&content, address - base) == word)
-                return k;
-        }
-    }
-    uint32_t found;
-    uint16_t epoch;
-    bool known = assay_touch_whose_word(ex->seed, word + BEFORE_WORDS * ASSAY_TOUCH_STRIDE,
-                                        NEAR_WORDS, ex->highest, &found, &epoch);
-    return known ? found : 0;
-}
-
-static void add_evidence(struct assay_executor *ex, enum assay_fact fact, uint32_t object,
-                         uint64_t offset, uint64_t expected, uint64_t seen, uint32_t owner)
-{
-    struct assay_event *event = &ex->events[ex->next];
-    uint8_t bits = (uint8_t)fact;
-    if (!(event->failed & bits) || event->wrong_at > offset)
-        event->wrong_at = offset > UINT32_MAX ? UINT32_MAX : (uint32_t)offset;
-    event->checked |= bits;
-    event->failed |= bits;
-    if (ex->evidence_count == EVIDENCE_MAX)
-        return;
-    struct assay_event *evidence = &ex->evidence[ex->evidence_count++];
-    memset(evidence, 0, sizeof *evidence);
-    evidence->kind = ASSAY_OP_EVIDENCE;
-    evidence->thread = event->thread;
-    evidence->process = event->process;
-    evidence->object = object;
-    evidence->arg = offset;
-    evidence->size = expected;
-    evidence->value = seen;
-    evidence->born = owner;
-    evidence->checked = evidence->failed = bits;
-    evidence->flags = ASSAY_FLAG_EXECUTED;
-    evidence->site = (uint32_t)ex->next; /* which of the events that run() was given */
-    evidence->wrong_at = offset > UINT32_MAX ? UINT32_MAX : (uint32_t)offset;
-}
-
-/* Up to 8 bytes from offset, zero-filled at the object's end. */
-static uint64_t bytes_at(const struct assay_content *content, uint64_t offset, uint64_t end)
-{
-    uint64_t word = 0;
-    uint64_t n = end - offset < 8 ? end - offset : 8;
-    memcpy(&word, content->base + offset, n);
-    return word;
-}
-
-static void __attribute__((noinline))
-damage(struct assay_executor *ex, enum assay_fact fact, const struct assay_content *content,
-       uint32_t object, uint64_t offset, uint64_t end, uint64_t expected)
-{
-    uint64_t seen = bytes_at(content, offset, end);
-    uint64_t n = end - offset < 8 ? end - offset : 8;
-    if (n < 8)
-        expected &= (UINT64_C(1) << (8 * n)) - 1;
-    /* the pattern's owner is read off a whole word: the one that starts here, or at the next word
-     */
-    uint64_t at = (offset + 7) & ~UINT64_C(7);
-    uint32_t owner = n == 8 ? whose(ex, object, offset, seen) : 0;
-    if (owner == 0 && at + 8 <= end)
-        owner = whose(ex, object, at, bytes_at(content, at, end));
-    add_evidence(ex, fact, object, offset, expected, seen, owner);
-    ex->records[object].flags |= RECORD_UNKNOWN;
-}
 
 /* Verifies what is known of a live object, its slack included. */
 static inline void verify(struct assay_executor *ex, struct assay_event *event,
@@ -322,8 +38,8 @@ static inline void verify(struct assay_executor *ex, struct assay_event *event,
     if (r->flags & RECORD_SLACK)
         event->checked |= ASSAY_FACT_USABLE;
     if (HARDLY(at != UINT64_MAX))
-        damage(ex, at >= r->bytes ? ASSAY_FACT_USABLE : fact, &content, object, at, content.bytes,
-               assay_content_expected(&content, at));
+        assay_executor_damage(ex, at >= r->bytes ? ASSAY_FACT_USABLE : fact, &content, object, at,
+                              content.bytes, assay_content_expected(&content, at));
 }
 
 /* ---- objects -------------------------------------------------------------------------------- */
@@ -374,36 +90,6 @@ static inline void sweep(struct assay_executor *ex, struct assay_event *event)
 
 /* ---- one op --------------------------------------------------------------------------------- */
 
-static char *uninitialised(struct assay_executor *ex, uint64_t size)
-{
-    if (!ex->subject.malloc || !ex->subject.free)
-        return NULL;
-    char *p = ex->subject.malloc(size ? size : 64), *word = NULL;
-    if (!p)
-        return NULL;
-    if (size == 0 || size >= sizeof word)
-        memcpy(&word, p, sizeof word);
-    ex->subject.free(p);
-    return word;
-}
-
-static char *place_of(struct assay_executor *ex, const struct assay_event *event, uint64_t offset)
-{
-    switch (event->place) {
-    case ASSAY_PLACE_OBJECT:
-        return event->object ? ex->records[event->object].address + offset : NULL;
-    case ASSAY_PLACE_SMALL:
-    case ASSAY_PLACE_WILD: return (char *)(uintptr_t)offset;
-    case ASSAY_PLACE_STACK: return ex->stack_place + offset;
-    case ASSAY_PLACE_GLOBAL: return global_place + offset;
-    case ASSAY_PLACE_FORGED: return (char *)&forged_place[2] + offset;
-    case ASSAY_PLACE_GUARD: return ex->guard_page + offset;
-    case ASSAY_PLACE_UNINITIALISED: return uninitialised(ex, offset);
-    case ASSAY_PLACE_NULL:
-    default: return NULL;
-    }
-}
-
 /* True if the op's operand is a whole live object, given by its own address. */
 static inline bool owns(const struct assay_executor *ex, const struct assay_event *event,
                         uint64_t offset)
@@ -428,7 +114,7 @@ bear(struct assay_executor *ex, struct assay_event *event, char *address, uint64
         r->flags = RECORD_UNKNOWN; /* nobody can have so much: the size oracles' affair, not ours */
     } else if (HARDLY(assay_ranges_touches(ex->ranges, (uintptr_t)address, bytes ? bytes : 1))) {
         r->flags = RECORD_UNKNOWN;
-        add_evidence(ex, ASSAY_FACT_FOREIGN, born, 0, 0, 0, 0);
+        assay_executor_evidence(ex, ASSAY_FACT_FOREIGN, born, 0, 0, 0, 0);
     } else {
         event->checked |= ASSAY_FACT_FOREIGN;
         if (full)
@@ -471,7 +157,7 @@ static inline void birth(struct assay_executor *ex, struct assay_event *event)
         end_touch(ex);
         event->checked |= ASSAY_FACT_ZERO;
         if (HARDLY(at != UINT64_MAX)) {
-            damage(ex, ASSAY_FACT_ZERO, &content, born, at, content.bytes, 0);
+            assay_executor_damage(ex, ASSAY_FACT_ZERO, &content, born, at, content.bytes, 0);
             r->flags &= (uint8_t)~RECORD_UNKNOWN; /* dirty, but ours: filled and watched */
         }
     }
@@ -665,8 +351,8 @@ static inline void verify_prefix(struct assay_executor *ex, struct assay_event *
     event->checked |= ASSAY_FACT_PREFIX;
     if (HARDLY(at != UINT64_MAX)) {
         uint64_t end = limit < content.bytes ? limit : content.bytes;
-        damage(ex, ASSAY_FACT_PREFIX, &content, event->born, at, end,
-               assay_content_expected(&content, at));
+        assay_executor_damage(ex, ASSAY_FACT_PREFIX, &content, event->born, at, end,
+                              assay_content_expected(&content, at));
         ex->records[event->born].flags &= (uint8_t)~RECORD_UNKNOWN;
     }
 }
@@ -727,8 +413,8 @@ call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool f
         if (returned != 0) {
             event->checked |= ASSAY_FACT_OUT;
             if (out != sentinel)
-                add_evidence(ex, ASSAY_FACT_OUT, event->born, 0, UNBORN_SENTINEL,
-                             (uint64_t)(uintptr_t)out, 0);
+                assay_executor_evidence(ex, ASSAY_FACT_OUT, event->born, 0, UNBORN_SENTINEL,
+                                        (uint64_t)(uintptr_t)out, 0);
         }
         bear(ex, event, returned == 0 ? out : NULL, event->size, full);
         break;
@@ -851,7 +537,7 @@ step(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool f
     if (kind != ASSAY_OP_MALLOC && kind != ASSAY_OP_CALLOC && (event->object || event->place))
         pointer = PROBABLY(event->place == ASSAY_PLACE_OBJECT)
                       ? ex->records[event->object].address + offset_of(event, kind)
-                      : place_of(ex, event, offset_of(event, kind));
+                      : assay_executor_place(ex, event, offset_of(event, kind));
     ex->pointer = pointer;
     event->address = (uint64_t)(uintptr_t)pointer;
     if (ex->sink && ex->sink->before)
@@ -917,7 +603,7 @@ static void note_fault(struct assay_executor *ex, int signal)
     event->failed |= ASSAY_FACT_READABLE;
     if (is_access(event->kind) && fact == ASSAY_FACT_READABLE)
         event->signal = (uint8_t)signal;
-    add_evidence(ex, (enum assay_fact)fact, object, offset, 0, 0, 0);
+    assay_executor_evidence(ex, (enum assay_fact)fact, object, offset, 0, 0, 0);
     if (object)
         ex->records[object].flags |= RECORD_UNKNOWN;
 }
@@ -966,37 +652,6 @@ void assay_executor_run(struct assay_executor *ex, struct assay_event *events, s
     assay_crash_landing(before);
 }
 
-size_t assay_executor_shared_bytes(void)
-{
-    return sizeof(struct assay_executor) + sizeof(struct assay_ranges) + 256;
-}
-
-struct assay_executor *assay_executor_share(struct assay_arena *arena,
-                                            const struct assay_executor *base)
-{
-    struct assay_executor *ex = assay_arena_take(arena, sizeof *ex, 64);
-    struct assay_ranges *ranges = assay_arena_take(arena, sizeof *ranges, 64);
-    if (!ex || !ranges)
-        return NULL;
-    *ex = *base;
-    *ranges = *base->ranges; /* its cache of gaps is written */
-    ex->ranges = ranges;
-    assay_executor_make_concurrent(ex);
-    return ex;
-}
-
-void assay_executor_make_concurrent(struct assay_executor *ex)
-{
-    ex->concurrent = true;
-    ex->progress = NULL;
-}
-
-void assay_executor_rejoin(struct assay_executor *base, const struct assay_executor *other)
-{
-    if (other->highest > base->highest)
-        base->highest = other->highest;
-}
-
 void assay_executor_finish(struct assay_executor *ex, const struct assay_sink *sink)
 {
     struct assay_event check = {.kind = ASSAY_OP_CHECK};
@@ -1010,31 +665,4 @@ void assay_executor_finish(struct assay_executor *ex, const struct assay_sink *s
         assay_executor_run(ex, &check, 1, sink);
     if (sink && sink->end)
         sink->end(sink->self);
-}
-
-void assay_executor_forget(struct assay_executor *ex, uint64_t seed)
-{
-    memset(ex->records, 0, ((size_t)ex->highest + 1) * sizeof *ex->records);
-    ex->highest = 0;
-    ex->live_count = 0;
-    ex->sweep_cursor = ex->sweep_far = ex->sweep_near = ex->sweep_tick = ex->finish_next = 0;
-    ex->evidence_count = 0;
-    ex->landing.armed = 0;
-    ex->phase = PHASE_IDLE;
-    ex->op_index = 0;
-    ex->seed = seed;
-    ex->mixed_seed = assay_touch_mix(seed);
-    if (ex->progress)
-        atomic_store_explicit(ex->progress, 0, memory_order_relaxed);
-}
-
-void assay_executor_reset(struct assay_executor *ex, uint64_t seed)
-{
-    if (ex->subject.free)
-        for (uint32_t object = 1; object <= ex->highest; object++)
-            if (ex->records[object].state == STATE_LIVE)
-                ex->subject.free(ex->records[object].address);
-    if (ex->subject.reset)
-        ex->subject.reset();
-    assay_executor_forget(ex, seed);
 }
