@@ -234,17 +234,27 @@ static inline __attribute__((always_inline)) void count(struct assay_judge *judg
         start_tally(judge, kind, sweep, applied);
 }
 
+/* Which rows an op is judged by. */
+enum rows { ROWS_LEGAL, ROWS_MISUSE, ROWS_PROGRAM };
+
+static inline __attribute__((always_inline)) enum rows rows_of(enum assay_severity severity)
+{
+    return severity == ASSAY_SEVERITY_SECURITY  ? ROWS_MISUSE
+           : severity == ASSAY_SEVERITY_PROGRAM ? ROWS_PROGRAM
+                                                : ROWS_LEGAL;
+}
+
 /* Calls every oracle that subscribes to `kind` (a constant where this is inlined). An oracle is
  * pure, so one that is not judged in this stream may run: its bit is dropped. */
 static inline __attribute__((always_inline)) void run_oracles(struct assay_judge *judge,
                                                               const struct assay_case *c,
-                                                              unsigned kind, bool misuse,
+                                                              unsigned kind, enum rows rows,
                                                               uint32_t number)
 {
     uint64_t applied = 0, wrong = 0;
     struct assay_verdict unused;
 #define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
-    if (((ops) >> kind & 1) && (ASSAY_SEVERITY_##severity == ASSAY_SEVERITY_SECURITY) == misuse) { \
+    if (((ops) >> kind & 1) && rows_of(ASSAY_SEVERITY_##severity) == rows) {                       \
         enum assay_outcome outcome = assay_oracle_##ID(c, &unused);                                \
         applied |= (uint64_t)(outcome != ASSAY_OUTCOME_NOT_APPLICABLE) << ASSAY_PROPERTY_##ID;     \
         wrong |= (uint64_t)(outcome == ASSAY_OUTCOME_VIOLATED) << ASSAY_PROPERTY_##ID;             \
@@ -304,7 +314,7 @@ static __attribute__((noinline)) void judge_misuse(struct assay_judge *judge,
     if (object && straight)
         *(object->state == ASSAY_OBJECT_LIVE ? &c.operand : &c.dead) = object;
     judge->tainted = true;
-    run_oracles(judge, &c, event->kind, true, event->object);
+    run_oracles(judge, &c, event->kind, ROWS_MISUSE, event->object);
 }
 
 /* A legal op ended the program. Of an object that survived a failed resize, C13 says that it can be
@@ -440,6 +450,47 @@ remember(struct ground *ground, const struct assay_case *c, bool changes, uint32
     }
 }
 
+/* What the program did, whatever the allocator answered. */
+static __attribute__((noinline)) void judge_program(struct assay_judge *judge,
+                                                    const struct assay_event *event,
+                                                    const struct assay_object *object)
+{
+    struct assay_case c = {
+        .event = event,
+        .profile = &judge->config.profile,
+        .judged = judge->judged,
+        .op_index = judge->op_index,
+        .kind = event->kind,
+    };
+    bool straight = !has_offset(event->kind) || event->arg == 0;
+    if (object && straight && object->state != ASSAY_OBJECT_UNBORN)
+        *(object->state == ASSAY_OBJECT_FREED ? &c.dead : &c.operand) = object;
+    run_oracles(judge, &c, event->kind, ROWS_PROGRAM, event->object);
+}
+
+/* T05 is known at the end of the stream only. */
+static void judge_leaks(struct assay_judge *judge)
+{
+    for (uint32_t number = 1; number <= judge->model.highest; number++) {
+        const struct assay_object *object = &judge->model.objects[number];
+        if (object->state == ASSAY_OBJECT_UNBORN || (object->flags & ASSAY_OBJECT_PREEXISTING))
+            continue;
+        const struct assay_event event = {.kind = object->api,
+                                          .object = number,
+                                          .size = object->requested,
+                                          .address = object->address};
+        struct assay_case c = {.event = &event,
+                               .profile = &judge->config.profile,
+                               .operand = object,
+                               .judged = judge->judged,
+                               .op_index = object->birth,
+                               .bytes = object->requested,
+                               .kind = object->api};
+        judge->evaluations[ASSAY_PROPERTY_T05]++;
+        report(judge, &c, UINT64_C(1) << ASSAY_PROPERTY_T05, number);
+    }
+}
+
 static inline __attribute__((always_inline)) void judge_op(struct assay_judge *judge,
                                                            const struct assay_event *event,
                                                            unsigned kind, unsigned op_class)
@@ -450,6 +501,8 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
     struct assay_object *object = NULL;
     if (pointer && event->place == ASSAY_PLACE_OBJECT)
         object = assay_model_get(&judge->model, event->object);
+    if (__builtin_expect(judge->config.program, 0) && pointer)
+        judge_program(judge, event, object);
     if (__builtin_expect(is_misuse(event, object, kind, op_class), 0)) {
         judge_misuse(judge, event, object, false);
         if (!releasing || !object || object->state != ASSAY_OBJECT_LIVE || event->arg != 0)
@@ -509,7 +562,8 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
     }
     if (__builtin_expect(!judge->tainted && !(event->flags & ASSAY_FLAG_PREEXISTING), 1)) {
         judge->calls += bearing || releasing;
-        run_oracles(judge, &c, kind, false, bearing && c.succeeded ? event->born : event->object);
+        run_oracles(judge, &c, kind, ROWS_LEGAL,
+                    bearing && c.succeeded ? event->born : event->object);
     }
     if (kind == ASSAY_OP_USABLE_SIZE && open)
         learn_usable(object, event);
@@ -600,6 +654,8 @@ void assay_judge_after(struct assay_judge *judge, const struct assay_event *even
 void assay_judge_end(struct assay_judge *judge)
 {
     flush_pending(judge);
+    if (judge->judged >> ASSAY_PROPERTY_T05 & 1)
+        judge_leaks(judge);
     judge->current = NULL;
 }
 
@@ -682,6 +738,8 @@ static bool judges_property(const struct assay_judge_config *config, unsigned pr
 {
     const struct assay_property_info *info = assay_property_info(property);
     if (property == ASSAY_PROPERTY_NONE || property >= ASSAY_PROPERTY_COUNT)
+        return false;
+    if (info->severity == ASSAY_SEVERITY_PROGRAM && !config->program)
         return false;
     return (info->needs & ~config->has) == 0 && (subscribed[property] & ~config->missing_apis) != 0;
 }

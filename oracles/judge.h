@@ -19,27 +19,64 @@ enum assay_property {
     ASSAY_PROPERTY_##ID,
 #include "oracles/properties.def"
 #undef ASSAY_PROPERTY
-    ASSAY_PROPERTY_COUNT
+    ASSAY_PROPERTY_COUNT, /* so far the rows that are judged of streams: bits of a word */
+    ASSAY_PROPERTY_BEFORE_MEASURED = ASSAY_PROPERTY_COUNT - 1,
+#define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)
+#define ASSAY_MEASURED(ID, statement, severity, unit, source, policy, command) ASSAY_PROPERTY_##ID,
+#include "oracles/properties.def"
+#undef ASSAY_PROPERTY
+    ASSAY_CATALOGUE_COUNT
 };
 
 enum assay_severity {
     ASSAY_SEVERITY_QUALITY,
     ASSAY_SEVERITY_CONTRACT,
     ASSAY_SEVERITY_SECURITY,
-    ASSAY_SEVERITY_CORRUPTION
+    ASSAY_SEVERITY_CORRUPTION,
+    ASSAY_SEVERITY_PROGRAM, /* of the program that made the calls, not of the allocator */
+    ASSAY_SEVERITY_COUNT
 };
+const char *assay_severity_name(unsigned severity);
+
+/* What one trial of a measured property draws anew. */
+enum assay_unit { ASSAY_UNIT_EVENT, ASSAY_UNIT_OP, ASSAY_UNIT_HEAP, ASSAY_UNIT_PROCESS };
+const char *assay_unit_name(unsigned unit);
 
 struct assay_property_info {
     const char *id;
     const char *statement;
     enum assay_severity severity;
-    uint64_t needs;    /* ASSAY_HAS_* */
+    uint64_t needs;    /* ASSAY_HAS_*; of rows judged of streams */
     uint64_t optional; /* ASSAY_HAS_* */
     const char *source;
     const char *policy;
+    enum assay_unit unit; /* EVENT for rows judged of streams */
+    const char *command;  /* that measures it, "" if none does; NULL: judged of streams */
 };
+/* Of the whole catalogue: property < ASSAY_CATALOGUE_COUNT. */
 const struct assay_property_info *assay_property_info(unsigned property);
-/* Returns the property or ASSAY_PROPERTY_NONE; id as in the catalogue ("C05"). */
+/* The temporal form, per object; NULL if it has none. */
+const char *assay_property_formula(unsigned property);
+
+enum assay_relates {
+    ASSAY_RELATES_REQUIRES,
+    ASSAY_RELATES_SPECIALISES,
+    ASSAY_RELATES_CONFLICTS,
+    ASSAY_RELATES_INDICATES,
+    ASSAY_RELATES_COUNT
+};
+const char *assay_relates_name(unsigned relates);
+
+/* An edge of the ontology. */
+struct assay_property_edge {
+    enum assay_property from, to;
+    enum assay_relates relates;
+    const char *why;
+};
+/* Returns the number of edges. */
+size_t assay_property_edges(const struct assay_property_edge **ret_edges);
+/* Returns the property, of the whole catalogue, or ASSAY_PROPERTY_NONE; id as in the catalogue
+ * ("C05"). */
 enum assay_property assay_property_by_id(const char *id);
 
 /* A violation: plain data, so that it can go through shared memory. */
@@ -81,7 +118,8 @@ struct assay_judge_config {
     uint32_t max_objects;  /* highest object number that may occur */
     uint32_t max_live;     /* 0 = max_objects */
     struct assay_profile profile;
-    bool legal; /* the stream claims to be a legal program: C26 applies to crashes */
+    bool legal;   /* the stream claims to be a legal program: C26 applies to crashes */
+    bool program; /* the calls are judged too: rows of severity PROGRAM */
     void *report_self;
     void (*report)(void *self, const struct assay_violation *violation);
 };

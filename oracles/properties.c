@@ -3,15 +3,27 @@
 
 #include <string.h>
 
-static const struct assay_property_info properties[ASSAY_PROPERTY_COUNT] = {
-    [ASSAY_PROPERTY_NONE] = {"", "", ASSAY_SEVERITY_QUALITY, 0, 0, "", ""},
-#define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
-    [ASSAY_PROPERTY_##                                                                             \
-        ID] = {#ID, statement, ASSAY_SEVERITY_##severity, needs, optional, source, policy},
+static const struct assay_property_info properties[ASSAY_CATALOGUE_COUNT] = {
+    [ASSAY_PROPERTY_NONE] = {.id = "", .statement = "", .source = "", .policy = ""},
+#define ASSAY_PROPERTY(ID, text, rank, need, option, origin, mechanism, ops)                       \
+    [ASSAY_PROPERTY_##ID] = {.id = #ID,                                                            \
+                             .statement = text,                                                    \
+                             .severity = ASSAY_SEVERITY_##rank,                                    \
+                             .needs = need,                                                        \
+                             .optional = option,                                                   \
+                             .source = origin,                                                     \
+                             .policy = mechanism},
+#define ASSAY_MEASURED(ID, text, rank, trial, origin, mechanism, name)                             \
+    [ASSAY_PROPERTY_##ID] = {.id = #ID,                                                            \
+                             .statement = text,                                                    \
+                             .severity = ASSAY_SEVERITY_##rank,                                    \
+                             .source = origin,                                                     \
+                             .policy = mechanism,                                                  \
+                             .unit = ASSAY_UNIT_##trial,                                           \
+                             .command = name},
 #include "oracles/properties.def"
 #undef ASSAY_PROPERTY
 };
-
 static const char *const relation_names[ASSAY_RELATION_COUNT] = {
     "none",          "overlap-same-start", "overlap-partial", "null",
     "not-null",      "wrong-errno",        "content-zeroed",  "content-foreign",
@@ -19,14 +31,65 @@ static const char *const relation_names[ASSAY_RELATION_COUNT] = {
     "abort",         "undetected",         "other",
 };
 
+static const struct assay_property_edge edges[] = {
+#define ASSAY_RELATES(a, relates, b, why)                                                          \
+    {ASSAY_PROPERTY_##a, ASSAY_PROPERTY_##b, ASSAY_RELATES_##relates, why},
+#define ASSAY_FORMULA(ID, formula)
+#include "oracles/ontology.def"
+#undef ASSAY_RELATES
+#undef ASSAY_FORMULA
+};
+
+static const char *const formulas[ASSAY_CATALOGUE_COUNT] = {
+#define ASSAY_RELATES(a, relates, b, why)
+#define ASSAY_FORMULA(ID, formula) [ASSAY_PROPERTY_##ID] = (formula),
+#include "oracles/ontology.def"
+#undef ASSAY_RELATES
+#undef ASSAY_FORMULA
+};
+
 const struct assay_property_info *assay_property_info(unsigned property)
 {
-    return &properties[property < ASSAY_PROPERTY_COUNT ? property : ASSAY_PROPERTY_NONE];
+    return &properties[property < ASSAY_CATALOGUE_COUNT ? property : ASSAY_PROPERTY_NONE];
+}
+
+const char *assay_property_formula(unsigned property)
+{
+    return property < ASSAY_CATALOGUE_COUNT ? formulas[property] : NULL;
+}
+
+size_t assay_property_edges(const struct assay_property_edge **ret_edges)
+{
+    *ret_edges = edges;
+    return sizeof edges / sizeof *edges;
+}
+
+const char *assay_severity_name(unsigned severity)
+{
+    static const char *const names[ASSAY_SEVERITY_COUNT] = {
+        [ASSAY_SEVERITY_QUALITY] = "quality",   [ASSAY_SEVERITY_CONTRACT] = "contract",
+        [ASSAY_SEVERITY_SECURITY] = "security", [ASSAY_SEVERITY_CORRUPTION] = "corruption",
+        [ASSAY_SEVERITY_PROGRAM] = "program",
+    };
+    return severity < ASSAY_SEVERITY_COUNT ? names[severity] : "unknown";
+}
+
+const char *assay_unit_name(unsigned unit)
+{
+    static const char *const names[] = {"event", "op", "heap", "process"};
+    return unit < sizeof names / sizeof *names ? names[unit] : "unknown";
+}
+
+const char *assay_relates_name(unsigned relates)
+{
+    static const char *const names[ASSAY_RELATES_COUNT] = {"requires", "specialises", "conflicts",
+                                                           "indicates"};
+    return relates < ASSAY_RELATES_COUNT ? names[relates] : "unknown";
 }
 
 enum assay_property assay_property_by_id(const char *id)
 {
-    for (unsigned i = 1; i < ASSAY_PROPERTY_COUNT; i++)
+    for (unsigned i = 1; i < ASSAY_CATALOGUE_COUNT; i++)
         if (strcmp(properties[i].id, id) == 0)
             return (enum assay_property)i;
     return ASSAY_PROPERTY_NONE;

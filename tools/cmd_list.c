@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "oracles/judge.h"
+#include "tools/catalogue.h"
 #include "tools/command.h"
 #include "tools/options.h"
 #include "traces/event.h"
@@ -30,23 +30,8 @@ static void list_commands(struct assay_emit *emit)
     assay_emit_table(emit, "assay.list.command", fields, rows);
 }
 
-static json_t *has_names(uint64_t mask)
-{
-    json_t *names = json_array();
-    for (unsigned bit = 0; bit < ASSAY_HAS_COUNT; bit++)
-        if (mask >> bit & 1)
-            json_array_append_new(names, json_string(assay_has_name(bit)));
-    return names;
-}
-
 static void list_properties(struct assay_emit *emit)
 {
-    static const char *const severities[] = {
-        [ASSAY_SEVERITY_QUALITY] = "quality",
-        [ASSAY_SEVERITY_CONTRACT] = "contract",
-        [ASSAY_SEVERITY_SECURITY] = "security",
-        [ASSAY_SEVERITY_CORRUPTION] = "corruption",
-    };
     static const struct assay_emit_field fields[] = {
         {"id", "property", ASSAY_EMIT_PLAIN},
         {"severity", "severity", ASSAY_EMIT_PLAIN},
@@ -54,15 +39,7 @@ static void list_properties(struct assay_emit *emit)
         {"needs", "needs", ASSAY_EMIT_PLAIN},
         {0},
     };
-    json_t *rows = json_array();
-    for (unsigned p = ASSAY_PROPERTY_NONE + 1; p < ASSAY_PROPERTY_COUNT; p++) {
-        const struct assay_property_info *info = assay_property_info(p);
-        add(rows, json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "id", info->id, "severity",
-                            severities[info->severity], "statement", info->statement, "needs",
-                            has_names(info->needs), "optional", has_names(info->optional), "source",
-                            info->source, "policy", info->policy));
-    }
-    assay_emit_table(emit, "assay.list.property", fields, rows);
+    assay_emit_table(emit, "assay.list.property", fields, assay_catalogue_rows());
 }
 
 static void list_formats(struct assay_emit *emit)
