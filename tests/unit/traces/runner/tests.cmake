@@ -1,3 +1,4 @@
+assay_unit_test(traces/runner/crash_test.c assay_bare)
 assay_unit_test(traces/runner/touch_test.c assay_bare)
 assay_unit_test(traces/runner/ranges_test.c assay_bare)
 assay_unit_test(traces/runner/executor_test.c assay_bare)
