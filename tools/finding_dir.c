@@ -182,16 +182,22 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
 static int copy_profile(const char *folder, const char *from, struct assay_error *err)
 {
     char text[65536];
+    size_t n;
     FILE *in = fopen(from, "re");
     if (!in)
         return assay_fail_errno(err, "cannot open '%s'", from);
-    size_t n = fread(text, 1, sizeof text, in);
-    fclose(in);
     FILE *out = create(folder, "profile.ini", err);
-    if (!out)
-        return err->code;
-    fwrite(text, 1, n, out);
-    return finish(out, "profile.ini", err);
+    int code = out ? 0 : err->code;
+    while (out && (n = fread(text, 1, sizeof text, in)) > 0)
+        fwrite(text, 1, n, out);
+    if (out && ferror(in))
+        code = assay_fail_errno(err, "cannot read '%s'", from);
+    fclose(in);
+    if (out && code == 0)
+        return finish(out, "profile.ini", err);
+    if (out)
+        fclose(out);
+    return code;
 }
 
 /* A folder of plain files. */
