@@ -1,6 +1,7 @@
 assay_unit_test(traces/core/arena_test.c assay_bare)
 assay_unit_test(traces/event_test.c assay_bare)
 assay_unit_test(traces/trace_test.c assay_traces)
+assay_unit_test(traces/trace_spool_test.c assay_traces)
 assay_unit_test(traces/object_map_test.c assay_traces)
 assay_unit_test(traces/core/bytes_test.c assay_bare)
 if(TARGET assay_probe_site)
