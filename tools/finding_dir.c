@@ -9,6 +9,7 @@
 
 #include "oracles/compare/reproducer.h"
 #include "tools/shell.h"
+#include "traces/core/printable.h"
 #include "traces/text.h"
 #include "traces/trace.h"
 
@@ -137,12 +138,13 @@ static void make_hints(struct hints *hints, const char *path,
 static int write_report(const char *folder, const struct assay_finding_record *record,
                         const struct hints *hints, struct assay_error *err)
 {
+    struct assay_printable said;
     FILE *out = create(folder, "report.txt", err);
     if (!out)
         return err->code;
     assay_finding_text(out, &record->violation, record->subject, NULL, 0);
     if (record->said[0])
-        fprintf(out, "the subject said: %s\n", record->said);
+        fprintf(out, "the subject said: %s\n", assay_printable(&said, record->said));
     fprintf(out, "reproduced %u of %u times; %zu of %zu ops are left", record->hits, record->trials,
             record->count, record->ops_found);
     if (record->history)
