@@ -38,6 +38,7 @@ struct process {
     uint32_t pid;      /* 0: not known yet */
     uint32_t key;
     uint32_t image; /* latest */
+    uint32_t fork;  /* number of the FORK record that announced it, 0 = none */
     bool announced; /* the assembler knows it */
     bool exited, over;
     uint32_t status;
@@ -77,6 +78,8 @@ struct assay_merge {
     size_t image_capacity;
     uint32_t *fork_process; /* by fork number: key */
     size_t fork_capacity;
+    struct process **unborn; /* announced by a FORK record, pid not known yet; oldest first */
+    size_t unborn_n, unborn_capacity;
 
     struct assay_raw batch[BATCH];
     size_t batch_n;
@@ -306,6 +309,36 @@ static void set_pid(struct assay_merge *m, struct process *p, uint32_t pid)
     HASH_ADD(hh, m->by_pid, pid, sizeof pid, p); /* NOLINT: uthash, see sites.c */
 }
 
+static bool await_birth(struct assay_merge *m, struct process *p)
+{
+    if (m->unborn_n == m->unborn_capacity) {
+        size_t capacity = m->unborn_capacity ? m->unborn_capacity * 2 : 64;
+        struct process **unborn = realloc(m->unborn, capacity * sizeof *unborn);
+        if (!unborn)
+            return false;
+        m->unborn = unborn;
+        m->unborn_capacity = capacity;
+    }
+    m->unborn[m->unborn_n++] = p;
+    return true;
+}
+
+/* Takes the pids that forked children have told since; oldest first, as a pid may be used again. A
+ * place that a later child has taken says that there never was one. */
+static void learn_pids(struct assay_merge *m)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->unborn_n; i++) {
+        struct process *p = m->unborn[i];
+        uint64_t born = atomic_load(&m->control->born[p->fork % RECORDER_BIRTHS]);
+        if (born >> 32 < p->fork)
+            m->unborn[kept++] = p;
+        else if (born >> 32 == p->fork && !p->pid)
+            set_pid(m, p, (uint32_t)born);
+    }
+    m->unborn_n = kept;
+}
+
 /* A number -> key table that grows; numbers come from the processes, so they are capped. */
 static uint32_t *slot(uint32_t **table, size_t *capacity, uint32_t number)
 {
@@ -352,6 +385,7 @@ static int feed_life(struct assay_merge *m, unsigned kind, uint32_t pid, uint32_
 static int place_log(struct assay_merge *m, struct log *log, uint64_t time, struct assay_error *err)
 {
     const struct recorder_log_header *header = log->header;
+    learn_pids(m);
     uint32_t *image = slot(&m->image_process, &m->image_capacity, header->image);
     struct process *p = NULL;
     int rc = 0;
@@ -434,9 +468,10 @@ static int feed_fork(struct assay_merge *m, const struct log *log, uint32_t numb
 {
     uint32_t *forked = slot(&m->fork_process, &m->fork_capacity, number);
     struct process *child = new_process(m, 0);
-    if (!forked || !child)
+    if (!forked || !child || !await_birth(m, child))
         return out_of_memory(err);
     *forked = child->key;
+    child->fork = number;
     child->announced = true;
     return feed_life(m, ASSAY_OP_FORK, log->process->key, log->thread, child->key, time, err);
 }
@@ -489,14 +524,8 @@ static int feed_record(struct assay_merge *m, struct log *log, const struct reco
     if (!log->process && (rc = place_log(m, log, time, err)) < 0)
         return rc;
     ASSAY_CHECK(log->process);
-    struct process *child;
     switch (kind) {
     case RECORDER_KIND_EXTEND: log->extend = record->size; return 0;
-    case RECORDER_KIND_FORKED:
-        child = number < m->fork_capacity ? process_of_key(m, m->fork_process[number]) : NULL;
-        if (child && !child->over)
-            set_pid(m, child, (uint32_t)record->size);
-        return 0;
     case ASSAY_OP_FORK: return feed_fork(m, log, (uint32_t)number, time, err);
     case ASSAY_OP_EXIT:
         log->process->exited = true;
@@ -753,6 +782,7 @@ static int close_ended(struct assay_merge *m, struct assay_error *err)
         if (dead && atomic_load(&log->header->head) == log->limit)
             close_log(m, log);
     }
+    learn_pids(m);
     for (size_t i = 1; i < m->process_count; i++) { /* the root: assay_merge_finish */
         struct process *p = m->processes[i];
         if (!p->over && p->pid && p->open_logs == 0 && !alive(p->pid)) {
@@ -833,6 +863,7 @@ void assay_merge_free(struct assay_merge *m)
     free(m->processes);
     free(m->image_process);
     free(m->fork_process);
+    free(m->unborn);
     free(m);
 }
 
