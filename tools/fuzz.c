@@ -11,8 +11,10 @@
 
 enum {
     PROGRAMS_PER_CHILD = 100000,
-    HANG_MS = 2000,         /* what a finding needs; */
-    SUSPECT_HANG_MS = 1000, /* what a suspicion needs */
+    HANG_MS = 2000,      /* what a finding needs at least, */
+    HANG_PROGRAMS = 100, /* and as many times a program's usual time */
+    HANG_MOST_MS = 60000,
+    SUSPECT_HANG_MS = 250, /* what a suspicion needs: a false one costs a child */
     MINIMISE_HANG_MS = 200,
     CONFIRM_TRIALS = 10,
     HISTORY_OPS_MAX = 1 << 21 /* longer histories are not tried */
@@ -149,7 +151,8 @@ static uint32_t highest_object(const struct assay_event *ops, size_t n)
 
 /* Minimises in place and runs the result often enough to say how sure it is. */
 static void minimise(struct assay_fuzz_state *state, struct program *program,
-                     struct assay_trial_result *result, unsigned *ret_hits, unsigned *ret_trials)
+                     struct assay_trial_result *result, uint32_t hang_ms, unsigned *ret_hits,
+                     unsigned *ret_trials)
 {
     struct hunt hunt = {.state = state, .deadline_ns = assay_fuzz_now_ns() + MINIMISE_NS};
     const struct assay_minimise minimise = {
@@ -162,7 +165,7 @@ static void minimise(struct assay_fuzz_state *state, struct program *program,
     *ret_hits = *ret_trials = 0;
     assay_finding_fingerprint(&result->first, hunt.fingerprint);
     hunt.trial = make_trial(state, highest_object(program->ops, program->count),
-                            hang ? MINIMISE_HANG_MS : HANG_MS);
+                            hang ? MINIMISE_HANG_MS : hang_ms);
     if (!hunt.trial || !before)
         goto out;
     memcpy(before, program->ops, count_before * sizeof *before);
@@ -174,7 +177,7 @@ static void minimise(struct assay_fuzz_state *state, struct program *program,
         if (left)
             program->count = left;
         if (hang)
-            assay_trial_set_hang(hunt.trial, HANG_MS);
+            assay_trial_set_hang(hunt.trial, hang_ms);
         if (run_trial(state, hunt.trial, program->ops, program->count, true, &last) &&
             same_finding(&hunt, &last))
             break;
@@ -219,7 +222,8 @@ static bool enter(struct assay_fuzz_state *state, const struct assay_violation *
 }
 
 static void write_finding(struct assay_fuzz_state *state, struct program *program,
-                          struct assay_trial_result *result, uint64_t number, uint64_t history)
+                          struct assay_trial_result *result, uint64_t number, uint64_t history,
+                          uint32_t hang_ms)
 {
     const struct assay_fuzz_config *config = state->config;
     struct assay_error err;
@@ -232,7 +236,7 @@ static void write_finding(struct assay_fuzz_state *state, struct program *progra
                                           .ops_found = program->count,
                                           .guidance = config->guidance};
     char path[PATH_MAX];
-    minimise(state, program, result, &record.hits, &record.trials);
+    minimise(state, program, result, hang_ms, &record.hits, &record.trials);
     record.violation = result->first;
     record.ops = program->ops;
     record.count = program->count;
@@ -302,7 +306,7 @@ static bool with_history(const struct assay_fuzz_config *config, struct assay_ge
 
 /* The program alone, then with 4, 32, 256 ... programs before it, then with all of its child's. */
 static bool confirm(struct assay_fuzz_state *state, struct assay_generator *generator,
-                    uint64_t number, uint64_t in_child, struct program *program,
+                    uint64_t number, uint64_t in_child, uint32_t hang_ms, struct program *program,
                     struct assay_trial_result *result, uint64_t *ret_history)
 {
     uint64_t history = 0;
@@ -310,7 +314,7 @@ static bool confirm(struct assay_fuzz_state *state, struct assay_generator *gene
         if (!with_history(state->config, generator, program, number, history))
             return false;
         struct assay_trial *trial =
-            make_trial(state, highest_object(program->ops, program->count), HANG_MS);
+            make_trial(state, highest_object(program->ops, program->count), hang_ms);
         bool ran = trial && run_trial(state, trial, program->ops, program->count, true, result);
         assay_trial_free(trial);
         *ret_history = history;
@@ -336,7 +340,7 @@ bool assay_fuzz_suspect(struct assay_fuzz_state *state, struct assay_event *ops,
     struct program program = {.ops = malloc(n * sizeof *ops), .count = n};
     if (enter(state, &result.first) && program.ops) {
         memcpy(program.ops, ops, n * sizeof *ops);
-        write_finding(state, &program, &result, number, 0);
+        write_finding(state, &program, &result, number, 0, HANG_MS);
     }
     free(program.ops);
     return true;
@@ -351,6 +355,7 @@ struct job {
     uint64_t next;            /* number of the next program */
     uint64_t first;           /* number of the child's first */
     uint64_t calls, programs; /* of this child, told so far */
+    uint32_t suspect_hang_ms;
 };
 
 static void tell(struct job *job, bool closing)
@@ -392,7 +397,7 @@ static bool start_child(struct job *job)
                                              .profile = &config->profile,
                                              .seed = ASSAY_TRIAL_SEED,
                                              .max_objects = ASSAY_GENERATE_MAX_OBJECTS,
-                                             .hang_ms = SUSPECT_HANG_MS};
+                                             .hang_ms = job->suspect_hang_ms};
     struct assay_session_config session;
     struct assay_judge_blob blob;
     struct assay_error err;
@@ -485,18 +490,24 @@ static bool suspicion(struct job *job, uint32_t *seen, uint64_t *ret_program, bo
     return false;
 }
 
-static void look_into(struct job *job, uint64_t in_child)
+/* Returns false if it did not come back. */
+static bool look_into(struct job *job, uint64_t in_child, uint32_t hang_ms)
 {
     struct program program = {0};
     struct assay_trial_result result = {0};
     uint64_t history = 0, number = job->first + in_child * job->state->config->jobs;
-    if (confirm(job->state, &job->again, number, in_child, &program, &result, &history)) {
-        if (enter(job->state, &result.first))
-            write_finding(job->state, &program, &result, number, history);
-    } else {
-        atomic_fetch_add(&job->state->unconfirmed, 1);
-    }
+    bool confirmed =
+        confirm(job->state, &job->again, number, in_child, hang_ms, &program, &result, &history);
+    if (confirmed && enter(job->state, &result.first))
+        write_finding(job->state, &program, &result, number, history, hang_ms);
     free(program.ops);
+    return confirmed;
+}
+
+static void look_into_report(struct job *job, uint64_t in_child)
+{
+    if (!look_into(job, in_child, HANG_MS))
+        atomic_fetch_add(&job->state->unconfirmed, 1);
 }
 
 /* The subject stopped at the misuse that the program ends in: as it should. */
@@ -515,6 +526,29 @@ static bool died_as_promised(struct job *job, uint64_t in_child, uint64_t op_ind
     return promised;
 }
 
+/* A subject whose programs take long may take long over an op. */
+static uint32_t hang_ms_of(const struct assay_session_status *status, uint64_t programs)
+{
+    double ops = programs ? (double)status->executed / (double)programs : 0;
+    double ms = HANG_PROGRAMS * status->ns_per_event * ops / 1e6;
+    return ms < HANG_MS ? HANG_MS : ms > HANG_MOST_MS ? HANG_MOST_MS : (uint32_t)ms;
+}
+
+/* The suspicion came early. If it does not come back, the op was slow, here and now: no finding,
+ * and nothing unclear, but the next one has to last as long as a finding does. */
+static void look_into_hang(struct job *job, uint64_t in_child,
+                           const struct assay_session_status *status)
+{
+    uint32_t hang_ms = hang_ms_of(status, in_child);
+    bool early = job->suspect_hang_ms < hang_ms;
+    if (look_into(job, in_child, hang_ms))
+        return;
+    if (early)
+        job->suspect_hang_ms = hang_ms;
+    else
+        atomic_fetch_add(&job->state->unconfirmed, 1);
+}
+
 /* The child ended by itself: the program it was in is suspected, unless an earlier one was. */
 static void look_into_death(struct job *job)
 {
@@ -528,8 +562,10 @@ static void look_into_death(struct job *job)
     uint64_t in_child = atomic_load(&report->programs);
     if (status.state == ASSAY_SESSION_CRASHED && died_as_promised(job, in_child, status.op_index))
         atomic_fetch_add(&job->state->programs, 1);
+    else if (status.state == ASSAY_SESSION_HUNG)
+        look_into_hang(job, in_child, &status);
     else
-        look_into(job, in_child);
+        look_into_report(job, in_child);
 }
 
 void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
@@ -543,6 +579,7 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
     }
     job->state = state;
     job->next = number;
+    job->suspect_hang_ms = SUSPECT_HANG_MS;
     assay_generate_init(&job->generator, state->config->mode, &state->config->limits);
     assay_generate_init(&job->again, state->config->mode, &state->config->limits);
     while (!over(state) && !all_sent(state->config, job->next) && start_child(job)) {
@@ -572,7 +609,7 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
         if (!damaged)
             suspected = suspicion(job, &seen, &program, &damaged);
         if (suspected)
-            look_into(job, program);
+            look_into_report(job, program);
         else if (!damaged && !alive)
             look_into_death(job);
         end_child(job);
