@@ -147,6 +147,8 @@ static int write_report(const char *folder, const struct assay_finding_record *r
         fprintf(out, "the subject said: %s\n", assay_printable(&said, record->said));
     fprintf(out, "reproduced %u of %u times; %zu of %zu ops are left", record->hits, record->trials,
             record->count, record->ops_found);
+    if (!record->minimised)
+        fprintf(out, " (not fully minimised: there was no time for more)");
     if (record->history)
         fprintf(out, "; %llu programs before it were needed, and are in it",
                 (unsigned long long)record->history);
@@ -161,11 +163,12 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
 {
     json_t *object = assay_finding_json(&record->violation, record->subject);
     json_t *more = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i}, s:s}", "schema", "assay.finding",
-        "reproduce", hints->reproduce, "next", hints->next, "seed", (json_int_t)record->seed,
-        "program", (json_int_t)record->program, "history", (json_int_t)record->history, "ops",
-        (json_int_t)record->count, "ops_found", (json_int_t)record->ops_found, "reproduced", "hits",
-        (int)record->hits, "trials", (int)record->trials, "guidance", record->guidance);
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i}, s:b, s:s}", "schema",
+        "assay.finding", "reproduce", hints->reproduce, "next", hints->next, "seed",
+        (json_int_t)record->seed, "program", (json_int_t)record->program, "history",
+        (json_int_t)record->history, "ops", (json_int_t)record->count, "ops_found",
+        (json_int_t)record->ops_found, "reproduced", "hits", (int)record->hits, "trials",
+        (int)record->trials, "minimised", (int)record->minimised, "guidance", record->guidance);
     if (!object || !more || json_object_update(object, more) != 0) {
         json_decref(object);
         json_decref(more);

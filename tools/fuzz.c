@@ -21,12 +21,19 @@ enum {
 };
 
 #define MINIMISE_NS UINT64_C(8000000000)
+/* What was found before --max-time is brought to its end, if that does not take longer. */
+#define GRACE_NS UINT64_C(1000000000)
 
 uint64_t assay_fuzz_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuzz_config *config,
@@ -55,11 +62,17 @@ static void give_up(struct assay_fuzz_state *state, const struct assay_error *er
     pthread_mutex_unlock(&state->lock);
 }
 
-static bool over(const struct assay_fuzz_state *state)
+bool assay_fuzz_over(const struct assay_fuzz_state *state)
 {
     const struct assay_fuzz_config *config = state->config;
     return *config->interrupted || state->err.code != 0 ||
            (config->max_time_ns && assay_fuzz_now_ns() - state->start_ns >= config->max_time_ns);
+}
+
+static uint64_t latest(const struct assay_fuzz_state *state)
+{
+    uint64_t max_ns = state->config->max_time_ns;
+    return max_ns && max_ns < UINT64_MAX / 2 ? state->start_ns + max_ns + GRACE_NS : UINT64_MAX / 2;
 }
 
 static bool all_sent(const struct assay_fuzz_config *config, uint64_t next)
@@ -78,8 +91,11 @@ struct hunt {
     struct assay_fuzz_state *state;
     struct assay_trial *trial;
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
-    bool fresh; /* every candidate in its own child */
-    uint64_t deadline_ns;
+    struct assay_minimise minimise;
+    bool fresh;           /* every candidate in its own child */
+    bool cut;             /* by the deadline */
+    uint64_t deadline_ns; /* of what goes on now, */
+    uint64_t latest_ns;   /* and of all of it */
 };
 
 static struct assay_trial *make_trial(struct assay_fuzz_state *state, uint32_t objects,
@@ -136,9 +152,11 @@ static bool still_shows(void *self, struct assay_event *ops, size_t n)
 
 static bool out_of_time(void *self)
 {
-    const struct hunt *hunt = self;
-    return *hunt->state->config->interrupted || hunt->state->err.code != 0 ||
-           assay_fuzz_now_ns() > hunt->deadline_ns;
+    struct hunt *hunt = self;
+    bool now = *hunt->state->config->interrupted || hunt->state->err.code != 0 ||
+               assay_fuzz_now_ns() > hunt->deadline_ns;
+    hunt->cut |= now;
+    return now;
 }
 
 static uint32_t highest_object(const struct assay_event *ops, size_t n)
@@ -149,62 +167,84 @@ static uint32_t highest_object(const struct assay_event *ops, size_t n)
     return highest;
 }
 
-/* Minimises in place and runs the result often enough to say how sure it is. */
-static void minimise(struct assay_fuzz_state *state, struct program *program,
-                     struct assay_trial_result *result, uint32_t hang_ms, unsigned *ret_hits,
-                     unsigned *ret_trials)
+/* How sure a program's finding is. */
+struct certainty {
+    unsigned hits, trials; /* in fresh children */
+    bool minimised;        /* nothing more can be taken away */
+};
+
+/* Runs the program once more in a fresh child; true if it shows the finding. */
+static bool try_again(struct hunt *hunt, const struct program *program,
+                      struct assay_trial_result *result)
 {
-    struct hunt hunt = {.state = state, .deadline_ns = assay_fuzz_now_ns() + MINIMISE_NS};
-    const struct assay_minimise minimise = {
-        .self = &hunt, .test = still_shows, .expired = out_of_time};
-    bool hang = result->first.relation == ASSAY_RELATION_HANG;
-    struct assay_trial_result last = *result;
+    struct assay_trial_result again;
+    if (!run_trial(hunt->state, hunt->trial, program->ops, program->count, true, &again) ||
+        !same_finding(hunt, &again))
+        return false;
+    *result = again;
+    return true;
+}
+
+/* Makes the program smaller as long as there is time. True if what is left shows the finding in a
+ * fresh child; else the program is as it was. */
+static bool shrink(struct hunt *hunt, struct program *program, struct assay_trial_result *result,
+                   uint32_t hang_ms)
+{
     struct assay_event *before = malloc(program->count * sizeof *before);
     size_t count_before = program->count;
-
-    *ret_hits = *ret_trials = 0;
-    assay_finding_fingerprint(&result->first, hunt.fingerprint);
-    hunt.trial = make_trial(state, highest_object(program->ops, program->count),
-                            hang ? MINIMISE_HANG_MS : hang_ms);
-    if (!hunt.trial || !before)
-        goto out;
+    bool shows = false;
+    if (!before)
+        return false;
     memcpy(before, program->ops, count_before * sizeof *before);
-    /* nothing behind the op that violated is needed */
-    if (result->first.op_index + 1 < program->count)
-        program->count = (size_t)result->first.op_index + 1;
-    for (int attempt = 0; attempt < 2; attempt++) {
-        size_t left = assay_minimise(program->ops, program->count, &minimise);
+    /* one child for each candidate takes too long for a long program */
+    unsigned attempts = count_before > ASSAY_PROGRAM_MAX_OPS ? 1 : 2;
+    for (unsigned attempt = 0; attempt < attempts && !shows && !out_of_time(hunt); attempt++) {
+        hunt->fresh = attempt > 0; /* before, some candidate lived on what an earlier one left */
+        assay_trial_set_hang(hunt->trial, MINIMISE_HANG_MS);
+        /* nothing behind the op that violated is needed */
+        if (result->first.op_index + 1 < program->count)
+            program->count = (size_t)result->first.op_index + 1;
+        size_t left = assay_minimise(program->ops, program->count, &hunt->minimise);
         if (left)
             program->count = left;
-        if (hang)
-            assay_trial_set_hang(hunt.trial, hang_ms);
-        if (run_trial(state, hunt.trial, program->ops, program->count, true, &last) &&
-            same_finding(&hunt, &last))
+        assay_trial_set_hang(hunt->trial, hang_ms);
+        shows = try_again(hunt, program, result);
+        if (shows)
             break;
-        /* some candidate lived on what an earlier one had left behind */
         memcpy(program->ops, before, count_before * sizeof *before);
         program->count = count_before;
-        if (count_before > ASSAY_PROGRAM_MAX_OPS)
-            break; /* one child for each candidate would take too long */
-        hunt.fresh = true;
-        hunt.deadline_ns = assay_fuzz_now_ns() + MINIMISE_NS;
+        hunt->deadline_ns = least(assay_fuzz_now_ns() + MINIMISE_NS, hunt->latest_ns);
     }
-    unsigned trials = hang ? 2 : CONFIRM_TRIALS;
-    for (unsigned i = 0; i < trials; i++) {
-        struct assay_trial_result again;
-        if (!run_trial(state, hunt.trial, program->ops, program->count, true, &again))
-            break;
-        ++*ret_trials;
-        if (same_finding(&hunt, &again)) {
-            ++*ret_hits;
-            last = again;
-        }
-    }
-    if (*ret_hits)
-        *result = last;
-out:
     free(before);
+    return shows;
+}
+
+/* Minimises in place and runs the result often enough to say how sure it is. Where the run's time
+ * is up, what was found is kept as it is: it was confirmed once. */
+static struct certainty minimise(struct assay_fuzz_state *state, struct program *program,
+                                 struct assay_trial_result *result, uint32_t hang_ms)
+{
+    bool hang = result->first.relation == ASSAY_RELATION_HANG;
+    struct certainty certainty = {.hits = 1, .trials = 1};
+    struct hunt hunt = {.state = state};
+    hunt.minimise =
+        (struct assay_minimise){.self = &hunt, .test = still_shows, .expired = out_of_time};
+    /* a hang takes its time once more at the end */
+    uint64_t latest_ns = latest(state), last_ns = hang ? hang_ms * UINT64_C(1100000) : 0;
+    hunt.latest_ns = latest_ns > last_ns ? latest_ns - last_ns : 0;
+    hunt.deadline_ns = least(assay_fuzz_now_ns() + MINIMISE_NS, hunt.latest_ns);
+    assay_finding_fingerprint(&result->first, hunt.fingerprint);
+    hunt.trial = make_trial(state, highest_object(program->ops, program->count), hang_ms);
+    if (!hunt.trial)
+        return certainty;
+    certainty.minimised = shrink(&hunt, program, result, hang_ms) && !hunt.cut;
+    hunt.deadline_ns =
+        hunt.latest_ns + (hang ? 0 : GRACE_NS / 2); /* hundreds of trials go into it */
+    for (unsigned most = hang ? 2 : CONFIRM_TRIALS; certainty.trials < most && !out_of_time(&hunt);
+         certainty.trials++)
+        certainty.hits += try_again(&hunt, program, result);
     assay_trial_free(hunt.trial);
+    return certainty;
 }
 
 /* ---- findings ------------------------------------------------------------------------------- */
@@ -236,7 +276,10 @@ static void write_finding(struct assay_fuzz_state *state, struct program *progra
                                           .ops_found = program->count,
                                           .guidance = config->guidance};
     char path[PATH_MAX];
-    minimise(state, program, result, hang_ms, &record.hits, &record.trials);
+    struct certainty certainty = minimise(state, program, result, hang_ms);
+    record.hits = certainty.hits;
+    record.trials = certainty.trials;
+    record.minimised = certainty.minimised;
     record.violation = result->first;
     record.ops = program->ops;
     record.count = program->count;
@@ -320,7 +363,7 @@ static bool confirm(struct assay_fuzz_state *state, struct assay_generator *gene
         *ret_history = history;
         if (!ran || result->violated)
             return ran;
-        if (history == in_child)
+        if (history == in_child || assay_fuzz_over(state))
             return false;
         history = history ? history * 8 : 4;
         if (history > in_child)
@@ -582,11 +625,11 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
     job->suspect_hang_ms = SUSPECT_HANG_MS;
     assay_generate_init(&job->generator, state->config->mode, &state->config->limits);
     assay_generate_init(&job->again, state->config->mode, &state->config->limits);
-    while (!over(state) && !all_sent(state->config, job->next) && start_child(job)) {
+    while (!assay_fuzz_over(state) && !all_sent(state->config, job->next) && start_child(job)) {
         uint32_t seen = 0;
         uint64_t program = 0, sent = 0;
         bool damaged = false, suspected = false, alive = true;
-        while (!damaged && alive && !over(state) && sent < PROGRAMS_PER_CHILD &&
+        while (!damaged && alive && !assay_fuzz_over(state) && sent < PROGRAMS_PER_CHILD &&
                !all_sent(state->config, job->next)) {
             alive = send_program(job);
             sent++;
