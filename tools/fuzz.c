@@ -200,6 +200,7 @@ static bool shrink(struct hunt *hunt, struct program *program, struct assay_tria
     unsigned attempts = count_before > ASSAY_PROGRAM_MAX_OPS ? 1 : 2;
     for (unsigned attempt = 0; attempt < attempts && !shows && !out_of_time(hunt); attempt++) {
         hunt->fresh = attempt > 0; /* before, some candidate lived on what an earlier one left */
+        hunt->cut = false;
         assay_trial_set_hang(hunt->trial, MINIMISE_HANG_MS);
         /* nothing behind the op that violated is needed */
         if (result->first.op_index + 1 < program->count)
