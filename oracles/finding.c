@@ -9,6 +9,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "traces/core/printable.h"
+
 static const char *const severity_names[] = {"quality", "contract", "security", "corruption"};
 
 const char *assay_finding_size_class(const struct assay_violation *violation)
@@ -238,10 +240,12 @@ void assay_finding_text(FILE *out, const struct assay_violation *violation, cons
 {
     const struct assay_property_info *info = assay_property_info(violation->property);
     char fingerprint[ASSAY_FINGERPRINT_BYTES], op[160], seen[256];
+    struct assay_printable shown;
     assay_finding_fingerprint(violation, fingerprint);
     describe_op(op, sizeof op, &violation->event);
     seen_text(seen, sizeof seen, violation);
-    fprintf(out, "%s violated by %s: %s\n", info->id, subject, info->statement);
+    fprintf(out, "%s violated by %s: %s\n", info->id, assay_printable(&shown, subject),
+            info->statement);
     fprintf(out, "  op %" PRIu64 ": %s\n", violation->op_index, op);
     fprintf(out, "  %s\n", seen);
     fprintf(out, "  severity %s, size class %s, relation %s, fingerprint %s\n",

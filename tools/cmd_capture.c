@@ -11,6 +11,7 @@
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "traces/capture/capture.h"
+#include "traces/core/printable.h"
 
 enum { KEY_METHOD = ASSAY_KEY_FIRST, KEY_SCRUB, KEY_NO_ADDRESSES, KEY_NO_CALLERS, KEY_MAX_TIME };
 
@@ -132,31 +133,36 @@ static void report(struct options *options, const struct assay_capture_result *r
     const struct assay_trace_totals *totals = &result->totals;
     char ended[96];
     struct assay_human human[4];
+    struct assay_printable shown;
     describe_status(result->status, ended, sizeof ended);
     double per_event = totals->events ? (double)result->bytes / (double)totals->events : 0;
     if (options->common.emit.json) {
         json_t *object = json_pack(
-            "{s:o s:s s:s s:s s:I s:I s:I s:I s:I s:I s:I s:I s:I s:f s:I s:o s:o s:b}", "output",
-            assay_emit_string(options->config.output), "method", result->method, "why", why,
-            "clock", result->clock, "events", (json_int_t)totals->events, "objects",
-            (json_int_t)totals->objects, "threads", (json_int_t)totals->threads, "processes",
-            (json_int_t)totals->processes, "dropped", (json_int_t)totals->dropped, "nested",
-            (json_int_t)totals->nested, "unknown_frees", (json_int_t)totals->unknown_frees,
-            "repaired", (json_int_t)totals->repaired, "bytes", (json_int_t)result->bytes,
-            "bytes_per_event", per_event, "wall_ns", (json_int_t)result->wall_ns, "status",
-            status_of(result->status), "signal",
+            "{s:o s:s s:o s:s s:I s:I s:I s:I s:I s:I s:I s:I s:I s:f s:I s:o s:o s:b}", "output",
+            assay_emit_string(options->config.output), "method", result->method, "why",
+            assay_emit_string(why), "clock", result->clock, "events", (json_int_t)totals->events,
+            "objects", (json_int_t)totals->objects, "threads", (json_int_t)totals->threads,
+            "processes", (json_int_t)totals->processes, "dropped", (json_int_t)totals->dropped,
+            "nested", (json_int_t)totals->nested, "unknown_frees",
+            (json_int_t)totals->unknown_frees, "repaired", (json_int_t)totals->repaired, "bytes",
+            (json_int_t)result->bytes, "bytes_per_event", per_event, "wall_ns",
+            (json_int_t)result->wall_ns, "status", status_of(result->status), "signal",
             WIFSIGNALED(result->status) ? json_integer(WTERMSIG(result->status)) : json_null(),
             "complete", (int)!result->timed_out && !result->interrupted);
         json_t *notes = json_array();
         for (const char *line = result->notes; *line; line += strspn(line, "\n")) {
-            json_array_append_new(notes, json_stringn(line, strcspn(line, "\n")));
-            line += strcspn(line, "\n");
+            char *note = strndup(line, strcspn(line, "\n"));
+            ASSAY_CHECK(note);
+            json_array_append_new(notes, assay_emit_string(note));
+            line += strlen(note);
+            free(note);
         }
         json_object_set_new(object, "notes", notes);
         assay_emit_object(&options->common.emit, "assay.capture", object);
     }
     /* The command owns standard output. */
-    fprintf(stderr, "assay capture: method %s (%s)\n", result->method, why);
+    fprintf(stderr, "assay capture: method %s (%s)\n", result->method,
+            assay_printable(&shown, why));
     fprintf(stderr, "assay capture: command: %s after %s%s\n", ended,
             assay_human_duration(&human[0], result->wall_ns),
             result->timed_out     ? " (ended by --max-time)"
@@ -165,14 +171,17 @@ static void report(struct options *options, const struct assay_capture_result *r
     fprintf(stderr,
             "assay capture: '%s': %s events, %s objects, %u threads, %u processes, %llu dropped, "
             "%s, %.2f bytes/event\n",
-            options->config.output, assay_human_count(&human[0], totals->events),
+            assay_printable(&shown, options->config.output),
+            assay_human_count(&human[0], totals->events),
             assay_human_count(&human[1], totals->objects), totals->threads, totals->processes,
             (unsigned long long)totals->dropped, assay_human_bytes(&human[2], result->bytes),
             per_event);
     for (const char *line = result->notes; *line; line += strspn(line, "\n")) {
-        int n = (int)strcspn(line, "\n");
-        fprintf(stderr, "assay capture: note: %.*s\n", n, line);
-        line += n;
+        char *note = strndup(line, strcspn(line, "\n"));
+        ASSAY_CHECK(note);
+        fprintf(stderr, "assay capture: note: %s\n", assay_printable(&shown, note));
+        line += strlen(note);
+        free(note);
     }
     if (totals->dropped)
         fprintf(stderr, "assay capture: the trace is lossy: free disk or memory, then capture "

@@ -11,6 +11,7 @@
 #include "tools/progress.h"
 #include "tools/replay_source.h"
 #include "tools/shell.h"
+#include "traces/core/printable.h"
 #include "traces/runner/session.h"
 
 enum {
@@ -371,14 +372,15 @@ static void print_cost(FILE *out, const struct diff *diff)
 {
     const struct side *a = &diff->sides[0], *b = &diff->sides[1];
     struct assay_human rss_a, rss_b;
+    struct assay_printable name_a, name_b;
     if (!(a->cost.ns_per_event > 0) || !(b->cost.ns_per_event > 0))
         return;
     fprintf(out,
             "cost: %.1f ns per event on %s, %.1f on %s (b/a = %.2f); peak resident %s and %s. One "
             "run each: for a\n"
             "decision, repeat it.\n",
-            a->cost.ns_per_event, a->option, b->cost.ns_per_event, b->option,
-            b->cost.ns_per_event / a->cost.ns_per_event,
+            a->cost.ns_per_event, assay_printable(&name_a, a->option), b->cost.ns_per_event,
+            assay_printable(&name_b, b->option), b->cost.ns_per_event / a->cost.ns_per_event,
             assay_human_bytes(&rss_a, a->cost.peak_rss_bytes),
             assay_human_bytes(&rss_b, b->cost.peak_rss_bytes));
 }
@@ -424,6 +426,7 @@ static char *next_line(const struct diff_options *options, const char *line, boo
 static void print_summary(FILE *out, struct diff *diff, bool differs)
 {
     struct assay_human compared, fresh, consequences;
+    struct assay_printable subject;
     size_t index;
     json_t *end;
     fprintf(out, "%s calls compared: %s, %s in %zu classes",
@@ -441,7 +444,7 @@ static void print_summary(FILE *out, struct diff *diff, bool differs)
                 diff->totals.incomparable);
     json_array_foreach(diff->ends, index, end)
         fprintf(out, "%s (%s) %s at op %lld\n", json_string_value(json_object_get(end, "side")),
-                json_string_value(json_object_get(end, "subject")),
+                assay_printable(&subject, json_string_value(json_object_get(end, "subject"))),
                 json_string_value(json_object_get(end, "state")),
                 (long long)json_integer_value(json_object_get(end, "op")));
     print_cost(out, diff);

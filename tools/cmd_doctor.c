@@ -24,6 +24,7 @@
 #include "tools/command.h"
 #include "tools/options.h"
 #include "traces/capture/ebpf.h"
+#include "traces/core/printable.h"
 #include "traces/runner/session.h"
 
 #ifndef MADV_GUARD_INSTALL
@@ -465,7 +466,9 @@ static const char *container(void)
 
 static void print_check(const struct check *check, const struct outcome *outcome, bool ci)
 {
-    printf("%-8s %-14s %s\n", status_names[outcome->status], check->name, outcome->found);
+    struct assay_printable found;
+    printf("%-8s %-14s %s\n", status_names[outcome->status], check->name,
+           assay_printable(&found, outcome->found));
     if (outcome->status == STATUS_OK)
         return;
     printf("%24sfor %s: %s\n", "", check->serves, check->means);
@@ -503,9 +506,10 @@ int assay_cmd_doctor(int argc, char **argv)
         if (people)
             print_check(check, &outcome, options.ci);
         assay_emit_object(&options.common.emit, "assay.doctor.check",
-                          json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "check", check->name,
-                                    "status", status_names[outcome.status], "found", outcome.found,
-                                    "serves", check->serves, "means", check->means, "next",
+                          json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "check", check->name,
+                                    "status", status_names[outcome.status], "found",
+                                    assay_emit_string(outcome.found), "serves", check->serves,
+                                    "means", check->means, "next",
                                     options.ci && check->in_ci ? check->in_ci : check->next));
     }
     if (people)

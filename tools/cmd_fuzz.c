@@ -16,6 +16,7 @@
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/shell.h"
+#include "traces/core/printable.h"
 
 enum {
     KEY_TIME = ASSAY_KEY_FIRST,
@@ -201,12 +202,14 @@ static void print_hints(FILE *out, const char *folder)
 
 static void print_findings(FILE *out, const struct assay_fuzz_state *state)
 {
+    struct assay_printable reason;
     for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
         char line[512], folder[PATH_MAX + 64];
         assay_finding_line(line, sizeof line, &finding->violation);
         if (finding->accepted) {
-            fprintf(out, "listed by the profile (%s): %s\n", finding->accepted, line);
+            fprintf(out, "listed by the profile (%s): %s\n",
+                    assay_printable(&reason, finding->accepted), line);
             continue;
         }
         fprintf(out, "finding: %s\n", line);
@@ -221,10 +224,11 @@ static void print_summary(FILE *out, const struct options *options, const struct
                           const struct assay_fuzz_state *state)
 {
     struct assay_human a, b, c, d, e;
+    struct assay_printable subject;
     double seconds = totals->seconds > 0 ? totals->seconds : 1e-9;
     print_findings(out, state);
     fprintf(out, "\n%s: %s programs (%s/s), %s judged calls (%s/s) in %s, seed %" PRIu64 "\n",
-            options->subject, assay_human_count(&a, totals->programs),
+            assay_printable(&subject, options->subject), assay_human_count(&a, totals->programs),
             assay_human_rate(&b, (double)totals->programs / seconds),
             assay_human_count(&c, totals->calls),
             assay_human_rate(&d, (double)totals->calls / seconds),
@@ -378,6 +382,7 @@ static int make_folders(const char *out, char findings[PATH_MAX], struct assay_e
 static void take_over(const char *out, const char *findings)
 {
     char path[PATH_MAX];
+    struct assay_printable shown;
     unsigned old = 0;
     const struct dirent *entry;
     snprintf(path, sizeof path, "%.*s/stats.json", PATH_MAX - 16, out);
@@ -388,8 +393,8 @@ static void take_over(const char *out, const char *findings)
     if (folder)
         closedir(folder);
     if (old)
-        fprintf(stderr, "note: '%s' holds %u finding%s of earlier runs\n", findings, old,
-                old == 1 ? "" : "s");
+        fprintf(stderr, "note: '%s' holds %u finding%s of earlier runs\n",
+                assay_printable(&shown, findings), old, old == 1 ? "" : "s");
 }
 
 static int find_subject(struct options *options, struct assay_fuzz_config *config,
@@ -414,6 +419,13 @@ static int find_subject(struct options *options, struct assay_fuzz_config *confi
             config->subject = absolute;
     }
     return 0;
+}
+
+static bool is_utf8(const char *text)
+{
+    json_t *string = json_string(text);
+    json_decref(string);
+    return string != NULL;
 }
 
 static const char *default_folder(const struct assay_subject_spec *spec)
@@ -441,6 +453,7 @@ int assay_cmd_fuzz(int argc, char **argv)
     static struct assay_subject_spec spec;
     static struct assay_fuzz_state state;
     static char findings[PATH_MAX], absolute[PATH_MAX];
+    static struct assay_printable shown[3];
     struct assay_fuzz_config config = {.interrupted = &interrupted, .guidance = "none"};
     struct assay_error err = {0};
     struct totals totals;
@@ -463,11 +476,10 @@ int assay_cmd_fuzz(int argc, char **argv)
                    (options.guidance == GUIDANCE_DEFAULT && assay_fuzz_engine_there()));
     if (!options.out)
         options.out = default_folder(&spec);
-    json_t *name = json_string(options.out);
-    if (!name)
-        return assay_report_error(
-            (assay_fail(&err, ASSAY_E_USAGE, "--out: the folder's name is not UTF-8"), &err));
-    json_decref(name);
+    if (!is_utf8(options.out) || !is_utf8(config.subject)) /* JSON has no other names */
+        return assay_report_error((assay_fail(&err, ASSAY_E_USAGE, "--%s: the name is not UTF-8",
+                                              is_utf8(options.out) ? "subject" : "out"),
+                                   &err));
     if (make_folders(options.out, findings, &err) < 0)
         return assay_report_error(&err);
     take_over(options.out, findings);
@@ -496,7 +508,9 @@ int assay_cmd_fuzz(int argc, char **argv)
     config.guidance = engine ? "coverage" : "none";
     FILE *text = assay_emit_text(&options.common.emit);
     fprintf(stderr, "fuzz %s, seed %" PRIu64 ", guidance %s, profile %s, into '%s'\n",
-            options.subject, config.seed, config.guidance, config.profile.name, options.out);
+            assay_printable(&shown[0], options.subject), config.seed, config.guidance,
+            assay_printable(&shown[1], config.profile.name),
+            assay_printable(&shown[2], options.out));
     if (options.misuse && !config.limits.misuse)
         fprintf(stderr, "the profile promises no detection: no misuse is injected\n");
 
@@ -511,7 +525,7 @@ int assay_cmd_fuzz(int argc, char **argv)
         code = write_stats(options.out, object, &err);
         print_summary(text, &options, &totals, &state);
         if (code == 0)
-            fprintf(text, "written: '%s/stats.json'\n", options.out);
+            fprintf(text, "written: '%s/stats.json'\n", assay_printable(&shown[0], options.out));
         emit_findings(&options.common.emit, &state);
         assay_emit_object(&options.common.emit, "assay.fuzz", object);
     }

@@ -7,6 +7,7 @@
 
 #include "tools/command.h"
 #include "tools/options.h"
+#include "traces/core/printable.h"
 #include "traces/format.h"
 
 struct options {
@@ -92,6 +93,7 @@ int assay_cmd_import(int argc, char **argv)
     };
     struct options options = {0};
     struct assay_error err = {0};
+    struct assay_printable note;
     assay_options_parse(&argp, argc, argv, 0, &options);
     catch_interrupts(options.import.to);
     if (!options.format)
@@ -99,7 +101,7 @@ int assay_cmd_import(int argc, char **argv)
     if (!options.format || options.format->import(&options.import, &err) != 0)
         return assay_report_error(&err);
     if (options.import.note[0])
-        fprintf(stderr, "assay import: note: %s\n", options.import.note);
+        fprintf(stderr, "assay import: note: %s\n", assay_printable(&note, options.import.note));
     assay_emit_record(&options.common.emit, "assay.import", fields,
                       json_pack("{s:o, s:s, s:I}", "file", assay_emit_string(options.import.to),
                                 "format", options.format->name, "events",

@@ -9,6 +9,7 @@
 #include "tools/progress.h"
 #include "tools/replay.h"
 #include "tools/shell.h"
+#include "traces/core/printable.h"
 
 enum {
     KEY_ORDER = ASSAY_KEY_FIRST,
@@ -148,6 +149,7 @@ static char *reproduce_line(const struct options *options)
 static void print_findings(const struct options *options, struct assay_emit *emit,
                            const struct assay_replay_result *result)
 {
+    struct assay_printable shown;
     char *reproduce = reproduce_line(options);
     char *next = assay_shell_line("assay", "diff", options->file, "--a", options->subject, "--b",
                                   strcmp(options->subject, "glibc") == 0 ? "bulwark" : "glibc",
@@ -158,7 +160,7 @@ static void print_findings(const struct options *options, struct assay_emit *emi
         ASSAY_CHECK(object);
         json_object_set_new(object, "count", json_integer((json_int_t)finding->count));
         if (finding->accepted)
-            json_object_set_new(object, "accepted", json_string(finding->accepted));
+            json_object_set_new(object, "accepted", assay_emit_string(finding->accepted));
         json_object_set_new(object, "reproduce", json_string(reproduce));
         json_object_set_new(object, "next", json_string(next));
         assay_emit_object(emit, "assay.finding", object);
@@ -166,7 +168,7 @@ static void print_findings(const struct options *options, struct assay_emit *emi
             continue;
         assay_finding_text(stdout, &finding->violation, options->subject, NULL, 0);
         if (finding->accepted)
-            printf("accepted by the profile: %s\n", finding->accepted);
+            printf("accepted by the profile: %s\n", assay_printable(&shown, finding->accepted));
         printf("reproduce: %s\nnext: %s\n\n", reproduce, next);
     }
     free(reproduce);
@@ -255,7 +257,7 @@ static void print_summary(const struct options *options, struct assay_emit *emit
 static int exit_code(const struct options *options, const struct assay_replay_result *result)
 {
     if (interrupted) {
-        fprintf(stderr, "assay: interrupted: the results are of the part before it\n");
+        assay_complain("interrupted: the results are of the part before it");
         return ASSAY_EXIT_INTERRUPTED;
     }
     if (assay_finding_set_new(result->findings) > 0)
@@ -263,20 +265,18 @@ static int exit_code(const struct options *options, const struct assay_replay_re
     const struct assay_session_status *last = &result->last;
     if (result->end == ASSAY_REPLAY_OUT_OF_MEMORY) {
         struct assay_human limit;
-        fprintf(stderr, "assay: '%s' used more than %s at op %llu; --memory sets another limit\n",
-                options->subject, assay_human_bytes(&limit, options->memory_bytes),
-                (unsigned long long)last->op_index);
+        assay_complain("'%s' used more than %s at op %llu; --memory sets another limit",
+                       options->subject, assay_human_bytes(&limit, options->memory_bytes),
+                       (unsigned long long)last->op_index);
         return ASSAY_EXIT_INCONCLUSIVE;
     }
     if (result->end == ASSAY_REPLAY_DIED && options->unchecked) {
-        fprintf(stderr,
-                "assay: '%s' died at op %llu (signal %d); without --unchecked it is judged\n",
-                options->subject, (unsigned long long)last->op_index, last->signal);
+        assay_complain("'%s' died at op %llu (signal %d); without --unchecked it is judged",
+                       options->subject, (unsigned long long)last->op_index, last->signal);
         return ASSAY_EXIT_CANNOT_RUN;
     }
     if (result->unconfirmed > 0 || result->end == ASSAY_REPLAY_DIED) {
-        fprintf(stderr, "assay: a suspicion about '%s' did not repeat in a fresh child\n",
-                options->subject);
+        assay_complain("a suspicion about '%s' did not repeat in a fresh child", options->subject);
         return ASSAY_EXIT_INCONCLUSIVE;
     }
     return ASSAY_EXIT_CLEAN;

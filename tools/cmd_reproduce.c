@@ -6,6 +6,7 @@
 #include "tools/finding_dir.h"
 #include "tools/options.h"
 #include "tools/trial.h"
+#include "traces/core/printable.h"
 
 enum { KEY_PROFILE = ASSAY_KEY_FIRST, KEY_TRIALS };
 
@@ -119,10 +120,12 @@ int assay_cmd_reproduce(int argc, char **argv)
 
     FILE *text = assay_emit_text(&options.common.emit);
     char line[512] = "";
+    struct assay_printable shown[2];
     if (hits + others)
         assay_finding_line(line, sizeof line, &violation);
-    fprintf(text, "%s %s on %s: %u of %u trials, %zu ops\n", fingerprint,
-            hits ? "reproduced" : "not reproduced", subject, hits, options.trials, ops);
+    fprintf(text, "%s %s on %s: %u of %u trials, %zu ops\n",
+            assay_printable(&shown[0], fingerprint), hits ? "reproduced" : "not reproduced",
+            assay_printable(&shown[1], subject), hits, options.trials, ops);
     if (hits)
         fprintf(text, "%s\n", line);
     else if (others)

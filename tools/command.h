@@ -20,7 +20,10 @@ enum assay_exit {
 #include "tools/commands.def"
 #undef ASSAY_COMMAND
 
-/* Prints "assay: <text>" to stderr; returns the exit code for the error's code. */
+/* One line to stderr, "assay: " before it; what came from outside may stand in it as it is: the
+ * line is shown escaped. */
+void assay_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Complains with the error's text; returns the exit code for the error's code. */
 int assay_report_error(const struct assay_error *err);
 
 #endif

@@ -6,14 +6,21 @@
 
 #include "tools/human.h"
 #include "traces/core/error.h"
+#include "traces/core/printable.h"
 
 static void print_line(const char *schema, json_t *object)
 {
     json_t *line = json_pack("{s:s}", "schema", schema);
     ASSAY_CHECK(line && json_object_update(line, object) == 0);
-    char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    /* in ASCII, so that a terminal may have it too: only DEL is left to be escaped */
+    char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
     ASSAY_CHECK(text);
-    puts(text);
+    for (const char *at = text; *at; at++)
+        if (*at == 0x7f)
+            fputs("\\u007f", stdout);
+        else
+            putchar(*at);
+    putchar('\n');
     fflush(stdout);
     free(text);
     json_decref(line);
@@ -34,18 +41,12 @@ static char *copy_text(const char *text)
     return copy;
 }
 
-/* Strings may come from a file that somebody else wrote: what would steer a terminal becomes '?'.
- */
 static char *copy_printable(const char *text)
 {
-    char *copy = copy_text(text);
-    for (char *at = copy; *at; at++) {
-        unsigned char c = (unsigned char)at[0], next = (unsigned char)at[1];
-        if (c < 0x20 || c == 0x7f)
-            at[0] = '?';
-        else if (c == 0xc2 && next >= 0x80 && next < 0xa0) /* C1 controls in UTF-8 */
-            at[0] = at[1] = '?';
-    }
+    size_t bytes = assay_printable_text(NULL, 0, text) + 1;
+    char *copy = malloc(bytes);
+    ASSAY_CHECK(copy);
+    assay_printable_text(copy, bytes, text);
     return copy;
 }
 
@@ -62,10 +63,13 @@ static char *render_object(json_t *object, enum assay_emit_format format)
     ASSAY_CHECK(out);
     json_object_foreach(object, key, value)
     {
-        char *number = json_is_number(value) ? render_number(value, format)
-                                             : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        char *number = json_is_number(value)
+                           ? render_number(value, format)
+                           : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
         ASSAY_CHECK(number);
-        fprintf(out, "%s%s %s", ftell(out) > 0 ? "  " : "", key, number);
+        char *name = copy_printable(key);
+        fprintf(out, "%s%s %s", ftell(out) > 0 ? "  " : "", name, number);
+        free(name);
         free(number);
     }
     ASSAY_CHECK(fclose(out) == 0 && text);
@@ -83,10 +87,13 @@ static char *render_array(json_t *array)
     {
         if (i > 0)
             fputs(" ", out);
-        if (json_is_string(item))
-            fputs(json_string_value(item), out);
-        else
-            json_dumpf(item, out, JSON_ENCODE_ANY | JSON_COMPACT);
+        if (json_is_string(item)) {
+            char *shown = copy_printable(json_string_value(item));
+            fputs(shown, out);
+            free(shown);
+        } else {
+            json_dumpf(item, out, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
+        }
     }
     ASSAY_CHECK(fclose(out) == 0 && text);
     if (i == 0) {

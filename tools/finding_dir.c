@@ -9,6 +9,7 @@
 
 #include "oracles/compare/reproducer.h"
 #include "tools/shell.h"
+#include "traces/core/printable.h"
 #include "traces/text.h"
 #include "traces/trace.h"
 
@@ -137,14 +138,17 @@ static void make_hints(struct hints *hints, const char *path,
 static int write_report(const char *folder, const struct assay_finding_record *record,
                         const struct hints *hints, struct assay_error *err)
 {
+    struct assay_printable said;
     FILE *out = create(folder, "report.txt", err);
     if (!out)
         return err->code;
     assay_finding_text(out, &record->violation, record->subject, NULL, 0);
     if (record->said[0])
-        fprintf(out, "the subject said: %s\n", record->said);
+        fprintf(out, "the subject said: %s\n", assay_printable(&said, record->said));
     fprintf(out, "reproduced %u of %u times; %zu of %zu ops are left", record->hits, record->trials,
             record->count, record->ops_found);
+    if (!record->minimised)
+        fprintf(out, " (not fully minimised: there was no time for more)");
     if (record->history)
         fprintf(out, "; %llu programs before it were needed, and are in it",
                 (unsigned long long)record->history);
@@ -159,11 +163,12 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
 {
     json_t *object = assay_finding_json(&record->violation, record->subject);
     json_t *more = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i}, s:s}", "schema", "assay.finding",
-        "reproduce", hints->reproduce, "next", hints->next, "seed", (json_int_t)record->seed,
-        "program", (json_int_t)record->program, "history", (json_int_t)record->history, "ops",
-        (json_int_t)record->count, "ops_found", (json_int_t)record->ops_found, "reproduced", "hits",
-        (int)record->hits, "trials", (int)record->trials, "guidance", record->guidance);
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i}, s:b, s:s}", "schema",
+        "assay.finding", "reproduce", hints->reproduce, "next", hints->next, "seed",
+        (json_int_t)record->seed, "program", (json_int_t)record->program, "history",
+        (json_int_t)record->history, "ops", (json_int_t)record->count, "ops_found",
+        (json_int_t)record->ops_found, "reproduced", "hits", (int)record->hits, "trials",
+        (int)record->trials, "minimised", (int)record->minimised, "guidance", record->guidance);
     if (!object || !more || json_object_update(object, more) != 0) {
         json_decref(object);
         json_decref(more);
@@ -182,16 +187,22 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
 static int copy_profile(const char *folder, const char *from, struct assay_error *err)
 {
     char text[65536];
+    size_t n;
     FILE *in = fopen(from, "re");
     if (!in)
         return assay_fail_errno(err, "cannot open '%s'", from);
-    size_t n = fread(text, 1, sizeof text, in);
-    fclose(in);
     FILE *out = create(folder, "profile.ini", err);
-    if (!out)
-        return err->code;
-    fwrite(text, 1, n, out);
-    return finish(out, "profile.ini", err);
+    int code = out ? 0 : err->code;
+    while (out && (n = fread(text, 1, sizeof text, in)) > 0)
+        fwrite(text, 1, n, out);
+    if (out && ferror(in))
+        code = assay_fail_errno(err, "cannot read '%s'", from);
+    fclose(in);
+    if (out && code == 0)
+        return finish(out, "profile.ini", err);
+    if (out)
+        fclose(out);
+    return code;
 }
 
 /* A folder of plain files. */

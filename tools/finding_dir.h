@@ -28,6 +28,7 @@ struct assay_finding_record {
     uint64_t history;         /* programs before it that it needed, 0 = none */
     size_t ops_found;         /* before minimising */
     unsigned hits, trials;    /* of the minimal program in fresh children */
+    bool minimised;           /* false: there was no time to take away all that is not needed */
     const char *said;         /* first line that the subject wrote, "" if nothing */
     const char *guidance;
 };

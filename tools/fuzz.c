@@ -11,20 +11,29 @@
 
 enum {
     PROGRAMS_PER_CHILD = 100000,
-    HANG_MS = 2000,         /* what a finding needs; */
-    SUSPECT_HANG_MS = 1000, /* what a suspicion needs */
+    HANG_MS = 2000,      /* what a finding needs at least, */
+    HANG_PROGRAMS = 100, /* and as many times a program's usual time */
+    HANG_MOST_MS = 60000,
+    SUSPECT_HANG_MS = 250, /* what a suspicion needs: a false one costs a child */
     MINIMISE_HANG_MS = 200,
     CONFIRM_TRIALS = 10,
     HISTORY_OPS_MAX = 1 << 21 /* longer histories are not tried */
 };
 
 #define MINIMISE_NS UINT64_C(8000000000)
+/* What was found before --max-time is brought to its end, if that does not take longer. */
+#define GRACE_NS UINT64_C(1000000000)
 
 uint64_t assay_fuzz_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuzz_config *config,
@@ -53,11 +62,17 @@ static void give_up(struct assay_fuzz_state *state, const struct assay_error *er
     pthread_mutex_unlock(&state->lock);
 }
 
-static bool over(const struct assay_fuzz_state *state)
+bool assay_fuzz_over(const struct assay_fuzz_state *state)
 {
     const struct assay_fuzz_config *config = state->config;
     return *config->interrupted || state->err.code != 0 ||
            (config->max_time_ns && assay_fuzz_now_ns() - state->start_ns >= config->max_time_ns);
+}
+
+static uint64_t latest(const struct assay_fuzz_state *state)
+{
+    uint64_t max_ns = state->config->max_time_ns;
+    return max_ns && max_ns < UINT64_MAX / 2 ? state->start_ns + max_ns + GRACE_NS : UINT64_MAX / 2;
 }
 
 static bool all_sent(const struct assay_fuzz_config *config, uint64_t next)
@@ -76,8 +91,11 @@ struct hunt {
     struct assay_fuzz_state *state;
     struct assay_trial *trial;
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
-    bool fresh; /* every candidate in its own child */
-    uint64_t deadline_ns;
+    struct assay_minimise minimise;
+    bool fresh;           /* every candidate in its own child */
+    bool cut;             /* by the deadline */
+    uint64_t deadline_ns; /* of what goes on now, */
+    uint64_t latest_ns;   /* and of all of it */
 };
 
 static struct assay_trial *make_trial(struct assay_fuzz_state *state, uint32_t objects,
@@ -134,9 +152,11 @@ static bool still_shows(void *self, struct assay_event *ops, size_t n)
 
 static bool out_of_time(void *self)
 {
-    const struct hunt *hunt = self;
-    return *hunt->state->config->interrupted || hunt->state->err.code != 0 ||
-           assay_fuzz_now_ns() > hunt->deadline_ns;
+    struct hunt *hunt = self;
+    bool now = *hunt->state->config->interrupted || hunt->state->err.code != 0 ||
+               assay_fuzz_now_ns() > hunt->deadline_ns;
+    hunt->cut |= now;
+    return now;
 }
 
 static uint32_t highest_object(const struct assay_event *ops, size_t n)
@@ -147,61 +167,85 @@ static uint32_t highest_object(const struct assay_event *ops, size_t n)
     return highest;
 }
 
-/* Minimises in place and runs the result often enough to say how sure it is. */
-static void minimise(struct assay_fuzz_state *state, struct program *program,
-                     struct assay_trial_result *result, unsigned *ret_hits, unsigned *ret_trials)
+/* How sure a program's finding is. */
+struct certainty {
+    unsigned hits, trials; /* in fresh children */
+    bool minimised;        /* nothing more can be taken away */
+};
+
+/* Runs the program once more in a fresh child; true if it shows the finding. */
+static bool try_again(struct hunt *hunt, const struct program *program,
+                      struct assay_trial_result *result)
 {
-    struct hunt hunt = {.state = state, .deadline_ns = assay_fuzz_now_ns() + MINIMISE_NS};
-    const struct assay_minimise minimise = {
-        .self = &hunt, .test = still_shows, .expired = out_of_time};
-    bool hang = result->first.relation == ASSAY_RELATION_HANG;
-    struct assay_trial_result last = *result;
+    struct assay_trial_result again;
+    if (!run_trial(hunt->state, hunt->trial, program->ops, program->count, true, &again) ||
+        !same_finding(hunt, &again))
+        return false;
+    *result = again;
+    return true;
+}
+
+/* Makes the program smaller as long as there is time. True if what is left shows the finding in a
+ * fresh child; else the program is as it was. */
+static bool shrink(struct hunt *hunt, struct program *program, struct assay_trial_result *result,
+                   uint32_t hang_ms)
+{
     struct assay_event *before = malloc(program->count * sizeof *before);
     size_t count_before = program->count;
-
-    *ret_hits = *ret_trials = 0;
-    assay_finding_fingerprint(&result->first, hunt.fingerprint);
-    hunt.trial = make_trial(state, highest_object(program->ops, program->count),
-                            hang ? MINIMISE_HANG_MS : HANG_MS);
-    if (!hunt.trial || !before)
-        goto out;
+    bool shows = false;
+    if (!before)
+        return false;
     memcpy(before, program->ops, count_before * sizeof *before);
-    /* nothing behind the op that violated is needed */
-    if (result->first.op_index + 1 < program->count)
-        program->count = (size_t)result->first.op_index + 1;
-    for (int attempt = 0; attempt < 2; attempt++) {
-        size_t left = assay_minimise(program->ops, program->count, &minimise);
+    /* one child for each candidate takes too long for a long program */
+    unsigned attempts = count_before > ASSAY_PROGRAM_MAX_OPS ? 1 : 2;
+    for (unsigned attempt = 0; attempt < attempts && !shows && !out_of_time(hunt); attempt++) {
+        hunt->fresh = attempt > 0; /* before, some candidate lived on what an earlier one left */
+        hunt->cut = false;
+        assay_trial_set_hang(hunt->trial, MINIMISE_HANG_MS);
+        /* nothing behind the op that violated is needed */
+        if (result->first.op_index + 1 < program->count)
+            program->count = (size_t)result->first.op_index + 1;
+        size_t left = assay_minimise(program->ops, program->count, &hunt->minimise);
         if (left)
             program->count = left;
-        if (hang)
-            assay_trial_set_hang(hunt.trial, HANG_MS);
-        if (run_trial(state, hunt.trial, program->ops, program->count, true, &last) &&
-            same_finding(&hunt, &last))
+        assay_trial_set_hang(hunt->trial, hang_ms);
+        shows = try_again(hunt, program, result);
+        if (shows)
             break;
-        /* some candidate lived on what an earlier one had left behind */
         memcpy(program->ops, before, count_before * sizeof *before);
         program->count = count_before;
-        if (count_before > ASSAY_PROGRAM_MAX_OPS)
-            break; /* one child for each candidate would take too long */
-        hunt.fresh = true;
-        hunt.deadline_ns = assay_fuzz_now_ns() + MINIMISE_NS;
+        hunt->deadline_ns = least(assay_fuzz_now_ns() + MINIMISE_NS, hunt->latest_ns);
     }
-    unsigned trials = hang ? 2 : CONFIRM_TRIALS;
-    for (unsigned i = 0; i < trials; i++) {
-        struct assay_trial_result again;
-        if (!run_trial(state, hunt.trial, program->ops, program->count, true, &again))
-            break;
-        ++*ret_trials;
-        if (same_finding(&hunt, &again)) {
-            ++*ret_hits;
-            last = again;
-        }
-    }
-    if (*ret_hits)
-        *result = last;
-out:
     free(before);
+    return shows;
+}
+
+/* Minimises in place and runs the result often enough to say how sure it is. Where the run's time
+ * is up, what was found is kept as it is: it was confirmed once. */
+static struct certainty minimise(struct assay_fuzz_state *state, struct program *program,
+                                 struct assay_trial_result *result, uint32_t hang_ms)
+{
+    bool hang = result->first.relation == ASSAY_RELATION_HANG;
+    struct certainty certainty = {.hits = 1, .trials = 1};
+    struct hunt hunt = {.state = state};
+    hunt.minimise =
+        (struct assay_minimise){.self = &hunt, .test = still_shows, .expired = out_of_time};
+    /* a hang takes its time once more at the end */
+    uint64_t latest_ns = latest(state), last_ns = hang ? hang_ms * UINT64_C(1100000) : 0;
+    hunt.latest_ns = latest_ns > last_ns ? latest_ns - last_ns : 0;
+    hunt.deadline_ns = least(assay_fuzz_now_ns() + MINIMISE_NS, hunt.latest_ns);
+    assay_finding_fingerprint(&result->first, hunt.fingerprint);
+    hunt.trial = make_trial(state, highest_object(program->ops, program->count), hang_ms);
+    if (!hunt.trial)
+        return certainty;
+    certainty.minimised = shrink(&hunt, program, result, hang_ms) && !hunt.cut;
+    hunt.deadline_ns =
+        hunt.latest_ns + (hang ? 0 : GRACE_NS / 2); /* hundreds of trials go into it */
+    for (unsigned most = hang ? 2 : CONFIRM_TRIALS; certainty.trials < most && !out_of_time(&hunt);
+         certainty.trials++)
+        certainty.hits += try_again(&hunt, program, result);
     assay_trial_free(hunt.trial);
+    return certainty;
 }
 
 /* ---- findings ------------------------------------------------------------------------------- */
@@ -219,7 +263,8 @@ static bool enter(struct assay_fuzz_state *state, const struct assay_violation *
 }
 
 static void write_finding(struct assay_fuzz_state *state, struct program *program,
-                          struct assay_trial_result *result, uint64_t number, uint64_t history)
+                          struct assay_trial_result *result, uint64_t number, uint64_t history,
+                          uint32_t hang_ms)
 {
     const struct assay_fuzz_config *config = state->config;
     struct assay_error err;
@@ -232,7 +277,10 @@ static void write_finding(struct assay_fuzz_state *state, struct program *progra
                                           .ops_found = program->count,
                                           .guidance = config->guidance};
     char path[PATH_MAX];
-    minimise(state, program, result, &record.hits, &record.trials);
+    struct certainty certainty = minimise(state, program, result, hang_ms);
+    record.hits = certainty.hits;
+    record.trials = certainty.trials;
+    record.minimised = certainty.minimised;
     record.violation = result->first;
     record.ops = program->ops;
     record.count = program->count;
@@ -302,7 +350,7 @@ static bool with_history(const struct assay_fuzz_config *config, struct assay_ge
 
 /* The program alone, then with 4, 32, 256 ... programs before it, then with all of its child's. */
 static bool confirm(struct assay_fuzz_state *state, struct assay_generator *generator,
-                    uint64_t number, uint64_t in_child, struct program *program,
+                    uint64_t number, uint64_t in_child, uint32_t hang_ms, struct program *program,
                     struct assay_trial_result *result, uint64_t *ret_history)
 {
     uint64_t history = 0;
@@ -310,13 +358,13 @@ static bool confirm(struct assay_fuzz_state *state, struct assay_generator *gene
         if (!with_history(state->config, generator, program, number, history))
             return false;
         struct assay_trial *trial =
-            make_trial(state, highest_object(program->ops, program->count), HANG_MS);
+            make_trial(state, highest_object(program->ops, program->count), hang_ms);
         bool ran = trial && run_trial(state, trial, program->ops, program->count, true, result);
         assay_trial_free(trial);
         *ret_history = history;
         if (!ran || result->violated)
             return ran;
-        if (history == in_child)
+        if (history == in_child || assay_fuzz_over(state))
             return false;
         history = history ? history * 8 : 4;
         if (history > in_child)
@@ -336,7 +384,7 @@ bool assay_fuzz_suspect(struct assay_fuzz_state *state, struct assay_event *ops,
     struct program program = {.ops = malloc(n * sizeof *ops), .count = n};
     if (enter(state, &result.first) && program.ops) {
         memcpy(program.ops, ops, n * sizeof *ops);
-        write_finding(state, &program, &result, number, 0);
+        write_finding(state, &program, &result, number, 0, HANG_MS);
     }
     free(program.ops);
     return true;
@@ -351,6 +399,7 @@ struct job {
     uint64_t next;            /* number of the next program */
     uint64_t first;           /* number of the child's first */
     uint64_t calls, programs; /* of this child, told so far */
+    uint32_t suspect_hang_ms;
 };
 
 static void tell(struct job *job, bool closing)
@@ -392,7 +441,7 @@ static bool start_child(struct job *job)
                                              .profile = &config->profile,
                                              .seed = ASSAY_TRIAL_SEED,
                                              .max_objects = ASSAY_GENERATE_MAX_OBJECTS,
-                                             .hang_ms = SUSPECT_HANG_MS};
+                                             .hang_ms = job->suspect_hang_ms};
     struct assay_session_config session;
     struct assay_judge_blob blob;
     struct assay_error err;
@@ -485,18 +534,24 @@ static bool suspicion(struct job *job, uint32_t *seen, uint64_t *ret_program, bo
     return false;
 }
 
-static void look_into(struct job *job, uint64_t in_child)
+/* Returns false if it did not come back. */
+static bool look_into(struct job *job, uint64_t in_child, uint32_t hang_ms)
 {
     struct program program = {0};
     struct assay_trial_result result = {0};
     uint64_t history = 0, number = job->first + in_child * job->state->config->jobs;
-    if (confirm(job->state, &job->again, number, in_child, &program, &result, &history)) {
-        if (enter(job->state, &result.first))
-            write_finding(job->state, &program, &result, number, history);
-    } else {
-        atomic_fetch_add(&job->state->unconfirmed, 1);
-    }
+    bool confirmed =
+        confirm(job->state, &job->again, number, in_child, hang_ms, &program, &result, &history);
+    if (confirmed && enter(job->state, &result.first))
+        write_finding(job->state, &program, &result, number, history, hang_ms);
     free(program.ops);
+    return confirmed;
+}
+
+static void look_into_report(struct job *job, uint64_t in_child)
+{
+    if (!look_into(job, in_child, HANG_MS))
+        atomic_fetch_add(&job->state->unconfirmed, 1);
 }
 
 /* The subject stopped at the misuse that the program ends in: as it should. */
@@ -515,6 +570,29 @@ static bool died_as_promised(struct job *job, uint64_t in_child, uint64_t op_ind
     return promised;
 }
 
+/* A subject whose programs take long may take long over an op. */
+static uint32_t hang_ms_of(const struct assay_session_status *status, uint64_t programs)
+{
+    double ops = programs ? (double)status->executed / (double)programs : 0;
+    double ms = HANG_PROGRAMS * status->ns_per_event * ops / 1e6;
+    return ms < HANG_MS ? HANG_MS : ms > HANG_MOST_MS ? HANG_MOST_MS : (uint32_t)ms;
+}
+
+/* The suspicion came early. If it does not come back, the op was slow, here and now: no finding,
+ * and nothing unclear, but the next one has to last as long as a finding does. */
+static void look_into_hang(struct job *job, uint64_t in_child,
+                           const struct assay_session_status *status)
+{
+    uint32_t hang_ms = hang_ms_of(status, in_child);
+    bool early = job->suspect_hang_ms < hang_ms;
+    if (look_into(job, in_child, hang_ms))
+        return;
+    if (early)
+        job->suspect_hang_ms = hang_ms;
+    else
+        atomic_fetch_add(&job->state->unconfirmed, 1);
+}
+
 /* The child ended by itself: the program it was in is suspected, unless an earlier one was. */
 static void look_into_death(struct job *job)
 {
@@ -528,8 +606,10 @@ static void look_into_death(struct job *job)
     uint64_t in_child = atomic_load(&report->programs);
     if (status.state == ASSAY_SESSION_CRASHED && died_as_promised(job, in_child, status.op_index))
         atomic_fetch_add(&job->state->programs, 1);
+    else if (status.state == ASSAY_SESSION_HUNG)
+        look_into_hang(job, in_child, &status);
     else
-        look_into(job, in_child);
+        look_into_report(job, in_child);
 }
 
 void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
@@ -543,13 +623,14 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
     }
     job->state = state;
     job->next = number;
+    job->suspect_hang_ms = SUSPECT_HANG_MS;
     assay_generate_init(&job->generator, state->config->mode, &state->config->limits);
     assay_generate_init(&job->again, state->config->mode, &state->config->limits);
-    while (!over(state) && !all_sent(state->config, job->next) && start_child(job)) {
+    while (!assay_fuzz_over(state) && !all_sent(state->config, job->next) && start_child(job)) {
         uint32_t seen = 0;
         uint64_t program = 0, sent = 0;
         bool damaged = false, suspected = false, alive = true;
-        while (!damaged && alive && !over(state) && sent < PROGRAMS_PER_CHILD &&
+        while (!damaged && alive && !assay_fuzz_over(state) && sent < PROGRAMS_PER_CHILD &&
                !all_sent(state->config, job->next)) {
             alive = send_program(job);
             sent++;
@@ -572,7 +653,7 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
         if (!damaged)
             suspected = suspicion(job, &seen, &program, &damaged);
         if (suspected)
-            look_into(job, program);
+            look_into_report(job, program);
         else if (!damaged && !alive)
             look_into_death(job);
         end_child(job);

@@ -52,6 +52,9 @@ struct assay_fuzz_state {
 uint64_t assay_fuzz_now_ns(void);
 int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuzz_config *config,
                           struct assay_error *err);
+/* Interrupted, failed, or out of time: nothing new is to be begun. What was begun is brought to its
+ * end within some two seconds. */
+bool assay_fuzz_over(const struct assay_fuzz_state *state);
 /* One job's loop; job of config->jobs takes every jobs-th program. Ends at the limits. */
 void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned job);
 /* Takes a program that is suspected through confirming, minimising and writing. ops is changed.

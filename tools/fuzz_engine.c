@@ -196,8 +196,7 @@ static void look_at_suspects(struct fleet *fleet, const struct engine *engine)
 {
     DIR *folder = opendir(engine->suspects);
     const struct dirent *entry;
-    while (folder && (entry = readdir(folder)) && !fleet->state->err.code &&
-           !*fleet->state->config->interrupted)
+    while (folder && (entry = readdir(folder)) && !assay_fuzz_over(fleet->state))
         if (entry->d_name[0] != '.' && !was_seen(fleet, entry->d_name))
             look_at(fleet, engine, entry->d_name);
     if (folder)

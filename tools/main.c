@@ -1,6 +1,7 @@
 /* assay: the command table, help, and the way from an error to an exit code. */
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "tools/command.h"
 #include "tools/options.h"
+#include "traces/core/printable.h"
 
 struct command {
     const char *name, *group, *summary;
@@ -21,9 +23,20 @@ static const struct command commands[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+void assay_complain(const char *format, ...)
+{
+    char line[8192];
+    struct assay_printable shown;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    fprintf(stderr, "assay: %s\n", assay_printable(&shown, line));
+}
+
 int assay_report_error(const struct assay_error *err)
 {
-    fprintf(stderr, "assay: %s\n", err->text);
+    assay_complain("%s", err->text);
     switch (err->code) {
     case ASSAY_E_USAGE: return ASSAY_EXIT_USAGE;
     case ASSAY_E_BUG: return ASSAY_EXIT_BUG;
@@ -98,8 +111,8 @@ static int run_command(const struct command *command, int argc, char **argv)
     int code = command->run(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    fprintf(stderr, "assay: cannot write to standard output: %s\n",
-            errno ? strerror(errno) : "some of it was lost");
+    assay_complain("cannot write to standard output: %s",
+                   errno ? strerror(errno) : "some of it was lost");
     return code == ASSAY_EXIT_INTERRUPTED ? code : ASSAY_EXIT_CANNOT_RUN;
 }
 
@@ -127,9 +140,9 @@ int main(int argc, char **argv)
     if (!command) {
         const char *nearest = nearest_command(name);
         if (nearest)
-            fprintf(stderr, "assay: '%s' is not a command; did you mean '%s'?\n", name, nearest);
+            assay_complain("'%s' is not a command; did you mean '%s'?", name, nearest);
         else
-            fprintf(stderr, "assay: '%s' is not a command; 'assay help' lists them\n", name);
+            assay_complain("'%s' is not a command; 'assay help' lists them", name);
         return ASSAY_EXIT_USAGE;
     }
     if (help) {

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/command.h"
+#include "traces/core/printable.h"
 
 static const struct argp_option common_options[] = {
     {"json", ASSAY_KEY_JSON, NULL, 0, "print JSON Lines to standard output", -2},
@@ -32,11 +34,36 @@ const struct argp_child assay_common_children[] = {
     {0},
 };
 
+/* What argp, getopt and assay_usage say of the words given goes through here: a line each. */
+static ssize_t write_printable(void *unused, const char *bytes, size_t n)
+{
+    (void)unused;
+    for (size_t at = 0; at < n;) {
+        char line[512];
+        struct assay_printable shown;
+        size_t length = strnlen(bytes + at, n - at < sizeof line - 1 ? n - at : sizeof line - 1);
+        const char *end = memchr(bytes + at, '\n', length);
+        length = end ? (size_t)(end - (bytes + at)) : length;
+        memcpy(line, bytes + at, length);
+        line[length] = '\0';
+        dprintf(STDERR_FILENO, "%s%s", assay_printable(&shown, line), end ? "\n" : "");
+        at += length + (end != NULL || length == 0);
+    }
+    return (ssize_t)n;
+}
+
 void assay_options_parse(const struct argp *argp, int argc, char **argv, unsigned flags,
                          void *input)
 {
     argp_err_exit_status = ASSAY_EXIT_USAGE;
+    const cookie_io_functions_t functions = {.write = write_printable};
+    FILE *kept = stderr, *escaping = fopencookie(NULL, "w", functions);
+    ASSAY_CHECK(escaping);
+    setvbuf(escaping, NULL, _IOLBF, 0);
+    stderr = escaping; /* getopt has no other way to be told */
     error_t code = argp_parse(argp, argc, argv, flags, NULL, input);
+    stderr = kept;
+    fclose(escaping);
     if (code != 0) {
         if (code != EINVAL)
             fprintf(stderr, "%s: %s\n", program_invocation_name, strerror(code));
@@ -46,12 +73,14 @@ void assay_options_parse(const struct argp *argp, int argc, char **argv, unsigne
 
 error_t assay_usage(const struct argp_state *state, const char *format, ...)
 {
+    char text[8192];
+    struct assay_printable shown;
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "%s: ", state->name);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "; '%s --help' lists the options\n", state->name);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    fprintf(stderr, "%s: %s; '%s --help' lists the options\n", state->name,
+            assay_printable(&shown, text), state->name);
     exit(ASSAY_EXIT_USAGE);
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCH = 4096, BLOCK = 256, PROCESSES = 65536, IMAGES_MAX = 4096, DEEP = 64 };
+enum { BATCH = 4096, BLOCK = 256, PROCESSES = 65536, IMAGES_MAX = 4096 };
 
 enum object_state { OBJECT_UNBORN, OBJECT_LIVE, OBJECT_DEAD };
 
@@ -51,7 +51,7 @@ struct assay_replay_source {
     uint32_t max_object, threads;
     bool has_access, has_misuse, has_address;
     /* the image being read */
-    uint32_t lineage[DEEP]; /* ancestors, oldest first, the image last */
+    uint32_t lineage[IMAGES_MAX]; /* ancestors, oldest first, the image last */
     size_t lineage_count, lineage_at;
     uint64_t read_of_lineage; /* events read of the one at lineage_at */
     uint32_t next_block;
@@ -315,14 +315,12 @@ int assay_replay_begin(struct assay_replay_source *source, size_t image, struct 
     source->misuse_next = false;
     source->inherited = 0;
     /* an image's parent has a lower number: no circles */
-    uint32_t upwards[DEEP];
-    size_t n = 0;
-    for (int32_t i = (int32_t)source->chosen[image]; i >= 0 && n < DEEP;
-         i = source->images[i].parent)
-        upwards[n++] = (uint32_t)i;
     source->lineage_count = 0;
-    while (n > 0)
-        source->lineage[source->lineage_count++] = upwards[--n];
+    for (int32_t i = (int32_t)source->chosen[image]; i >= 0; i = source->images[i].parent)
+        source->lineage_count++;
+    size_t n = source->lineage_count;
+    for (int32_t i = (int32_t)source->chosen[image]; i >= 0; i = source->images[i].parent)
+        source->lineage[--n] = (uint32_t)i;
     enter(source, 0);
     return 0;
 }

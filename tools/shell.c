@@ -6,26 +6,26 @@
 #include <string.h>
 
 #include "traces/core/error.h"
+#include "traces/core/printable.h"
 
-static bool has_control(const char *word)
+static bool is_printable(const char *word)
 {
-    for (; *word; word++)
-        if ((unsigned char)*word < 0x20 || *word == 0x7f)
-            return true;
-    return false;
+    bool printable = true;
+    while (*word && printable)
+        word += assay_printable_next(word, &printable);
+    return printable;
 }
 
 static void put_escaped(FILE *out, const char *word)
 {
     fputs("$'", out);
-    for (; *word; word++) {
-        unsigned char c = (unsigned char)*word;
-        if (c < 0x20 || c == 0x7f)
-            fprintf(out, "\\%03o", c);
-        else if (c == '\'' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else
-            fputc(c, out);
+    while (*word) {
+        bool printable;
+        size_t n = assay_printable_next(word, &printable);
+        if (*word == '\'' || *word == '\\')
+            fputc('\\', out);
+        for (; n > 0; n--, word++)
+            fprintf(out, printable ? "%c" : "\\%03o", (unsigned char)*word);
     }
     fputc('\'', out);
 }
@@ -38,7 +38,7 @@ void assay_shell_word(FILE *out, const char *word)
         fputs(word, out);
         return;
     }
-    if (has_control(word)) {
+    if (!is_printable(word)) {
         put_escaped(out, word);
         return;
     }

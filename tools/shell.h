@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-/* Writes one word, quoted where a POSIX shell would not take it as it is; control characters as
- * $'...', so that the line stays one line. */
+/* Writes one word, quoted where a POSIX shell would not take it as it is; what a terminal must
+ * not see (traces/core/printable.h) as $'...', so that the line stays one line. */
 void assay_shell_word(FILE *out, const char *word);
 /* The words up to a NULL, one space between. Returns malloc'ed text; never NULL. */
 char *assay_shell_line(const char *word, ...) __attribute__((sentinel));

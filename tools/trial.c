@@ -134,9 +134,6 @@ static void judge_death(struct assay_trial *trial, const struct assay_session_st
     if (length >= sizeof result->said)
         length = sizeof result->said - 1;
     memcpy(result->said, status->stderr_text, length);
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)result->said[i] < ' ' || (unsigned char)result->said[i] > '~')
-            result->said[i] = '?';
     if (status->state == ASSAY_SESSION_HUNG)
         assay_judge_crash(trial->judge, 0);
     else if (status->state == ASSAY_SESSION_CRASHED)

@@ -27,7 +27,7 @@ struct assay_trial_result {
     struct assay_violation first;
     enum assay_session_state state;
     int signal;
-    char said[256]; /* first line of what the child wrote to stderr */
+    char said[256]; /* first line of what the child wrote to stderr, as it was */
 };
 
 struct assay_trial;

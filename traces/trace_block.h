@@ -1,32 +1,14 @@
-/* A block of events as columns and back. Internal to traces/trace_*.c.
+/* A block of events as columns (trace_block_encode.c) and back (trace_block_decode.c). Internal to
+ * traces/trace_*.c.
  *
  * A block leans on earlier ones only through the births map (addresses of objects born before it)
  * and through sites and modules that they introduced. */
 #ifndef ASSAY_TRACE_BLOCK_H
 #define ASSAY_TRACE_BLOCK_H
 
-#include "traces/object_map.h"
+#include "traces/core/bytes.h"
 #include "traces/trace.h"
-#include "traces/trace_columns.h"
 #include "traces/trace_format.h"
-#include "traces/trace_predict.h"
-
-#define USABLE_SLOTS 1024 /* a power of two */
-
-/* What both sides know after each event. */
-struct block_model {
-    uint32_t next_born, base_born;
-    uint32_t context;
-    uint64_t ticks;
-    uint32_t time_unit_ns;
-    struct assay_object_map births; /* live objects: address, predict_units */
-    struct predict predict;
-    struct {
-        uint64_t bytes;
-        int32_t extra;
-        bool known;
-    } usable[USABLE_SLOTS];
-};
 
 struct block_encoder;
 

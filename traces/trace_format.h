@@ -23,8 +23,9 @@
 #define TRACE_BLOCK_EVENTS     65536      /* what the writer puts into a block */
 #define TRACE_BLOCK_EVENTS_MAX (1u << 18) /* what the reader accepts */
 #define TRACE_PAYLOAD_MAX      (64u << 20)
-#define TRACE_META_MAX         (1u << 18) /* bytes of the META and FOOT payloads */
-#define TRACE_STRING_MAX       (1u << 15) /* bytes of one value or module path */
+#define TRACE_META_MAX         (1u << 18)          /* bytes of the META and FOOT payloads */
+#define TRACE_PIPE_MAX         (UINT64_C(1) << 30) /* bytes of a trace that comes through a pipe */
+#define TRACE_STRING_MAX       (1u << 15)          /* bytes of one value or module path */
 #define TRACE_SITES_MAX        (1u << 20)
 #define TRACE_MODULES_MAX      (1u << 16)
 #define TRACE_TIME_UNIT_NS     64

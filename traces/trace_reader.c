@@ -10,6 +10,7 @@
 #include "traces/core/hash.h"
 #include "traces/trace_block.h"
 #include "traces/trace_meta.h"
+#include "traces/trace_spool.h"
 
 struct assay_trace_reader {
     int fd;
@@ -69,39 +70,7 @@ static long read_at(const struct assay_trace_reader *reader, uint64_t offset, vo
 
 /* ---- opening ---- */
 
-/* A pipe cannot be read twice: copy it to a file that has no name. */
-static int spool(int from, const char *name, int *ret_fd, struct assay_error *err)
-{
-    const char *folder = getenv("TMPDIR");
-    char path[4096];
-    char buffer[65536];
-    ssize_t got;
-    snprintf(path, sizeof path, "%s/assay-XXXXXX", folder && *folder ? folder : "/tmp");
-    int fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0)
-        return assay_fail_errno(err, "cannot create a temporary file for '%s'", name);
-    unlink(path);
-    for (uint64_t total = 0; (got = read(from, buffer, sizeof buffer)) != 0;) {
-        if (got < 0 && errno == EINTR)
-            continue;
-        bool foreign = got > 0 && total == 0 &&
-                       memcmp(buffer, TRACE_MAGIC,
-                              got < TRACE_MAGIC_BYTES ? (size_t)got : TRACE_MAGIC_BYTES) != 0;
-        if (got > 0 && !foreign && write(fd, buffer, (size_t)got) == got) {
-            total += (uint64_t)got;
-            continue;
-        }
-        int code = foreign ? assay_fail(err, ASSAY_E_FORMAT,
-                                        "cannot read '%s': it is not an assay trace", name)
-                           : assay_fail_errno(err, "cannot copy '%s'", name);
-        close(fd);
-        return code;
-    }
-    *ret_fd = fd;
-    return 0;
-}
-
-static int open_file(const char *path, int *ret_fd, struct assay_error *err)
+static int open_file(const char *path, const char *name, int *ret_fd, struct assay_error *err)
 {
     struct stat status;
     bool standard_input = strcmp(path, "-") == 0;
@@ -113,7 +82,7 @@ static int open_file(const char *path, int *ret_fd, struct assay_error *err)
         code = assay_fail(err, ASSAY_E_FORMAT, "cannot read '%s': it is a directory", path);
     } else if (!S_ISREG(status.st_mode)) {
         int copy = -1;
-        code = spool(fd, path, &copy, err);
+        code = trace_spool(fd, name, TRACE_PIPE_MAX, &copy, err);
         close(fd);
         fd = copy;
     }
@@ -241,7 +210,7 @@ int assay_trace_open(const char *path, struct assay_trace_reader **ret_reader,
         return assay_fail(err, ASSAY_E_MEMORY, "cannot open '%s': out of memory", path);
     reader->fd = -1;
     reader->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
-    int code = reader->name ? open_file(path, &reader->fd, err) : ASSAY_E_MEMORY;
+    int code = reader->name ? open_file(path, reader->name, &reader->fd, err) : ASSAY_E_MEMORY;
     if (!code && fstat(reader->fd, &status) != 0)
         code = assay_fail_errno(err, "cannot open '%s'", path);
     if (!code) {

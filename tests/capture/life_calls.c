@@ -4,6 +4,8 @@
  *   fork       3 objects; a child frees 2 and exits with 5, a grandchild by vfork + exec runs
  *              'known_calls'; the parent frees all
  *   raw_fork   as fork, but by the system call: nobody is told
+ *   daemons N  N times a child makes a grandchild and ends by _exit at once; every other grandchild
+ *              becomes 'known_calls'
  *   cross N    N objects allocated by one thread and freed by another, in both directions
  *   jump N     N times a signal handler jumps out of an allocator's call
  *   late       a thread whose last destructors allocate */
@@ -98,6 +100,31 @@ static pid_t raw_fork(void)
     return (pid_t)syscall(SYS_fork);
 }
 
+static int daemons(size_t n, const char *own_path)
+{
+    static char program[4096];
+    int ends[2], status;
+    char nothing;
+    snprintf(program, sizeof program, "%.*s/known_calls", (int)(strrchr(own_path, '/') - own_path),
+             own_path);
+    if (pipe(ends) != 0)
+        return 1;
+    for (size_t i = 0; i < n; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            if (fork() > 0)
+                _exit(0);
+            if (i % 2)
+                execl(program, program, "10", (char *)NULL);
+            free(malloc(2000001));
+            _exit(0);
+        }
+        waitpid(child, &status, 0);
+    }
+    close(ends[1]); /* the grandchildren hold the others until they end */
+    return read(ends[0], &nothing, 1) == 0 ? 0 : 1;
+}
+
 static void *_Atomic mailbox[2];
 static size_t exchanges;
 
@@ -188,6 +215,8 @@ int main(int argc, char **argv)
         return forks(fork, argv[0]);
     if (strcmp(what, "raw_fork") == 0)
         return forks(raw_fork, argv[0]);
+    if (strcmp(what, "daemons") == 0)
+        return daemons(n, argv[0]);
     if (strcmp(what, "cross") == 0)
         return cross(n);
     if (strcmp(what, "jump") == 0)

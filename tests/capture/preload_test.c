@@ -310,6 +310,23 @@ static void a_process_tree_is_followed(void **state)
     release(&run);
 }
 
+/* Each child and grandchild once, also where nobody was there any more to tell of it. */
+static void daemons_are_counted_once(void **state)
+{
+    enum { DAEMONS = 100 };
+    struct run run = {0};
+    char number[8];
+    (void)state;
+    snprintf(number, sizeof number, "%d", DAEMONS);
+    RUN(&run, life_calls, "daemons", number);
+    assert_int_equal(run.result.status, 0);
+    assert_int_equal(run.result.totals.processes, 1 + 2 * DAEMONS);
+    assert_int_equal(count(&run, ASSAY_OP_FORK), 2 * DAEMONS);
+    assert_int_equal(count(&run, ASSAY_OP_EXEC), DAEMONS / 2);
+    assert_int_equal(run.result.totals.unknown_frees, 0);
+    release(&run);
+}
+
 static void a_program_with_its_own_environment_is_followed(void **state)
 {
     struct run run = {0};
@@ -497,6 +514,7 @@ int main(void)
         cmocka_unit_test(a_counter_orders_where_no_tsc_is),
         cmocka_unit_test(late_destructors_are_recorded),
         cmocka_unit_test(a_process_tree_is_followed),
+        cmocka_unit_test(daemons_are_counted_once),
         cmocka_unit_test(a_program_with_its_own_environment_is_followed),
         cmocka_unit_test(a_killed_program_is_kept_to_its_last_call),
         cmocka_unit_test(jumps_out_of_calls_are_survived),

@@ -72,6 +72,12 @@ while read -r line; do run 1 bash -c "$line"; done < <(head -n 2 lines)
 run 3 assay fuzz --subject "$lib/support/scribbles.so" --runs 50 --out "$odd/out" && said "of earlier runs"
 [ ! -e "$odd/out/stats.json" ] || fail "stats of an earlier run"
 
+# the time is the time: a finding that comes at its end is written, and says that it is not minimal (a hang takes 2 s)
+start=$SECONDS
+run 1 assay fuzz --subject "$lib/zoo/libhang.so" --max-time 1s --seed 1 --out hang --json
+[ $((SECONDS - start)) -le 12 ] || fail "--max-time 1s took $((SECONDS - start)) s"
+grep -q '"minimised":false' out || fail "no mark on a finding that there was no time to minimise"
+
 # a trace that lost events
 assay show --text p.trace | sed '$a %total dropped 7' >lossy.txt
 run 0 assay import --format text lossy.txt -o lossy.trace

@@ -1,9 +1,12 @@
 /* Subjects that misbehave as processes: which one is a matter of -D. Beside a plain bump allocator:
- * CRASH_AT, HANG_AT, EXIT_AT, ABORT_AT, EAT_AT n: at the n-th malloc; SHOUT: a megabyte to stderr
- * at each malloc; LATIN: its last words are not UTF-8; SCRIBBLE_AT n: writes all over what it
- * shares with other processes; DIE_AT_START: abort in a constructor; NO_FREE: exports no free. */
+ * CRASH_AT, HANG_AT, EXIT_AT, ABORT_AT, EAT_AT n: at the n-th malloc; BLOCK_AT n: waits for ever;
+ * STOP_AT n: stands still for two seconds, as on a machine that has no time for it; SHOUT: a
+ * megabyte to stderr at each malloc; LATIN: its last words are not UTF-8; SCRIBBLE_AT n: writes all
+ * over what it shares with other processes; DIE_AT_START: abort in a constructor; NO_FREE: exports
+ * no free. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -54,6 +57,20 @@ static void misbehave(void)
 #ifdef HANG_AT
     for (volatile int stay = 1; count == HANG_AT && stay;)
         ;
+#endif
+#ifdef BLOCK_AT
+    while (count == BLOCK_AT)
+        pause();
+#endif
+#ifdef STOP_AT
+    if (count == STOP_AT) {
+        if (fork() == 0) {
+            sleep(2);
+            kill(getppid(), SIGCONT);
+            _exit(0);
+        }
+        raise(SIGSTOP);
+    }
 #endif
 #ifdef SCRIBBLE_AT
     if (count == SCRIBBLE_AT)

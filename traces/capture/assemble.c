@@ -2,55 +2,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <uthash.h>
 
+#include "traces/capture/assemble_internal.h"
 #include "traces/capture/maps_line.h"
-#include "traces/capture/pointer_map.h"
-#include "traces/capture/sites.h"
 
-enum { BATCH = 1024, MAX_INDEX = UINT16_MAX };
-
-struct thread {
-    UT_hash_handle hh;
-    uint32_t tid;
-    uint16_t index;
-    bool exited;
-    bool resizing;          /* a BEGIN without its END: */
-    struct assay_raw begin; /* what it was */
-    uint8_t place;
-    uint32_t object;
-};
-
-struct process {
-    UT_hash_handle hh;
-    uint32_t pid;
-    uint16_t index;
-    struct thread *threads, *last;
-    uint32_t next_thread;
-    struct assay_pointer_map objects;
-    struct assay_site_view sites;
-};
-
-struct assay_assembler {
-    struct assay_trace_writer *writer;
-    struct assay_assembler_options options;
-    struct assay_site_table *site_table;
-    struct process *processes, *last;
-    struct assay_trace_totals totals;
-    uint64_t last_time;
-
-    struct assay_raw *waiting; /* [head, tail): records inside the repair window */
-    size_t head, tail, capacity;
-
-    struct thread *held; /* whose BEGIN is the event that was made last, not yet in events */
-    struct assay_event held_event;
-
-    struct assay_event events[BATCH];
-    size_t n;
-};
-
-static int out_of_memory(struct assay_error *err)
+int assemble_out_of_memory(struct assay_error *err)
 {
     return assay_fail(err, ASSAY_E_MEMORY, "out of memory while assembling the trace");
 }
@@ -61,13 +17,13 @@ int assay_assembler_create(struct assay_trace_writer *writer,
 {
     struct assay_assembler *a = calloc(1, sizeof *a);
     if (!a)
-        return out_of_memory(err);
+        return assemble_out_of_memory(err);
     a->writer = writer;
     a->options = *options;
     a->site_table = assay_site_table_create(writer, options->scrub);
     if (!a->site_table) {
         free(a);
-        return out_of_memory(err);
+        return assemble_out_of_memory(err);
     }
     *ret_assembler = a;
     return 0;
@@ -80,199 +36,20 @@ static int flush(struct assay_assembler *a, struct assay_error *err)
     return n && a->writer ? assay_trace_append(a->writer, a->events, n, err) : 0;
 }
 
-static int append(struct assay_assembler *a, const struct assay_event *event,
-                  struct assay_error *err)
+int assemble_append(struct assay_assembler *a, const struct assay_event *event,
+                    struct assay_error *err)
 {
     a->events[a->n++] = *event;
     a->totals.events++;
-    return a->n == BATCH ? flush(a, err) : 0;
+    return a->n == ASSEMBLE_BATCH ? flush(a, err) : 0;
 }
 
-/* Writes the BEGIN that waited for its END to follow at once. */
-static int release_held(struct assay_assembler *a, struct assay_error *err)
+int assemble_release_held(struct assay_assembler *a, struct assay_error *err)
 {
     if (!a->held)
         return 0;
     a->held = NULL;
-    return append(a, &a->held_event, err);
-}
-
-/* Threads */
-
-static void clear_threads(struct process *p)
-{
-    struct thread *thread, *next;
-    HASH_ITER(hh, p->threads, thread, next)
-    {
-        HASH_DEL(p->threads, thread);
-        free(thread);
-    }
-    p->last = NULL;
-}
-
-static int add_thread(struct assay_assembler *a, struct process *p, uint32_t tid,
-                      struct thread **ret_thread, struct assay_error *err)
-{
-    bool main_thread = tid == p->pid;
-    *ret_thread = NULL;
-    if (!main_thread && p->next_thread > MAX_INDEX)
-        return 0;
-    struct thread *thread = calloc(1, sizeof *thread);
-    if (!thread)
-        return out_of_memory(err);
-    thread->tid = tid;
-    thread->index = main_thread ? 0 : (uint16_t)p->next_thread++;
-    a->totals.threads += !main_thread;
-    HASH_ADD(hh, p->threads, tid, sizeof tid, thread); /* NOLINT: uthash, see sites.c */
-    *ret_thread = thread;
-    return 0;
-}
-
-static struct thread *find_thread(struct process *p, uint32_t tid)
-{
-    struct thread *thread;
-    if (p->last && p->last->tid == tid)
-        return p->last;
-    HASH_FIND(hh, p->threads, &tid, sizeof tid, thread);
-    if (thread)
-        p->last = thread;
-    return thread;
-}
-
-static void forget_thread(struct process *p, struct thread *thread)
-{
-    if (p->last == thread)
-        p->last = NULL;
-    HASH_DEL(p->threads, thread);
-    free(thread);
-}
-
-static struct assay_event control(const struct assay_assembler *a, const struct process *p,
-                                  const struct thread *thread, unsigned kind, uint64_t arg)
-{
-    return (struct assay_event){.kind = (uint8_t)kind,
-                                .thread = thread ? thread->index : 0,
-                                .process = p->index,
-                                .arg = arg,
-                                .time = a->last_time,
-                                .flags = ASSAY_FLAG_EXECUTED};
-}
-
-/* Starts thread tid of p on behalf of starter (NULL: the main thread). *ret_thread is NULL when the
- * process has no numbers left. */
-static int start_thread(struct assay_assembler *a, struct process *p, const struct thread *starter,
-                        uint32_t tid, struct thread **ret_thread, struct assay_error *err)
-{
-    int rc = add_thread(a, p, tid, ret_thread, err);
-    if (rc < 0 || !*ret_thread || tid == p->pid)
-        return rc;
-    struct assay_event event = control(a, p, starter, ASSAY_OP_THREAD_START, (*ret_thread)->index);
-    rc = release_held(a, err);
-    return rc < 0 ? rc : append(a, &event, err);
-}
-
-/* Processes */
-
-static struct process *find_process(struct assay_assembler *a, uint32_t pid)
-{
-    struct process *p;
-    if (a->last && a->last->pid == pid)
-        return a->last;
-    HASH_FIND(hh, a->processes, &pid, sizeof pid, p);
-    if (p)
-        a->last = p;
-    return p;
-}
-
-static void forget_process(struct assay_assembler *a, struct process *p)
-{
-    if (a->last == p)
-        a->last = NULL;
-    HASH_DEL(a->processes, p);
-    clear_threads(p);
-    assay_pointer_map_clear(&p->objects);
-    assay_site_view_clear(&p->sites);
-    free(p);
-}
-
-/* parent NULL: inherits nothing. *ret_process is NULL when no numbers are left. */
-static int add_process(struct assay_assembler *a, const struct process *parent, uint32_t pid,
-                       struct process **ret_process, struct assay_error *err)
-{
-    struct thread *main_thread;
-    *ret_process = NULL;
-    if (a->totals.processes > MAX_INDEX)
-        return 0;
-    struct process *p = calloc(1, sizeof *p);
-    if (!p)
-        return out_of_memory(err);
-    p->pid = pid;
-    p->next_thread = 1;
-    if (parent && (!assay_pointer_map_copy(&parent->objects, &p->objects) ||
-                   !assay_site_view_copy(&parent->sites, &p->sites))) {
-        assay_pointer_map_clear(&p->objects);
-        free(p);
-        return out_of_memory(err);
-    }
-    p->index = (uint16_t)a->totals.processes++;
-    HASH_ADD(hh, a->processes, pid, sizeof pid, p);
-    a->totals.threads++;
-    *ret_process = p;
-    return add_thread(a, p, pid, &main_thread, err);
-}
-
-/* Makes pid a child of parent, by thread; what was known under that pid is over. */
-static int fork_process(struct assay_assembler *a, struct process *parent,
-                        const struct thread *thread, uint32_t pid, bool inherit,
-                        struct process **ret_process, struct assay_error *err)
-{
-    struct process *old = find_process(a, pid);
-    int rc = release_held(a, err);
-    *ret_process = NULL;
-    if (rc < 0 || old == parent)
-        return rc;
-    if (old)
-        forget_process(a, old);
-    rc = add_process(a, inherit ? parent : NULL, pid, ret_process, err);
-    if (rc < 0 || !*ret_process || !parent)
-        return rc;
-    struct assay_event event = control(a, parent, thread, ASSAY_OP_FORK, (*ret_process)->index);
-    return append(a, &event, err);
-}
-
-static int exec_process(struct assay_assembler *a, struct process *p, struct assay_error *err)
-{
-    struct thread *main_thread;
-    int rc = release_held(a, err);
-    if (rc < 0)
-        return rc;
-    assay_pointer_map_clear(&p->objects);
-    assay_site_view_clear(&p->sites);
-    clear_threads(p); /* their numbers are not given again */
-    rc = add_thread(a, p, p->pid, &main_thread, err);
-    if (rc < 0)
-        return rc;
-    struct assay_event event = control(a, p, NULL, ASSAY_OP_EXEC, 0);
-    return append(a, &event, err);
-}
-
-/* A record of a pid that nobody announced: an exec'd child of `parent` or, the first of all, the
- * root. */
-static int adopt_process(struct assay_assembler *a, uint32_t pid, uint32_t parent,
-                         struct process **ret_process, struct assay_error *err)
-{
-    if (!a->processes && a->totals.processes == 0)
-        return add_process(a, NULL, pid, ret_process, err);
-    struct process *from = parent ? find_process(a, parent) : NULL;
-    if (!from) { /* the oldest that still runs */
-        from = a->processes;
-        if (!from)
-            return add_process(a, NULL, pid, ret_process, err);
-    }
-    int rc = fork_process(a, from, NULL, pid, false, ret_process, err);
-    if (rc < 0 || !*ret_process)
-        return rc;
-    return exec_process(a, *ret_process, err);
+    return assemble_append(a, &a->held_event, err);
 }
 
 /* Records to events */
@@ -344,7 +121,7 @@ static int bind(struct assay_assembler *a, struct process *p, const struct assay
     event->born = ++a->totals.objects;
     event->address = succeeded(raw) ? raw->result : ASSAY_ADDRESS_NULL;
     if (event->address && !assay_pointer_map_put(&p->objects, event->address, event->born))
-        return out_of_memory(err);
+        return assemble_out_of_memory(err);
     return 0;
 }
 
@@ -405,7 +182,7 @@ static int resize_end(struct assay_assembler *a, struct process *p, struct threa
     thread->resizing = false;
     if (adjacent)
         event->flags &= (uint8_t)~ASSAY_FLAG_END;
-    return append(a, event, err);
+    return assemble_append(a, event, err);
 }
 
 static int resize(struct assay_assembler *a, struct process *p, struct thread *thread,
@@ -415,7 +192,7 @@ static int resize(struct assay_assembler *a, struct process *p, struct thread *t
     bool ends = !(raw->flags & ASSAY_FLAG_BEGIN);
     int rc = 0;
     if (begins) {
-        if ((rc = release_held(a, err)) < 0)
+        if ((rc = assemble_release_held(a, err)) < 0)
             return rc;
         resize_begin(a, p, thread, raw, event);
         if (!ends) {
@@ -424,48 +201,11 @@ static int resize(struct assay_assembler *a, struct process *p, struct thread *t
             return 0;
         }
     }
-    if (a->held && a->held != thread && (rc = release_held(a, err)) < 0)
+    if (a->held && a->held != thread && (rc = assemble_release_held(a, err)) < 0)
         return rc;
     struct assay_event end = *event;
     end.arg = raw->arg;
     return resize_end(a, p, thread, raw, &end, err);
-}
-
-static int life(struct assay_assembler *a, struct process *p, struct thread *thread,
-                const struct assay_raw *raw, struct assay_error *err)
-{
-    struct process *child;
-    struct thread *started;
-    struct assay_event event;
-    int rc = release_held(a, err);
-    if (rc < 0)
-        return rc;
-    switch (raw->kind) {
-    case ASSAY_OP_THREAD_START:
-        started = find_thread(p, (uint32_t)raw->arg);
-        if (started && !started->exited)
-            return 0; /* its first record came before this one */
-        if (started)
-            forget_thread(p, started);
-        return start_thread(a, p, thread, (uint32_t)raw->arg, &started, err);
-    case ASSAY_OP_THREAD_EXIT:
-        if (thread->exited)
-            return 0;
-        thread->exited = true;
-        event = control(a, p, thread, ASSAY_OP_THREAD_EXIT, 0);
-        return append(a, &event, err);
-    case ASSAY_OP_FORK: return fork_process(a, p, thread, (uint32_t)raw->arg, true, &child, err);
-    case ASSAY_OP_EXIT:
-        event = control(a, p, thread, ASSAY_OP_EXIT, 0);
-        if (WIFSIGNALED((int)raw->arg))
-            event.signal = (uint8_t)WTERMSIG((int)raw->arg);
-        else
-            event.arg = (uint64_t)WEXITSTATUS((int)raw->arg);
-        rc = append(a, &event, err);
-        forget_process(a, p);
-        return rc;
-    default: return 0;
-    }
 }
 
 /* One record in its final place. */
@@ -477,10 +217,10 @@ static int step(struct assay_assembler *a, const struct assay_raw *raw, struct a
         return 0;
     }
     a->last_time = raw->time;
-    struct process *p = find_process(a, raw->pid);
+    struct process *p = assemble_find_process(a, raw->pid);
     if (!p) {
         uint32_t parent = raw->kind == ASSAY_OP_EXEC ? (uint32_t)raw->arg : 0;
-        if ((rc = adopt_process(a, raw->pid, parent, &p, err)) < 0)
+        if ((rc = assemble_adopt(a, raw->pid, parent, &p, err)) < 0)
             return rc;
         if (!p) {
             a->totals.dropped++;
@@ -489,11 +229,11 @@ static int step(struct assay_assembler *a, const struct assay_raw *raw, struct a
         if (raw->kind == ASSAY_OP_EXEC)
             return 0;
     } else if (raw->kind == ASSAY_OP_EXEC) {
-        return exec_process(a, p, err);
+        return assemble_exec(a, p, err);
     }
-    struct thread *thread = find_thread(p, raw->tid);
+    struct thread *thread = assemble_find_thread(p, raw->tid);
     if (!thread) {
-        if ((rc = start_thread(a, p, NULL, raw->tid, &thread, err)) < 0)
+        if ((rc = assemble_start_thread(a, p, NULL, raw->tid, &thread, err)) < 0)
             return rc;
         if (!thread) {
             a->totals.dropped++;
@@ -522,8 +262,8 @@ static int step(struct assay_assembler *a, const struct assay_raw *raw, struct a
     if (op_class == ASSAY_CLASS_RESIZE)
         return resize(a, p, thread, raw, &event, err);
     if (op_class == ASSAY_CLASS_CONTROL)
-        return life(a, p, thread, raw, err);
-    if ((rc = release_held(a, err)) < 0)
+        return assemble_life(a, p, thread, raw, err);
+    if ((rc = assemble_release_held(a, err)) < 0)
         return rc;
     if (op_class == ASSAY_CLASS_ALLOCATE) {
         if ((rc = bind(a, p, raw, &event, err)) < 0)
@@ -540,7 +280,7 @@ static int step(struct assay_assembler *a, const struct assay_raw *raw, struct a
         event.value = raw->result;
     }
     event.site = site_of(a, p, raw->caller);
-    return append(a, &event, err);
+    return assemble_append(a, &event, err);
 }
 
 static int let_through(struct assay_assembler *a, uint64_t window, struct assay_error *err)
@@ -574,7 +314,7 @@ int assay_assembler_feed(struct assay_assembler *a, const struct assay_raw *reco
         size_t capacity = (a->tail + n) * 2;
         struct assay_raw *waiting = realloc(a->waiting, capacity * sizeof *waiting);
         if (!waiting)
-            return out_of_memory(err);
+            return assemble_out_of_memory(err);
         a->waiting = waiting;
         a->capacity = capacity;
     }
@@ -586,11 +326,11 @@ int assay_assembler_feed(struct assay_assembler *a, const struct assay_raw *reco
 int assay_assembler_module(struct assay_assembler *a, uint32_t pid, uint64_t start, uint64_t end,
                            uint64_t offset, const char *path, struct assay_error *err)
 {
-    struct process *p = find_process(a, pid);
+    struct process *p = assemble_find_process(a, pid);
     if (!p) /* its first record is yet to come */
         return 0;
     if (!assay_site_view_add(&p->sites, a->site_table, start, end, offset, path))
-        return out_of_memory(err);
+        return assemble_out_of_memory(err);
     return 0;
 }
 
@@ -624,7 +364,7 @@ int assay_assembler_finish(struct assay_assembler *a, struct assay_trace_totals 
 {
     int rc = let_through(a, 0, err);
     if (rc >= 0)
-        rc = release_held(a, err);
+        rc = assemble_release_held(a, err);
     if (rc >= 0)
         rc = flush(a, err);
     *ret_totals = a->totals;
@@ -636,7 +376,7 @@ void assay_assembler_free(struct assay_assembler *a)
     struct process *p, *next;
     if (!a)
         return;
-    HASH_ITER(hh, a->processes, p, next) forget_process(a, p);
+    HASH_ITER(hh, a->processes, p, next) assemble_forget_process(a, p);
     assay_site_table_free(a->site_table);
     free(a->waiting);
     free(a);

@@ -60,7 +60,10 @@ void recorder_maps(void) __attribute__((visibility("hidden")));
 void recorder_life_start(void) __attribute__((visibility("hidden")));
 /* Arranges that recorder_life sees this thread's end. */
 void recorder_life_attach(struct recorder_thread *self) __attribute__((visibility("hidden")));
-extern uint32_t recorder_fork_number __attribute__((visibility("hidden")));
+/* Number of the fork that this thread is in; in the child, until it is known, the number of its own
+ * birth. 0: none. */
+extern __thread uint32_t recorder_fork_number
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* NULL: call the allocator and record nothing. */
 static inline struct recorder_thread *recorder_enter(void)

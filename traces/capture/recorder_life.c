@@ -1,5 +1,4 @@
 /* What happens to threads and processes: their ends, forks, exits. */
-#include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,11 +7,10 @@
 
 #include "traces/capture/recorder.h"
 
-uint32_t recorder_fork_number;
+__thread uint32_t recorder_fork_number;
 
 static pthread_key_t key;
 static bool key_made;
-static __thread uint32_t fork_of_this_thread;
 
 static void note(unsigned kind, uint64_t what, uint64_t size)
 {
@@ -44,14 +42,26 @@ static void before_fork(void)
 {
     if (recorder_off || !recorder_control)
         return;
-    fork_of_this_thread = atomic_fetch_add(&recorder_control->next_fork, 1) + 1;
-    recorder_fork_number = fork_of_this_thread;
-    note(ASSAY_OP_FORK, fork_of_this_thread, 0);
+    uint32_t number = atomic_fetch_add(&recorder_control->next_fork, 1) + 1;
+    /* A child that forks before it allocated becomes known by this record: until then
+     * recorder_fork_number is the number of its own birth. */
+    note(ASSAY_OP_FORK, number, 0);
+    recorder_fork_number = number;
 }
 
 static void after_fork_in_parent(void)
 {
     recorder_fork_number = 0;
+}
+
+/* The child tells its pid itself, before it can do anything else: a parent may be gone or late. By
+ * it an exec'd child is known that never called an allocator before. */
+static void after_fork_in_child(void)
+{
+    uint64_t number = recorder_fork_number;
+    if (number)
+        atomic_store(&recorder_control->born[number % RECORDER_BIRTHS],
+                     number << 32 | (uint32_t)syscall(SYS_getpid));
 }
 
 static void process_exits(int status, void *unused)
@@ -66,7 +76,7 @@ static void process_exits(int status, void *unused)
 void recorder_life_start(void)
 {
     key_made = pthread_key_create(&key, thread_ends) == 0;
-    pthread_atfork(before_fork, after_fork_in_parent, NULL);
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     on_exit(process_exits, NULL);
 }
 
@@ -74,21 +84,6 @@ void recorder_life_attach(struct recorder_thread *self)
 {
     if (key_made)
         pthread_setspecific(key, self);
-}
-
-/* The handlers above order the fork; this tells the child's pid, by which an exec'd child that
- * never called an allocator before is known. */
-RECORDER_EXPORT pid_t fork(void)
-{
-    static pid_t (*next)(void);
-    if (!next) {
-        *(void **)&next = dlsym(RTLD_NEXT, "fork");
-    }
-    fork_of_this_thread = 0;
-    pid_t pid = next();
-    if (pid > 0 && fork_of_this_thread)
-        note(RECORDER_KIND_FORKED, fork_of_this_thread, (uint64_t)pid);
-    return pid;
 }
 
 /* A forked child usually ends here: exit handlers are not run. */

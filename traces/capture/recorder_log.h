@@ -15,7 +15,7 @@
 #define ASSAY_RECORDER_DIRECTORY "ASSAY_RECORDER_DIRECTORY"   /* environment */
 #define ASSAY_RECORDER_MAGIC     UINT64_C(0x31676f6c79617373) /* "ssaylog1" */
 
-enum { ASSAY_LOG_HEADER_BYTES = 4096 };
+enum { ASSAY_LOG_HEADER_BYTES = 4096, RECORDER_BIRTHS = 32768 };
 
 struct recorder_control {
     uint64_t magic;
@@ -26,6 +26,8 @@ struct recorder_control {
     _Alignas(64) _Atomic uint64_t counter;
     _Alignas(64) _Atomic uint64_t dropped; /* by threads that have no log */
     _Atomic uint64_t library;              /* free(NULL) of the C library, by threads that ended */
+    /* by number of the FORK record, the latest: number << 32 | pid of the child */
+    _Alignas(64) _Atomic uint64_t born[RECORDER_BIRTHS];
 };
 
 enum recorder_image_kind {
@@ -67,10 +69,7 @@ enum {
 };
 #define RECORDER_ADDRESS_MASK ((UINT64_C(1) << 48) - 1)
 
-/* Kinds beside enum assay_op. */
-enum {
-    RECORDER_KIND_FORKED = 62, /* size = pid, what = number of the FORK record */
-    RECORDER_KIND_EXTEND = 63,
-};
+/* A kind beside enum assay_op. */
+enum { RECORDER_KIND_EXTEND = 63 };
 
 #endif

@@ -4,11 +4,14 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
 enum { SIGNALS = sizeof signals / sizeof *signals, STACK_BYTES = 64 * 1024 };
+enum { YIELD_MS = 1000 };
 
 static struct assay_crash_record *crash_record;
 static void (*crash_notify)(int signal);
@@ -32,6 +35,29 @@ static void hand_on(int signal, siginfo_t *info, void *context)
     }
 }
 
+static void record(int signal, const siginfo_t *info, const ucontext_t *machine)
+{
+    crash_record->address =
+        signal == SIGABRT || signal == SIGTRAP ? 0 : (uint64_t)(uintptr_t)info->si_addr;
+#if defined(__x86_64__)
+    crash_record->pc = (uint64_t)machine->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    crash_record->pc = machine->uc_mcontext.pc;
+#else
+    (void)machine;
+#endif
+    atomic_store(&crash_record->signal, signal);
+}
+
+/* Another thread crashed first: its exit ends this one too, and ours now would end it half way
+ * through its record. Not for ever: the writer may have been a forked process, or be stuck. */
+static void yield_to_writer(void)
+{
+    const struct timespec nap = {0, 1000000};
+    for (int i = 0; i < YIELD_MS; i++)
+        nanosleep(&nap, NULL);
+}
+
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
     struct assay_landing *landing = thread_landing;
@@ -44,22 +70,14 @@ static void on_signal(int signal, siginfo_t *info, void *context)
         hand_on(signal, info, context);
         return;
     }
-    const ucontext_t *machine = context;
-    bool first = atomic_load(&crash_record->signal) == 0;
-    if (first) {
-        crash_record->address =
-            signal == SIGABRT || signal == SIGTRAP ? 0 : (uint64_t)(uintptr_t)info->si_addr;
-#if defined(__x86_64__)
-        crash_record->pc = (uint64_t)machine->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-        crash_record->pc = machine->uc_mcontext.pc;
-#else
-        (void)machine;
-#endif
-        atomic_store(&crash_record->signal, signal);
+    int writer = 0, self = (int)syscall(SYS_gettid);
+    if (atomic_compare_exchange_strong(&crash_record->writer, &writer, self)) {
+        record(signal, info, context);
+        if (crash_notify)
+            crash_notify(signal);
+    } else if (writer != self) {
+        yield_to_writer();
     }
-    if (first && crash_notify)
-        crash_notify(signal);
     _exit(ASSAY_CRASH_EXIT_CODE);
 }
 

@@ -13,8 +13,9 @@
 
 #include "traces/core/error.h"
 
-/* Plain data in shared memory. */
+/* Plain data in shared memory. Of threads that crash at once the first writes it. */
 struct assay_crash_record {
+    _Atomic int writer; /* its thread id; claimed before the rest is written */
     _Atomic int signal; /* written last */
     uint64_t address;   /* si_addr */
     uint64_t pc;

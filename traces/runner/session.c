@@ -18,9 +18,13 @@
 
 enum {
     GUARD_BYTES = 64,
-    STDERR_BYTES = 1 << 20,    /* more than this a child cannot write */
-    SLICE_NS = 4 * 1000 * 1000 /* between two looks at a child that is waited for */
+    STDERR_BYTES = 1 << 20,     /* more than this a child cannot write */
+    START_MS = 20000,           /* to load the subject and set up */
+    SLICE_NS = 4 * 1000 * 1000, /* between two looks at a child that is waited for */
+    LOOK_NS = 50 * 1000 * 1000, /* a longer time without a look says nothing about the child */
+    STILL_NS = 20 * 1000 * 1000 /* from here on it is asked whether a child waits */
 };
+#define STARVED_NS UINT64_C(10000000000)
 
 #define GUARD 0xa5
 
@@ -30,7 +34,7 @@ struct assay_session {
     struct assay_shared *shared;
     size_t shared_bytes, report_offset, chunks_offset; /* not what the child may make of them */
     pid_t pid;
-    int stderr_fd, statm_fd, path_fd;
+    int stderr_fd, statm_fd, stat_fd, path_fd;
     bool frozen;
     uint32_t submitted, collected; /* chunks */
     bool collecting;
@@ -41,7 +45,8 @@ struct assay_session {
     /* the watchdog's memory */
     uint64_t seen_progress, peak_rss;
     uint32_t seen_executed;
-    uint64_t seen_ns, seen_cpu_ns, next_statm_ns;
+    uint64_t seen_cpu_ns, next_statm_ns;
+    uint64_t looked_ns, stalled_ns, blocked_ns; /* last look; without progress; of it waiting */
 };
 
 extern char **environ;
@@ -294,7 +299,7 @@ int assay_session_start(const struct assay_session_config *config,
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     session->config = *config;
     session->subject = *config->subject;
-    session->stderr_fd = session->statm_fd = session->path_fd = -1;
+    session->stderr_fd = session->statm_fd = session->stat_fd = session->path_fd = -1;
     if (session->config.hang_ms == 0)
         session->config.hang_ms = 2000;
     int code = make_shared(session, &shared_fd, err);
@@ -311,7 +316,9 @@ int assay_session_start(const struct assay_session_config *config,
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/statm", (int)session->pid);
     session->statm_fd = open(path, O_RDONLY | O_CLOEXEC);
-    session->seen_ns = now_ns(CLOCK_MONOTONIC);
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)session->pid);
+    session->stat_fd = open(path, O_RDONLY | O_CLOEXEC);
+    session->looked_ns = now_ns(CLOCK_MONOTONIC);
     *ret_session = session;
     return 0;
 }
@@ -385,26 +392,47 @@ static void look_at_memory(struct assay_session *session, uint64_t now)
         end_by_kill(session, ASSAY_SESSION_MEMORY);
 }
 
+/* The child's only running thread sleeps: no load of the machine makes it do that. */
+static bool waits(const struct assay_session *session)
+{
+    char text[512];
+    if (session->config.order == ASSAY_ORDER_PARTIAL) /* the main thread waits for others */
+        return false;
+    ssize_t n = session->stat_fd < 0 ? -1 : pread(session->stat_fd, text, sizeof text - 1, 0);
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    const char *state = strrchr(text, ')');
+    return state && strncmp(state, ") S", 3) == 0;
+}
+
+/* A child hangs if for the time it burned its share of a processor, or waited. On a crowded machine
+ * it may be kept from running for long, and so may we: only time in which it was looked at counts,
+ * and of time in which it neither ran nor waited it takes much. */
 static void look_at_progress(struct assay_session *session, uint64_t now)
 {
     struct assay_shared *shared = session->shared;
     uint64_t progress = atomic_load(&shared->progress);
     uint32_t executed = atomic_load(&shared->executed);
+    uint64_t passed = now - session->looked_ns < LOOK_NS ? now - session->looked_ns : LOOK_NS;
+    session->looked_ns = now;
     if (progress != session->seen_progress || executed != session->seen_executed ||
         executed == session->submitted) {
         session->seen_progress = progress;
         session->seen_executed = executed;
-        session->seen_ns = now;
+        session->stalled_ns = session->blocked_ns = 0;
         session->seen_cpu_ns = cpu_ns(session->pid);
         return;
     }
-    uint64_t limit = (uint64_t)session->config.hang_ms * 1000000;
-    if (now - session->seen_ns < limit)
-        return;
-    /* on a crowded machine a child may not have run for long: it hangs if it burned the time
-     * itself, or if it was still for five times as long */
-    uint64_t burned = cpu_ns(session->pid) - session->seen_cpu_ns;
-    if (burned > limit / 2 || now - session->seen_ns > 5 * limit)
+    session->stalled_ns += passed;
+    bool still = session->stalled_ns >= STILL_NS && waits(session);
+    session->blocked_ns = still ? session->blocked_ns + passed : 0;
+    bool starting = atomic_load(&shared->boot) == ASSAY_BOOT_STARTING;
+    uint64_t limit = (uint64_t)(starting ? START_MS : session->config.hang_ms) * 1000000;
+    uint64_t starved = 5 * limit > STARVED_NS ? 5 * limit : STARVED_NS;
+    bool burned =
+        session->stalled_ns >= limit && cpu_ns(session->pid) - session->seen_cpu_ns > limit / 2;
+    if (burned || session->blocked_ns >= limit || session->stalled_ns >= starved)
         end_by_kill(session, ASSAY_SESSION_HUNG);
 }
 
@@ -648,14 +676,13 @@ const void *assay_session_report(const struct assay_session *session)
 int assay_session_ready(struct assay_session *session, uint64_t *ret_missing,
                         struct assay_error *err)
 {
-    enum { PATIENCE_MS = 20000 };
     struct assay_shared *shared = session->shared;
     const struct timespec nap = {0, 200000};
     uint64_t start = now_ns(CLOCK_MONOTONIC);
     while (atomic_load(&shared->boot) == ASSAY_BOOT_STARTING && !gone(session)) {
         nanosleep(&nap, NULL);
         look(session);
-        if (!gone(session) && now_ns(CLOCK_MONOTONIC) - start > (uint64_t)PATIENCE_MS * 1000000)
+        if (!gone(session) && now_ns(CLOCK_MONOTONIC) - start > (uint64_t)START_MS * 1000000)
             end_by_kill(session, ASSAY_SESSION_HUNG);
     }
     const char *name = session->subject.name;
@@ -709,6 +736,8 @@ void assay_session_close(struct assay_session *session)
         close(session->stderr_fd);
     if (session->statm_fd >= 0)
         close(session->statm_fd);
+    if (session->stat_fd >= 0)
+        close(session->stat_fd);
     if (session->path_fd >= 0)
         close(session->path_fd);
     if (session->shared)

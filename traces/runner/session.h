@@ -44,7 +44,7 @@ struct assay_session_config {
     uint64_t seed;
     uint32_t max_objects;
     uint64_t memory_bytes; /* 0 = no limit; the child is killed beyond it */
-    uint32_t hang_ms;      /* no progress for so long = hang; 0 = 2000 */
+    uint32_t hang_ms;      /* in one op for so long, running or waiting = hang; 0 = 2000 */
     const void *blob;      /* judge configuration, copied into shared memory */
     size_t blob_bytes;
     size_t report_bytes; /* size of the judge's report area */

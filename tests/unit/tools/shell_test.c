@@ -19,7 +19,8 @@ static void quotes_where_needed(void **state)
 /* What a shell makes of a pasted line is what went in. */
 static void comes_back(void **state)
 {
-    static const char *const words[] = {"plain", "'", "a\nb\t'\\", "*?[x]", "\"q\" `id` ;&|<>"};
+    static const char *const words[] = {
+        "plain", "'", "a\nb\t'\\", "\x1b[2J \xc2\x9b\x9b;", "*?[x]", "\"q\" `id` ;&|<>"};
     (void)state;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         char *line = assay_shell_line("printf", "%s", words[i], NULL), got[64] = "";

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -184,6 +185,36 @@ static void abort_exit_hang_and_hunger_are_survived(void **state)
     }
 }
 
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* One that waits, or spins, is told after its time; one that was only kept from running is not. */
+static void a_hang_is_no_starving(void **state)
+{
+    (void)state;
+    static const char *const hanging[] = {SUPPORT("blocks"), SUPPORT("hangs")};
+    for (size_t i = 0; i < 2; i++) {
+        struct assay_subject_spec spec = find(hanging[i]);
+        struct assay_session_config config = configuration(&spec);
+        config.hang_ms = 1000;
+        double start = seconds();
+        struct assay_session_status status = run_one(&config);
+        double took = seconds() - start;
+        assert_int_equal(status.state, ASSAY_SESSION_HUNG);
+        assert_int_equal(status.op_index, 98);
+        assert_true(took >= 1 && took < 4);
+    }
+    struct assay_subject_spec spec = find(SUPPORT("stops"));
+    struct assay_session_config config = configuration(&spec);
+    double start = seconds();
+    assert_int_equal(run_one(&config).state, ASSAY_SESSION_ENDED);
+    assert_true(seconds() - start > 1.5);
+}
+
 static void megabytes_on_stderr_are_bounded(void **state)
 {
     (void)state;
@@ -336,6 +367,7 @@ int main(void)
         cmocka_unit_test(chunks_flow_without_results),
         cmocka_unit_test(a_crash_is_recorded_with_the_ops_before_it),
         cmocka_unit_test(abort_exit_hang_and_hunger_are_survived),
+        cmocka_unit_test(a_hang_is_no_starving),
         cmocka_unit_test(megabytes_on_stderr_are_bounded),
         cmocka_unit_test(a_subject_that_dies_at_start_is_one_clear_line),
         cmocka_unit_test(what_is_no_subject_is_refused),

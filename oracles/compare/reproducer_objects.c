@@ -1,0 +1,159 @@
+#include <inttypes.h>
+
+#include "oracles/compare/reproducer_writer.h"
+
+void reproducer_content(const struct reproducer_writer *w)
+{
+    reproducer_line(w, "static unsigned char pattern(const struct object *o, size_t i)\n"
+                       "{\n"
+                       "    return (unsigned char)(o->pattern * 37 + i * 11 + (i >> 8) + 1);\n"
+                       "}\n\n"
+                       "static void fill(const struct object *o, size_t from, size_t to)\n"
+                       "{\n"
+                       "    for (size_t i = from; i < to; i++)\n"
+                       "        o->at[i] = pattern(o, i);\n"
+                       "}\n");
+    if (reproducer_checks(w, CHECK_CONTENT))
+        reproducer_line(w, "static void check(const struct object *o, size_t to)\n"
+                           "{\n"
+                           "    for (size_t i = 0; i < to; i++)\n"
+                           "        if (o->at[i] != pattern(o, i))\n"
+                           "            show(\"content changed\", o->pattern, i);\n"
+                           "}\n\n"
+                           "static void check_all(void)\n"
+                           "{\n"
+                           "    for (unsigned k = 1; k <= HIGHEST; k++)\n"
+                           "        if (objects[k].live)\n"
+                           "            check(&objects[k], objects[k].bytes);\n"
+                           "}\n");
+}
+
+/* The checks of a new object, and its filling. */
+void reproducer_born(const struct reproducer_writer *w)
+{
+    const struct assay_violation *v = w->r->violation;
+    reproducer_line(
+        w,
+        "/* what a request came to: must_fail 0 = it must be granted, 1 = refused, 2 = either */\n"
+        "static void born(unsigned k, void *p, size_t bytes, size_t alignment, int must_fail, int "
+        "error)\n"
+        "{\n"
+        "    struct object *o = &objects[k];\n"
+        "    (void)must_fail, (void)error;");
+    if (reproducer_checks(w, CHECK_GRANTED))
+        reproducer_line(
+            w, "    if (!p && must_fail == 0)\n"
+               "        show(\"a request within budget is refused\", k, (unsigned)error);");
+    if (reproducer_checks(w, CHECK_REFUSED))
+        reproducer_line(
+            w,
+            "    if (p && must_fail == 1)\n"
+            "        show(\"a request that cannot be satisfied gives memory\", k, (uintptr_t)p);");
+    if (reproducer_checks(w, CHECK_ERRNO))
+        reproducer_line(w, "    if (!p && must_fail == 1 && error != ENOMEM)\n"
+                           "        show(\"refused without ENOMEM\", k, (unsigned)error);");
+    if (reproducer_checks(w, CHECK_SIZE_ZERO)) {
+        if (v->relation == ASSAY_RELATION_NOT_NULL)
+            reproducer_line(w, "    if (p && bytes == 0)\n"
+                               "        show(\"size 0 gives memory\", k, (uintptr_t)p);");
+        else if (v->relation == ASSAY_RELATION_NULL)
+            reproducer_line(w, "    if (!p && bytes == 0)\n"
+                               "        show(\"size 0 gives no memory\", k, (unsigned)error);");
+    }
+    if (reproducer_checks(w, CHECK_ALIGNMENT)) {
+        reproducer_line(w, "    size_t wanted = alignment;");
+        if (v->property != ASSAY_PROPERTY_C03) {
+            fprintf(w->out,
+                    "    if (wanted == 0)\n"
+                    "        for (wanted = 1; wanted < %s && wanted * 2 <= bytes;)\n"
+                    "            wanted *= 2;\n",
+                    "16");
+            if (v->expected >= 16 && (v->expected & (v->expected - 1)) == 0 && v->expected <= 4096)
+                fprintf(w->out, "    if (alignment == 0)\n        wanted = %" PRIu64 ";\n",
+                        v->expected);
+        }
+        reproducer_line(w, "    if (p && wanted && (uintptr_t)p % wanted != 0)\n"
+                           "        show(\"misaligned\", k, (uintptr_t)p);");
+    }
+    reproducer_line(w, "    if (!p || must_fail == 1)\n"
+                       "        return;\n"
+                       "    *o = (struct object){p, bytes, bytes, alignment, k, 1};");
+    if (reproducer_checks(w, CHECK_USABLE | CHECK_DISJOINT_USABLE | CHECK_SLACK) ||
+        w->r->ask_usable)
+        reproducer_line(w, "    o->usable = call_malloc_usable_size(p);");
+    if (reproducer_checks(w, CHECK_USABLE))
+        reproducer_line(w, "    if (o->usable < bytes)\n"
+                           "        show(\"usable size below the requested one\", k, o->usable);");
+    if (reproducer_checks(w, CHECK_DISJOINT | CHECK_DISJOINT_USABLE)) {
+        const char *field = reproducer_checks(w, CHECK_DISJOINT_USABLE) ? "usable" : "bytes";
+        fprintf(w->out,
+                "    for (unsigned i = 1; i <= HIGHEST; i++) {\n"
+                "        const struct object *other = &objects[i];\n"
+                "        size_t own = o->%s ? o->%s : 1, its = other->%s ? other->%s : 1;\n"
+                "        if (i != k && other->live && o->at < other->at + its && other->at < o->at "
+                "+ own)\n"
+                "            show(\"overlaps a live object\", k, i);\n"
+                "    }\n",
+                field, field, field, field);
+    }
+    if (reproducer_checks(w, CHECK_FOREIGN))
+        reproducer_line(
+            w, "    char here;\n"
+               "    ptrdiff_t away = (char *)p - &here;\n"
+               "    ptrdiff_t from_image = (char *)p - (char *)objects;\n"
+               "    if ((away > -(1 << 20) && away < 1 << 20) ||\n"
+               "        (from_image >= 0 && from_image < (ptrdiff_t)sizeof objects))\n"
+               "        show(\"memory of the program itself is handed out\", k, (uintptr_t)p);");
+    fprintf(w->out, "    fill(o, 0, %s);\n",
+            reproducer_checks(w, CHECK_SLACK) ? "o->usable > bytes ? o->usable : bytes" : "bytes");
+    reproducer_line(w, "}\n");
+}
+
+void reproducer_resize(const struct reproducer_writer *w)
+{
+    const struct assay_violation *v = w->r->violation;
+    reproducer_line(
+        w, "/* p is the answer of a resize of object k to what becomes object n */\n"
+           "static void resized(unsigned k, unsigned n, void *p, size_t bytes, int must_fail, int "
+           "error)\n"
+           "{\n"
+           "    struct object old = objects[k];");
+    if (reproducer_checks(w, CHECK_RESIZE_ZERO)) {
+        if (v->relation == ASSAY_RELATION_NOT_NULL)
+            reproducer_line(w, "    if (p && bytes == 0)\n"
+                               "        show(\"a resize to 0 gives memory\", n, (uintptr_t)p);");
+        else
+            reproducer_line(w,
+                            "    if (!p && bytes == 0)\n"
+                            "        show(\"a resize to 0 gives no memory\", n, (unsigned)error);");
+    }
+    reproducer_line(w, "    if (!p && bytes == 0 && error != ENOMEM) {\n"
+                       "        objects[k].live = 0;\n"
+                       "        return;\n"
+                       "    }\n"
+                       "    if (p && must_fail != 1) {");
+    if (reproducer_checks(w, CHECK_CONTENT))
+        reproducer_line(w, "        old.at = p;\n"
+                           "        if (old.live)\n"
+                           "            check(&old, old.bytes < bytes ? old.bytes : bytes);");
+    if (reproducer_checks(w, CHECK_KEEPS_ALIGNMENT))
+        reproducer_line(
+            w, "        if (old.live && old.alignment && (uintptr_t)p % old.alignment != 0)\n"
+               "            show(\"alignment lost by a resize\", n, (uintptr_t)p);");
+    reproducer_line(w, "        objects[k].live = 0;\n"
+                       "    }");
+    if (reproducer_checks(w, CHECK_CONTENT))
+        fprintf(w->out,
+                "    else if (!p && old.live)\n"
+                "        check(&old, %s);\n",
+                reproducer_checks(w, CHECK_SLACK)
+                    ? "old.usable > old.bytes ? old.usable : old.bytes"
+                    : "old.bytes");
+    if (v->property == ASSAY_PROPERTY_C13)
+        reproducer_line(
+            w, "    if (!p && old.live && call_malloc_usable_size(old.at) != old.usable)\n"
+               "        show(\"a refused resize changed the usable size\", k, old.usable);");
+    reproducer_line(w, "    (void)old;\n"
+                       "    born(n, p, bytes, 0, must_fail, error);\n"
+                       "}\n");
+}

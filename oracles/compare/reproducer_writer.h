@@ -1,0 +1,64 @@
+/* What the parts of the reproducer's writer share. Internal to oracles/compare/reproducer*.c.
+ *
+ *   reproducer.c          what is checked; the frame: head, pointers, main
+ *   reproducer_objects.c  the objects: content, birth, resize
+ *   reproducer_ops.c      a function for each kind of op, and the calls of the program */
+#ifndef ASSAY_REPRODUCER_WRITER_H
+#define ASSAY_REPRODUCER_WRITER_H
+
+#include "oracles/compare/reproducer.h"
+
+/* What the generated file checks, beside dying. */
+enum check {
+    CHECK_GRANTED = 1 << 0, /* a request within budget is not refused */
+    CHECK_REFUSED = 1 << 1, /* a request that nothing can satisfy is refused */
+    CHECK_ERRNO = 1 << 2,   /* with ENOMEM */
+    CHECK_ALIGNMENT = 1 << 3,
+    CHECK_USABLE = 1 << 4,
+    CHECK_DISJOINT = 1 << 5,
+    CHECK_DISJOINT_USABLE = 1 << 6,
+    CHECK_FOREIGN = 1 << 7,
+    CHECK_CONTENT = 1 << 8, /* of every object at its resize or release, and of all at the end */
+    CHECK_ZERO = 1 << 9,
+    CHECK_FREE_ERRNO = 1 << 10,
+    CHECK_OUT = 1 << 11,   /* posix_memalign's *out and code */
+    CHECK_SLACK = 1 << 12, /* usable bytes are written too */
+    CHECK_SIZE_ZERO = 1 << 13,
+    CHECK_RESIZE_ZERO = 1 << 14,
+    CHECK_BAD_ALIGNMENT = 1 << 15,
+    CHECK_KEEPS_ALIGNMENT = 1 << 16,
+};
+
+struct reproducer_writer {
+    FILE *out;
+    const struct assay_reproducer *r;
+    unsigned checks;
+    bool used[ASSAY_OP_COUNT];
+    uint32_t objects;
+    bool misuse;
+};
+
+static inline bool reproducer_checks(const struct reproducer_writer *w, unsigned which)
+{
+    return (w->checks & which) != 0;
+}
+
+/* A line, or more, of the file. */
+static inline void reproducer_line(const struct reproducer_writer *w, const char *text)
+{
+    fputs(text, w->out);
+    fputc('\n', w->out);
+}
+
+/* reproducer_objects.c: how an object is filled and checked, what a request and what a resize came
+ * to. */
+void reproducer_content(const struct reproducer_writer *w);
+void reproducer_born(const struct reproducer_writer *w);
+void reproducer_resize(const struct reproducer_writer *w);
+
+/* reproducer_ops.c */
+void reproducer_ops(const struct reproducer_writer *w);
+/* Returns how many functions part_0, part_1, ... the program is. */
+size_t reproducer_program(const struct reproducer_writer *w);
+
+#endif

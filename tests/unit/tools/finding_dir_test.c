@@ -1,0 +1,116 @@
+/* Finding folders: what is put in comes out, whole or not at all. */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "tools/finding_dir.h"
+
+static char folder[] = "/tmp/assay-finding-dir-XXXXXX";
+static struct assay_subject_spec spec = {.name = "glibc"};
+static const struct assay_event ops[] = {{.kind = ASSAY_OP_MALLOC, .born = 1, .size = 40},
+                                         {.kind = ASSAY_OP_FREE, .object = 1}};
+
+static struct assay_finding_record make_record(const char *profile)
+{
+    return (struct assay_finding_record){
+        .violation = {.property = ASSAY_PROPERTY_C19,
+                      .kind = ASSAY_OP_FREE,
+                      .relation = ASSAY_RELATION_WRONG_ERRNO,
+                      .object = 1,
+                      .op_index = 1,
+                      .event = {.kind = ASSAY_OP_FREE, .object = 1}},
+        .ops = ops,
+        .count = 2,
+        .spec = &spec,
+        .subject = "glibc",
+        .profile_path = profile,
+        .ops_found = 64,
+        .hits = 10,
+        .trials = 10,
+        .said = "",
+        .guidance = "none"};
+}
+
+static int entries(const char *path)
+{
+    int n = 0;
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(dir);
+    return n;
+}
+
+static void remove_all(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));)
+        unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+    rmdir(path);
+}
+
+static long size_of(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 ? (long)status.st_size : -1;
+}
+
+static void long_profile_is_kept_whole(void **state)
+{
+    char from[PATH_MAX], path[PATH_MAX], kept[PATH_MAX + 16];
+    struct assay_finding_dir dir;
+    struct assay_error err;
+    (void)state;
+    snprintf(from, sizeof from, "%s/long.ini", folder);
+    FILE *out = fopen(from, "we");
+    assert_non_null(out);
+    for (int i = 0; i < 20000; i++)
+        fprintf(out, "; line %d\n", i);
+    fputs("[profile]\nmin_alignment = 16\n", out);
+    assert_int_equal(fclose(out), 0);
+    assert_true(size_of(from) > 3 * 65536);
+
+    struct assay_finding_record record = make_record(from);
+    assert_int_equal(assay_finding_dir_write(folder, &record, path, &err), 0);
+    snprintf(kept, sizeof kept, "%s/profile.ini", path);
+    assert_int_equal(size_of(kept), size_of(from));
+    assert_int_equal(assay_finding_dir_read(path, &dir, &err), 0);
+    assert_string_equal(dir.profile_path, kept);
+    assert_string_equal(dir.property, "C19");
+    assert_int_equal(dir.count, 2);
+    assay_finding_dir_free(&dir);
+    remove_all(path);
+    unlink(from);
+}
+
+static void unreadable_profile_is_an_error(void **state)
+{
+    char path[PATH_MAX];
+    struct assay_error err;
+    (void)state;
+    struct assay_finding_record record = make_record(folder); /* opens, cannot be read */
+    assert_true(assay_finding_dir_write(folder, &record, path, &err) < 0);
+    assert_non_null(strstr(err.text, "cannot read"));
+    assert_int_equal(entries(folder), 0); /* nothing half-written is left */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(long_profile_is_kept_whole),
+                                       cmocka_unit_test(unreadable_profile_is_an_error)};
+    if (!mkdtemp(folder))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    remove_all(folder);
+    return failed;
+}
