@@ -30,6 +30,7 @@ struct assay_session {
     pid_t pid;
     int stderr_fd, statm_fd, path_fd;
     bool frozen;
+    struct assay_supervisor *supervisor;
     uint32_t submitted, collected; /* chunks */
     bool collecting;
     size_t collected_events;
@@ -157,15 +158,22 @@ int assay_session_start(const struct assay_session_config *config,
     int code = make_shared(session, &shared_fd, err);
     if (code == 0)
         code = make_stderr(session, err);
+    if (code == 0 && config->frozen) {
+        const struct assay_supervise_config supervise = {.seed = config->seed};
+        code = assay_supervisor_create(&supervise, &session->supervisor, err);
+    }
     if (code == 0) {
         const struct assay_spawn spawn = {.preload = session->subject.path,
                                           .frozen = config->frozen,
                                           .seed = config->seed,
                                           .shared_fd = shared_fd,
-                                          .output_fd = session->stderr_fd};
+                                          .output_fd = session->stderr_fd,
+                                          .supervisor = session->supervisor};
         code = session->pid =
             assay_spawn_runner(&spawn, &session->path_fd, &session->shared->frozen, err);
     }
+    if (session->supervisor)
+        assay_supervisor_forked(session->supervisor);
     if (shared_fd >= 0)
         close(shared_fd);
     if (code < 0) {
@@ -491,6 +499,8 @@ void assay_session_wait(struct assay_session *session, struct assay_session_stat
     status->skipped = atomic_load(&shared->skipped_ops);
     status->library_calls = atomic_load(&shared->library_calls);
     status->frozen = session->config.frozen && shared->frozen;
+    if (session->supervisor)
+        assay_supervisor_look(session->supervisor, &status->supervision);
     uint64_t events = atomic_load(&shared->run_events);
     double ns = events ? (double)atomic_load(&shared->run_ns) / (double)events : 0;
     if (session->config.bare_loop)
@@ -569,6 +579,7 @@ void assay_session_close(struct assay_session *session)
         return;
     if (session->pid > 0)
         end_by_kill(session, ASSAY_SESSION_ENDED);
+    assay_supervisor_close(session->supervisor);
     if (session->stderr_fd >= 0)
         close(session->stderr_fd);
     if (session->statm_fd >= 0)

@@ -75,6 +75,8 @@ static _Noreturn void become_runner(const struct plan *plan)
     dup2(spawn->output_fd, 1);
     dup2(spawn->output_fd, 2);
     fcntl(spawn->shared_fd, F_SETFD, 0);
+    if (spawn->supervisor)
+        assay_supervisor_enter(spawn->supervisor);
     execve(plan->runner, plan->arguments, plan->environment);
     _exit(ASSAY_CRASH_EXIT_CODE);
 }

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "traces/core/error.h"
+#include "traces/runner/supervise.h"
 
 struct assay_spawn {
     const char *preload; /* path of the subject, "" for none */
@@ -15,6 +16,7 @@ struct assay_spawn {
     uint64_t seed;
     int shared_fd; /* inherited; its number is the runner's only argument */
     int output_fd; /* the child's standard output and error */
+    const struct assay_supervisor *supervisor; /* of its system calls; may be NULL */
 };
 
 /* Returns the child's process id. *ret_path_fd: a descriptor to keep open until the child is
