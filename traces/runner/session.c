@@ -158,8 +158,15 @@ int assay_session_start(const struct assay_session_config *config,
     int code = make_shared(session, &shared_fd, err);
     if (code == 0)
         code = make_stderr(session, err);
-    if (code == 0 && config->frozen) {
-        const struct assay_supervise_config supervise = {.seed = config->seed};
+    if (code == 0 && config->faults.kinds && config->order == ASSAY_ORDER_PARTIAL)
+        code =
+            assay_fail(err, ASSAY_E_UNSUPPORTED,
+                       "mapping calls fail in serial order only: a thread's stack is mapped too");
+    if (code == 0 && (config->frozen || config->faults.kinds)) {
+        const struct assay_supervise_config supervise = {.frozen = config->frozen,
+                                                         .seed = config->seed,
+                                                         .faults = config->faults,
+                                                         .shared = session->shared};
         code = assay_supervisor_create(&supervise, &session->supervisor, err);
     }
     if (code == 0) {

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "traces/core/random.h"
+#include "traces/runner/shared.h"
 
 #if defined(__x86_64__)
 #define OWN_ARCH AUDIT_ARCH_X86_64
@@ -61,6 +62,7 @@ struct assay_supervisor {
     struct assay_random bytes;
     struct device devices[DEVICES];
     uint64_t opened;
+    struct assay_mapping_faults faults;
     _Atomic bool installed;
     _Atomic int refused;
     _Atomic uint64_t answered, missed;
@@ -89,16 +91,32 @@ static void close_if_open(int *fd)
 
 /* ---- the child's side ----------------------------------------------------------------------- */
 
+static const int frozen_calls[] = {
+    SYS_getrandom,
+    SYS_openat,
+#ifdef SYS_open
+    SYS_open,
+#endif
+};
+enum { FROZEN_CALLS = sizeof frozen_calls / sizeof *frozen_calls };
+
+/* The calls to look at; returns how many. */
+static int choose_calls(const struct assay_supervise_config *config,
+                        int ret_numbers[FROZEN_CALLS + ASSAY_MAPPING_CALLS])
+{
+    int count = 0;
+    for (int i = 0; config->frozen && i < FROZEN_CALLS; i++)
+        ret_numbers[count++] = frozen_calls[i];
+    for (int kind = 0; kind < ASSAY_MAPPING_CALLS; kind++)
+        if (config->faults.kinds >> kind & 1)
+            ret_numbers[count++] = assay_mapping_number((enum assay_mapping_call)kind);
+    return count;
+}
+
 static void make_filter(struct assay_supervisor *supervisor)
 {
-    static const int frozen_calls[] = {
-        SYS_getrandom,
-        SYS_openat,
-#ifdef SYS_open
-        SYS_open,
-#endif
-    };
-    enum { CALLS = sizeof frozen_calls / sizeof *frozen_calls };
+    int numbers[FROZEN_CALLS + ASSAY_MAPPING_CALLS];
+    int count = choose_calls(&supervisor->config, numbers);
     struct sock_filter *at = supervisor->filter;
     *at++ =
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
@@ -106,9 +124,9 @@ static void make_filter(struct assay_supervisor *supervisor)
     *at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     *at++ =
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    for (int i = 0; i < CALLS; i++)
-        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)frozen_calls[i],
-                                             (unsigned char)(CALLS - i), 0);
+    for (int i = 0; i < count; i++)
+        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)numbers[i],
+                                             (unsigned char)(count - i), 0);
     *at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     *at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
     supervisor->filter_length = (unsigned short)(at - supervisor->filter);
@@ -313,6 +331,35 @@ static struct answer answer_open(struct assay_supervisor *supervisor,
     return go_on;
 }
 
+/* The runner tells by shared memory where it is; it waits in this call, so that holds still. */
+static struct answer answer_mapping(struct assay_supervisor *supervisor,
+                                    const struct seccomp_notif *call, enum assay_mapping_call kind)
+{
+    const struct assay_shared *shared = supervisor->config.shared;
+    struct assay_mapping_faults *faults = &supervisor->faults;
+    bool ready = atomic_load(&shared->boot) == ASSAY_BOOT_READY;
+    uint64_t asked = call->data.args[0];
+    if (kind == ASSAY_MAPPING_BRK && asked == 0)
+        return go_on; /* only asks where the break is */
+    if (ready && assay_mapping_fails(faults, kind, atomic_load(&shared->progress))) {
+        if (kind != ASSAY_MAPPING_BRK)
+            return (struct answer){.error = ENOMEM};
+        return (struct answer){.value = (int64_t)assay_mapping_break(faults, (pid_t)call->pid)};
+    }
+    if (kind == ASSAY_MAPPING_BRK)
+        faults->asked_break = asked;
+    return go_on;
+}
+
+static struct answer answer(struct assay_supervisor *supervisor, const struct seccomp_notif *call)
+{
+    int kind = assay_mapping_kind(call->data.nr);
+    if (kind >= 0)
+        return answer_mapping(supervisor, call, (enum assay_mapping_call)kind);
+    return call->data.nr == SYS_getrandom ? answer_getrandom(supervisor, call)
+                                          : answer_open(supervisor, call);
+}
+
 /* ---- the thread ----------------------------------------------------------------------------- */
 
 static void answer_next(struct assay_supervisor *supervisor)
@@ -320,13 +367,12 @@ static void answer_next(struct assay_supervisor *supervisor)
     struct seccomp_notif call = {0};
     if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0)
         return; /* the caller died meanwhile */
-    struct answer answer = call.data.nr == SYS_getrandom ? answer_getrandom(supervisor, &call)
-                                                         : answer_open(supervisor, &call);
+    struct answer given = answer(supervisor, &call);
     struct seccomp_notif_resp response = {.id = call.id,
-                                          .val = answer.value,
-                                          .error = -answer.error,
+                                          .val = given.value,
+                                          .error = -given.error,
                                           .flags =
-                                              answer.go_on ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0};
+                                              given.go_on ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0};
     /* fails only when the caller is gone or a signal takes it away, and then it asks again */
     (void)ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
@@ -404,6 +450,7 @@ int assay_supervisor_create(const struct assay_supervise_config *config,
     if (!supervisor)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     supervisor->config = *config;
+    supervisor->faults.schedule = config->faults;
     supervisor->sockets[0] = supervisor->sockets[1] = supervisor->listener = -1;
     for (int i = 0; i < DEVICES; i++)
         supervisor->devices[i].fd = -1;
@@ -436,6 +483,10 @@ void assay_supervisor_look(struct assay_supervisor *supervisor,
                                                            atomic_load(&supervisor->missed) == 0,
                                                   .refused = atomic_load(&supervisor->refused),
                                                   .answered = atomic_load(&supervisor->answered)};
+    for (int kind = 0; kind < ASSAY_MAPPING_CALLS; kind++) {
+        ret_supervision->mapping.seen[kind] = atomic_load(&supervisor->faults.seen[kind]);
+        ret_supervision->mapping.failed[kind] = atomic_load(&supervisor->faults.failed[kind]);
+    }
 }
 
 void assay_supervisor_close(struct assay_supervisor *supervisor)
@@ -457,7 +508,7 @@ void assay_supervisor_close(struct assay_supervisor *supervisor)
 
 int assay_supervisor_check(void)
 {
-    const struct assay_supervise_config config = {.seed = 1};
+    const struct assay_supervise_config config = {.frozen = true, .seed = 1};
     struct assay_supervisor *supervisor;
     struct assay_supervision seen;
     if (assay_supervisor_create(&config, &supervisor, NULL) < 0)

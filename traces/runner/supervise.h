@@ -8,8 +8,11 @@
  * Nobody reaches clocks (no system call), instructions such as rdrand and rdtsc, the numbers of
  * processes, threads and processors; openat2 and io_uring are not watched.
  *
+ * Failing calls: those that map memory fail by a schedule (mapping_faults.h); with one they cost
+ * some 10 us each.
+ *
  * Host only, but for assay_supervisor_enter. Calls that the filter does not name go through at the
- * price of the filter (some 50 ns); those that it names are made while a child starts. */
+ * price of the filter (some 50 ns); those of frozen randomness are made while a child starts. */
 #ifndef ASSAY_SUPERVISE_H
 #define ASSAY_SUPERVISE_H
 
@@ -17,11 +20,16 @@
 #include <stdint.h>
 
 #include "traces/core/error.h"
+#include "traces/runner/mapping_faults.h"
 
+struct assay_shared;
 struct assay_supervisor;
 
 struct assay_supervise_config {
+    bool frozen;
     uint64_t seed;
+    struct assay_mapping_schedule faults;
+    const struct assay_shared *shared; /* with a schedule: tells when and where the runner is */
 };
 
 /* What became of it. */
@@ -29,6 +37,7 @@ struct assay_supervision {
     bool works;        /* installed, and nothing that it should answer went past it */
     int refused;       /* errno of the kernel's refusal, 0 if none */
     uint64_t answered; /* getrandom, and openings of random devices */
+    struct assay_mapping_counts mapping;
 };
 
 /* Before the fork. Errors: ASSAY_E_MEMORY, ASSAY_E_SYSTEM. Whether the kernel takes the filter

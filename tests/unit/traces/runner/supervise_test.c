@@ -103,7 +103,7 @@ static void who_is_not_frozen_is_not_supervised(void **state)
 /* Runs it in a supervised child; it returns the number of its failed expectation, or 0. */
 static struct assay_supervision in_child(int (*body)(void))
 {
-    const struct assay_supervise_config config = {.seed = 3};
+    const struct assay_supervise_config config = {.frozen = true, .seed = 3};
     struct assay_supervisor *supervisor;
     struct assay_supervision supervision;
     int status;
