@@ -509,9 +509,9 @@ void assay_supervisor_close(struct assay_supervisor *supervisor)
 int assay_supervisor_check(void)
 {
     const struct assay_supervise_config config = {.frozen = true, .seed = 1};
-    struct assay_supervisor *supervisor;
+    struct assay_supervisor *supervisor = NULL;
     struct assay_supervision seen;
-    if (assay_supervisor_create(&config, &supervisor, NULL) < 0)
+    if (assay_supervisor_create(&config, &supervisor, NULL) < 0 || !supervisor)
         return EAGAIN;
     fflush(NULL);
     pid_t pid = fork();
