@@ -357,8 +357,9 @@ static json_t *class_json(const struct assay_difference_class *c)
 
 static json_t *side_json(const struct side *side)
 {
-    json_t *object = json_pack("{s:s, s:s, s:b}", "subject", side->option, "build_id",
-                               side->spec.build_id, "frozen", side->status.frozen);
+    json_t *object =
+        json_pack("{s:s, s:s, s:b, s:b}", "subject", side->option, "build_id", side->spec.build_id,
+                  "frozen", side->status.frozen, "frozen_calls", side->status.supervision.works);
     ASSAY_CHECK(object);
     if (side->cost.ns_per_event > 0) {
         json_object_set_new(object, "ns_per_event", json_real(side->cost.ns_per_event));
@@ -447,6 +448,10 @@ static void print_summary(FILE *out, struct diff *diff, bool differs)
                 assay_printable(&subject, json_string_value(json_object_get(end, "subject"))),
                 json_string_value(json_object_get(end, "state")),
                 (long long)json_integer_value(json_object_get(end, "op")));
+    if (differs && !(assay_session_frozen(&diff->sides[0].status) &&
+                     assay_session_frozen(&diff->sides[1].status)))
+        fprintf(out, "randomness was not frozen: a difference may be chance; 'assay doctor' says "
+                     "why\n");
     print_cost(out, diff);
     char *line = command_line(diff->options), *next = next_line(diff->options, line, differs);
     fprintf(out, "reproduce: %s\n", line);

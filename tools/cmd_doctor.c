@@ -3,17 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/perf_event.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -26,6 +22,7 @@
 #include "traces/capture/ebpf.h"
 #include "traces/core/printable.h"
 #include "traces/runner/session.h"
+#include "traces/runner/supervise.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -202,24 +199,13 @@ static void look_personality(struct outcome *outcome)
         found(outcome, STATUS_LIMITED, "%s", reason(error));
 }
 
-static int try_seccomp_notify(void)
-{
-    struct sock_filter pass[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-    struct sock_fprog program = {.len = 1, .filter = pass};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return errno;
-    long fd =
-        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-    return fd < 0 ? errno : 0;
-}
-
 static void look_seccomp(struct outcome *outcome)
 {
-    int error = try_in_child(try_seccomp_notify);
+    int error = assay_supervisor_check();
     if (error == 0)
-        found(outcome, STATUS_OK, "user notification works");
+        found(outcome, STATUS_OK, "system calls of a child can be answered");
     else
-        found(outcome, STATUS_LIMITED, "%s", reason(error));
+        found(outcome, STATUS_LIMITED, "user notification: %s", reason(error));
 }
 
 static void look_shared_memory(struct outcome *outcome)
@@ -398,10 +384,11 @@ static const struct check checks[] = {
      "addresses differ from run to run: findings say 'reproduced n of m'",
      "allow personality(ADDR_NO_RANDOMIZE)", "docker run --security-opt seccomp=unconfined", false,
      look_personality},
-    {"seccomp notify", "fault injection, frozen randomness",
-     "system calls of a subject cannot be failed or answered from outside",
-     "use a kernel with CONFIG_SECCOMP_FILTER", "docker run --security-opt seccomp=unconfined",
-     false, look_seccomp},
+    {"seccomp notify", "fuzz, reproduce, diff",
+     "a subject that asks the kernel itself gets real random bytes: findings say 'reproduced n of "
+     "m'",
+     "use a kernel with CONFIG_SECCOMP_FILTER, and no sandbox that refuses a listener",
+     "docker run --security-opt seccomp=unconfined", false, look_seccomp},
     {"bpf", "capture --method ebpf", "capture uses the preload recorder",
      "run capture as root, or give assay CAP_BPF and CAP_PERFMON",
      "docker run --privileged, or --cap-add BPF --cap-add PERFMON --cap-add SYS_PTRACE", false,

@@ -251,6 +251,10 @@ static void print_summary(FILE *out, const struct options *options, const struct
     if (atomic_load(&state->unconfirmed))
         fprintf(out, "%" PRIu64 " suspicions did not come back in a fresh child\n",
                 atomic_load(&state->unconfirmed));
+    if (atomic_load(&state->unfrozen))
+        fprintf(out,
+                "randomness was not frozen: findings may need several runs; 'assay doctor' says "
+                "why\n");
     if (atomic_load(&state->out_of_memory))
         fprintf(out, "%" PRIu64 " children were ended at the memory limit and replaced\n",
                 atomic_load(&state->out_of_memory));

@@ -220,6 +220,7 @@ static void print_summary(const struct options *options, struct assay_emit *emit
         {"overhead_ns", "overhead ns/event", ASSAY_EMIT_DECIMAL},
         {"peak_rss_bytes", "peak memory", ASSAY_EMIT_BYTES},
         {"frozen", "frozen randomness", ASSAY_EMIT_PLAIN},
+        {"frozen_calls", "frozen system calls", ASSAY_EMIT_PLAIN},
         {"evaluations", "judged, times", ASSAY_EMIT_COUNT},
         {"not_judged", "not judged", ASSAY_EMIT_PLAIN},
         {"findings", "findings", ASSAY_EMIT_COUNT},
@@ -245,6 +246,7 @@ static void print_summary(const struct options *options, struct assay_emit *emit
                                       : json_null());
     json_object_set_new(object, "peak_rss_bytes", json_integer((json_int_t)result->peak_rss_bytes));
     json_object_set_new(object, "frozen", json_boolean(result->frozen));
+    json_object_set_new(object, "frozen_calls", json_boolean(result->frozen_calls));
     json_object_set_new(object, "judged", ids(result, true));
     json_object_set_new(object, "not_judged", ids(result, false));
     json_object_set_new(object, "evaluations", evaluations(result));

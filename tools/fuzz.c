@@ -642,6 +642,8 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
             struct assay_session_status status;
             assay_session_wait(job->session, &status);
             alive = status.state == ASSAY_SESSION_ENDED;
+            if (alive && !assay_session_frozen(&status))
+                atomic_store(&job->state->unfrozen, true);
         }
         struct assay_error overwritten;
         if (assay_session_check(job->session, &overwritten) < 0) {

@@ -43,6 +43,7 @@ struct assay_fuzz_state {
     bool judged[ASSAY_PROPERTY_COUNT];
     struct assay_finding_set *findings; /* accepted ones too */
     double first_finding_s;             /* negative: none */
+    _Atomic bool unfrozen;              /* randomness of a child was not frozen */
     _Atomic uint64_t out_of_memory;     /* children ended at their memory limit: no violation */
     struct assay_error err;             /* of the first job that could not go on; code 0: none */
     char written[64][PATH_MAX];         /* folders of the findings, in order */

@@ -148,6 +148,7 @@ static void take_run(struct replay *replay, const struct assay_session *session,
     result->skipped += status->skipped;
     result->library_calls += status->library_calls;
     result->frozen = status->frozen;
+    result->frozen_calls = status->supervision.works;
     if (status->peak_rss_bytes > result->peak_rss_bytes)
         result->peak_rss_bytes = status->peak_rss_bytes;
     replay->run_ns += status->ns_per_event * (double)events;

@@ -40,7 +40,7 @@ struct assay_replay_result {
     struct assay_replay_left_out left_out;
     double ns_per_event, bare_ns_per_event; /* 0 if not measured */
     uint64_t peak_rss_bytes;
-    bool frozen;
+    bool frozen, frozen_calls; /* layout and random functions; the kernel's random bytes */
     uint64_t images;
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     bool judged[ASSAY_PROPERTY_COUNT];

@@ -1,6 +1,7 @@
-/* Frozen randomness: the runner executable exports the C library's random functions, so that a
- * subject that calls them gets answers from a seed. A subject that makes the system call itself is
- * not reached. Constructors of the subject run before main: the seed comes by the environment. */
+/* Frozen randomness, the runner's half: the executable exports the C library's random functions, so
+ * that a subject that calls them gets answers from a seed without a switch to the kernel. A subject
+ * that makes the system call itself is the supervisor's affair (supervise.h). Constructors of the
+ * subject run before main: the seed comes by the environment. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -103,4 +104,14 @@ EXPORT uint32_t arc4random_uniform(uint32_t bound)
     uint64_t word = 0;
     arc4random_buf(&word, sizeof word);
     return bound < 2 ? 0 : (uint32_t)(((unsigned __int128)word * bound) >> 64);
+}
+
+const char *__scudo_default_options(void);
+
+/* Scudo asks its program for options. Its GWP-ASan puts one allocation in 5,000 behind a guard, and
+ * which one comes from the clock and the thread's number, which nobody can freeze. What the user
+ * says in SCUDO_OPTIONS counts more. */
+EXPORT const char *__scudo_default_options(void)
+{
+    return known_mode() == 2 ? "GWP_ASAN_Enabled=false" : "";
 }

@@ -21,6 +21,7 @@ static struct assay_shared *shared;
 static const struct assay_runner_judge *the_judge;
 static struct assay_sink judge_sink;
 static struct assay_chunk *open_chunk; /* whose evidence is being collected */
+static int own_status;                 /* /proc/self/status */
 static bool finishing;                 /* the check of all live objects at a program's end */
 
 static void on_crash(int signal)
@@ -69,15 +70,11 @@ static uint64_t thread_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* VmHWM of this process, with raw reads. */
+/* VmHWM of this process, with raw reads of a file opened once: who is supervised pays for opens. */
 static void note_peak(void)
 {
     char text[4096];
-    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
+    ssize_t n = pread(own_status, text, sizeof text - 1, 0);
     if (n <= 0)
         return;
     text[n] = '\0';
@@ -218,6 +215,7 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     if (code != 0)
         return code;
     the_judge = judge;
+    own_status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
     if (assay_crash_install(&shared->crash, &err) < 0)
         return give_up(&err);
     assay_crash_notify(on_crash);

@@ -7,14 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/personality.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "traces/runner/shared.h"
+#include "traces/runner/spawn.h"
 
 enum {
     GUARD_BYTES = 64,
@@ -36,6 +34,7 @@ struct assay_session {
     pid_t pid;
     int stderr_fd, statm_fd, stat_fd, path_fd;
     bool frozen;
+    struct assay_supervisor *supervisor;
     uint32_t submitted, collected; /* chunks */
     bool collecting;
     size_t collected_events;
@@ -48,8 +47,6 @@ struct assay_session {
     uint64_t seen_cpu_ns, next_statm_ns;
     uint64_t looked_ns, stalled_ns, blocked_ns; /* last look; without progress; of it waiting */
 };
-
-extern char **environ;
 
 static struct assay_chunk *chunk_at(const struct assay_session *session, uint32_t number)
 {
@@ -139,115 +136,6 @@ static int make_shared(struct assay_session *session, int *ret_fd, struct assay_
     return 0;
 }
 
-static int runner_path(char *ret_path, size_t room, struct assay_error *err)
-{
-    const char *chosen = getenv("ASSAY_RUNNER");
-    char self[4096];
-    if (chosen && *chosen) {
-        snprintf(ret_path, room, "%s", chosen);
-    } else {
-        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-        if (n <= 0)
-            return assay_fail_errno(err, "cannot read '/proc/self/exe'");
-        self[n] = '\0';
-        *strrchr(self, '/') = '\0';
-        static const char *const beside[] = {"assay-runner", "../libexec/assay/assay-runner"};
-        for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
-            snprintf(ret_path, room, "%s/%s", self, beside[i]);
-            if (access(ret_path, X_OK) == 0)
-                return 0;
-        }
-        snprintf(ret_path, room, "%s/assay-runner", self);
-    }
-    if (access(ret_path, X_OK) != 0)
-        return assay_fail_errno(err, "cannot run '%s'; is Assay built and installed whole?",
-                                ret_path);
-    return 0;
-}
-
-struct spawn {
-    char runner[4200], preload[4300], frozen[64], fd_text[16];
-    char *arguments[3];
-    char **environment;
-    int shared_fd, stderr_fd, null_fd;
-    bool freeze;
-    pid_t parent;
-};
-
-/* Between fork and exec: async-signal-safe calls only. */
-static _Noreturn void become_runner(const struct spawn *spawn, struct assay_shared *shared)
-{
-    const struct rlimit no_core = {0, 0};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != spawn->parent)
-        _exit(ASSAY_CRASH_EXIT_CODE);
-    setrlimit(RLIMIT_CORE, &no_core);
-    if (spawn->freeze && personality(ADDR_NO_RANDOMIZE) == -1)
-        shared->frozen = 0;
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    for (int signal = 1; signal < 32; signal++)
-        if (signal != SIGKILL && signal != SIGSTOP) {
-            struct sigaction standard = {.sa_handler = SIG_DFL};
-            sigaction(signal, &standard, NULL);
-        }
-    dup2(spawn->null_fd, 0);
-    dup2(spawn->stderr_fd, 1);
-    dup2(spawn->stderr_fd, 2);
-    fcntl(spawn->shared_fd, F_SETFD, 0);
-    execve(spawn->runner, spawn->arguments, spawn->environment);
-    _exit(ASSAY_CRASH_EXIT_CODE);
-}
-
-static bool is_ours(const char *variable)
-{
-    return strncmp(variable, "LD_PRELOAD=", 11) == 0 ||
-           strncmp(variable, "LD_BIND_NOW=", 12) == 0 ||
-           strncmp(variable, "ASSAY_FROZEN=", 13) == 0;
-}
-
-static int make_environment(struct assay_session *session, struct spawn *spawn,
-                            struct assay_error *err)
-{
-    size_t n = 0, used = 0;
-    while (environ && environ[n])
-        n++;
-    spawn->environment = calloc(n + 4, sizeof *spawn->environment);
-    if (!spawn->environment)
-        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
-    for (size_t i = 0; i < n; i++)
-        if (!is_ours(environ[i]))
-            spawn->environment[used++] = environ[i];
-    if (session->subject.path[0]) {
-        snprintf(spawn->preload, sizeof spawn->preload, "LD_PRELOAD=%s", session->subject.path);
-        spawn->environment[used++] = spawn->preload;
-    }
-    static char bind_now[] = "LD_BIND_NOW=1";
-    spawn->environment[used++] = bind_now;
-    if (session->config.frozen) {
-        snprintf(spawn->frozen, sizeof spawn->frozen, "ASSAY_FROZEN=%llu",
-                 (unsigned long long)session->config.seed);
-        spawn->environment[used++] = spawn->frozen;
-    }
-    return 0;
-}
-
-/* LD_PRELOAD splits at spaces and colons: such a path goes by a descriptor of this process. */
-static int make_path_plain(struct assay_session *session, int *ret_fd, struct assay_error *err)
-{
-    *ret_fd = -1;
-    if (!strpbrk(session->subject.path, " :$"))
-        return 0;
-    int fd = open(session->subject.path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return assay_fail_errno(err, "cannot open the subject '%s'", session->subject.path);
-    snprintf(session->subject.path, sizeof session->subject.path, "/proc/%d/fd/%d", (int)getpid(),
-             fd);
-    *ret_fd = fd;
-    return 0;
-}
-
 static int make_stderr(struct assay_session *session, struct assay_error *err)
 {
     session->stderr_fd = memfd_create("assay-stderr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -258,36 +146,6 @@ static int make_stderr(struct assay_session *session, struct assay_error *err)
         fcntl(session->stderr_fd, F_ADD_SEALS, F_SEAL_GROW) != 0)
         return assay_fail_errno(err, "cannot bound the child's output");
     return 0;
-}
-
-static int spawn_runner(struct assay_session *session, int shared_fd, struct assay_error *err)
-{
-    struct spawn *spawn = calloc(1, sizeof *spawn);
-    if (!spawn)
-        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
-    int code = runner_path(spawn->runner, sizeof spawn->runner, err);
-    if (code < 0 || (code = make_path_plain(session, &session->path_fd, err)) < 0 ||
-        (code = make_environment(session, spawn, err)) < 0)
-        goto out;
-    snprintf(spawn->fd_text, sizeof spawn->fd_text, "%d", shared_fd);
-    static char program[] = "assay-runner";
-    spawn->arguments[0] = program;
-    spawn->arguments[1] = spawn->fd_text;
-    spawn->shared_fd = shared_fd;
-    spawn->stderr_fd = session->stderr_fd;
-    spawn->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    spawn->freeze = session->config.frozen;
-    spawn->parent = getpid();
-    session->pid = fork();
-    if (session->pid == 0)
-        become_runner(spawn, session->shared);
-    if (session->pid < 0)
-        code = assay_fail_errno(err, "cannot start a child process");
-    close(spawn->null_fd);
-out:
-    free(spawn->environment);
-    free(spawn);
-    return code;
 }
 
 int assay_session_start(const struct assay_session_config *config,
@@ -305,8 +163,29 @@ int assay_session_start(const struct assay_session_config *config,
     int code = make_shared(session, &shared_fd, err);
     if (code == 0)
         code = make_stderr(session, err);
-    if (code == 0)
-        code = spawn_runner(session, shared_fd, err);
+    if (code == 0 && config->faults.kinds && config->order == ASSAY_ORDER_PARTIAL)
+        code =
+            assay_fail(err, ASSAY_E_UNSUPPORTED,
+                       "mapping calls fail in serial order only: a thread's stack is mapped too");
+    if (code == 0 && (config->frozen || config->faults.kinds)) {
+        const struct assay_supervise_config supervise = {.frozen = config->frozen,
+                                                         .seed = config->seed,
+                                                         .faults = config->faults,
+                                                         .shared = session->shared};
+        code = assay_supervisor_create(&supervise, &session->supervisor, err);
+    }
+    if (code == 0) {
+        const struct assay_spawn spawn = {.preload = session->subject.path,
+                                          .frozen = config->frozen,
+                                          .seed = config->seed,
+                                          .shared_fd = shared_fd,
+                                          .output_fd = session->stderr_fd,
+                                          .supervisor = session->supervisor};
+        code = session->pid =
+            assay_spawn_runner(&spawn, &session->path_fd, &session->shared->frozen, err);
+    }
+    if (session->supervisor)
+        assay_supervisor_forked(session->supervisor);
     if (shared_fd >= 0)
         close(shared_fd);
     if (code < 0) {
@@ -655,6 +534,8 @@ void assay_session_wait(struct assay_session *session, struct assay_session_stat
     status->skipped = atomic_load(&shared->skipped_ops);
     status->library_calls = atomic_load(&shared->library_calls);
     status->frozen = session->config.frozen && shared->frozen;
+    if (session->supervisor)
+        assay_supervisor_look(session->supervisor, &status->supervision);
     uint64_t events = atomic_load(&shared->run_events);
     double ns = events ? (double)atomic_load(&shared->run_ns) / (double)events : 0;
     if (session->config.bare_loop)
@@ -732,6 +613,7 @@ void assay_session_close(struct assay_session *session)
         return;
     if (session->pid > 0)
         end_by_kill(session, ASSAY_SESSION_ENDED);
+    assay_supervisor_close(session->supervisor);
     if (session->stderr_fd >= 0)
         close(session->stderr_fd);
     if (session->statm_fd >= 0)

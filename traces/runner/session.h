@@ -10,6 +10,7 @@
 
 #include "traces/event.h"
 #include "traces/runner/executor.h"
+#include "traces/runner/supervise.h"
 
 struct assay_session;
 
@@ -37,10 +38,11 @@ struct assay_session_config {
     bool content_full, ask_usable, usable_writable;
     bool judge;        /* run the runner's own judge */
     bool want_results; /* hand executed events back to the host */
-    bool frozen;       /* address-space randomisation off, getrandom & co. answered from seed */
-    bool bare_loop;    /* execute nothing but a bare loop of the same calls, for overhead_ns; no
-                          results, no judge */
-    bool prefault; /* the tables' pages before the first op, not at it (when most numbers occur) */
+    bool frozen;       /* address-space randomisation off, random bytes answered from seed */
+    struct assay_mapping_schedule faults; /* serial order only; needs status.supervision.works */
+    bool bare_loop; /* execute nothing but a bare loop of the same calls, for overhead_ns; no
+                       results, no judge */
+    bool prefault;  /* the tables' pages before the first op, not at it (when most numbers occur) */
     uint64_t seed;
     uint32_t max_objects;
     uint64_t memory_bytes; /* 0 = no limit; the child is killed beyond it */
@@ -71,9 +73,18 @@ struct assay_session_status {
     uint64_t executed, skipped, library_calls;
     double ns_per_event, bare_ns_per_event; /* 0 if not measured */
     uint64_t peak_rss_bytes;
-    bool frozen; /* randomness really was frozen */
+    bool frozen; /* layout and the C library's random functions really were frozen */
+    struct assay_supervision supervision; /* and what the subject asked of the kernel */
 };
 
+/* All was frozen that can be: layout, random functions, system calls for random bytes. */
+static inline bool assay_session_frozen(const struct assay_session_status *status)
+{
+    return status->frozen && status->supervision.works;
+}
+
+/* Errors: ASSAY_E_UNSUPPORTED for faults in partial order; ASSAY_E_SYSTEM and others when there is
+ * no child. */
 int assay_session_start(const struct assay_session_config *config,
                         struct assay_session **ret_session, struct assay_error *err);
 /* Waits until the subject is loaded and set up; optional. Errors: ASSAY_E_SUBJECT when it died,
