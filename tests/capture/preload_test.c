@@ -386,7 +386,7 @@ static void what_is_lost_is_counted(void **state)
 static void applications_are_captured_without_loss(void **state)
 {
     static char include[] = "-I" ASSAY_SOURCE_DIR, source[] = ASSAY_SOURCE_DIR "/traces/event.c";
-    static char *const git[] = {"git", "-C", ASSAY_SOURCE_DIR, "log", "--stat", "-3", NULL};
+    static char *const git[] = {"git", "-C", ASSAY_SOURCE_DIR, "log", "--stat", "-20", NULL};
     static char *const sqlite[] = {
         "sqlite3", ":memory:",
         "create table t(a, b); with recursive n(i) as (select 1 union all select i + 1 from n "
