@@ -1,6 +1,5 @@
 /* assay capture: run a command, write its allocation calls to a trace. */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "tools/command.h"
+#include "tools/interrupt.h"
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "traces/capture/capture.h"
@@ -25,8 +25,6 @@ struct options {
     char default_output[256];
     struct assay_progress progress;
 };
-
-static volatile sig_atomic_t stop;
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -64,12 +62,6 @@ static const struct argp argp = {
     .doc = "Runs COMMAND and writes every allocation call of its processes and threads to a trace "
            "file.",
     .children = assay_common_children};
-
-static void on_signal(int number)
-{
-    (void)number;
-    stop = 1;
-}
 
 static void on_progress(void *self, const struct assay_capture_progress *progress)
 {
@@ -212,11 +204,10 @@ static void give_back(int kept)
 
 int assay_cmd_capture(int argc, char **argv)
 {
-    struct options options = {.config = {.stop = &stop}};
+    struct options options = {.config = {.stop = &assay_interrupted}};
     struct assay_capture_result result = {0};
     struct assay_error err = {0};
     char why[600];
-    struct sigaction action = {.sa_handler = on_signal};
 
     assay_options_parse(&argp, argc, argv, ARGP_IN_ORDER, &options);
     if (!options.config.output) {
@@ -227,8 +218,7 @@ int assay_cmd_capture(int argc, char **argv)
     }
     options.config.progress = on_progress;
     options.config.progress_self = &options;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    assay_catch_interrupts(false);
     assay_progress_begin(&options.progress, "capture", "events", 0, options.config.max_time_ns,
                          options.common.quiet);
     int stdout_kept = options.common.emit.json ? lend_stderr() : -1;

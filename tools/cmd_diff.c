@@ -1,12 +1,12 @@
 /* assay diff: one trace replayed on two builds, compared op by op through symbolic allocator state,
  * then timed. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "oracles/compare/behaviour.h"
 #include "tools/command.h"
+#include "tools/interrupt.h"
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/replay_source.h"
@@ -55,14 +55,6 @@ struct diff {
     struct assay_comparison_totals totals;
     json_t *ends; /* how runs ended that did not end well */
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
 
 static const char *const field_options[ASSAY_FIELD_COUNT + 1] = {
     "refusal", "errno", "signal", "usable", "answer", "low-bits", "placement", "content", NULL};
@@ -163,7 +155,7 @@ static const char *state_name(const struct assay_session_status *status)
 static long feed(struct diff *diff, struct assay_error *err)
 {
     struct assay_event *chunks[2];
-    if (interrupted)
+    if (assay_interrupted)
         return assay_fail(err, ASSAY_E_INTERRUPTED, "interrupted: the comparison is not whole");
     size_t room = SIZE_MAX;
     for (int i = 0; i < 2; i++) {
@@ -286,7 +278,7 @@ static int cost_of_image(struct diff *diff, struct side *side, size_t image,
     while (code >= 0) {
         size_t capacity;
         struct assay_event *chunk = assay_session_chunk(side->session, &capacity);
-        if (interrupted) {
+        if (assay_interrupted) {
             code = assay_fail(err, ASSAY_E_INTERRUPTED, "interrupted: the comparison is not whole");
             break;
         }
@@ -516,9 +508,7 @@ int assay_cmd_diff(int argc, char **argv)
     diff.sides[0].option = options.a;
     diff.sides[1].option = options.b;
     int code = 0;
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    assay_catch_interrupts(true);
     for (int i = 0; i < 2 && code >= 0; i++)
         code = assay_subject_find(diff.sides[i].option, &diff.sides[i].spec, &err);
     if (code >= 0)

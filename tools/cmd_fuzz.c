@@ -13,6 +13,7 @@
 #include "tools/command.h"
 #include "tools/fuzz.h"
 #include "tools/fuzz_engine.h"
+#include "tools/interrupt.h"
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/shell.h"
@@ -39,14 +40,6 @@ struct options {
     unsigned jobs;
     enum guidance guidance;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -331,7 +324,7 @@ static int run_isolated(const struct options *options, struct assay_fuzz_state *
         workers[started].state = state;
         workers[started].number = started;
         if (pthread_create(&workers[started].thread, NULL, work, &workers[started]) != 0) {
-            interrupted = 1;
+            assay_interrupted = 1;
             break;
         }
     }
@@ -441,7 +434,7 @@ static const char *default_folder(const struct assay_subject_spec *spec)
 
 static int verdict(const struct totals *totals, const struct assay_fuzz_state *state)
 {
-    if (interrupted)
+    if (assay_interrupted)
         return ASSAY_EXIT_INTERRUPTED;
     if (totals->findings)
         return ASSAY_EXIT_FINDINGS;
@@ -458,7 +451,7 @@ int assay_cmd_fuzz(int argc, char **argv)
     static struct assay_fuzz_state state;
     static char findings[PATH_MAX], absolute[PATH_MAX];
     static struct assay_printable shown[3];
-    struct assay_fuzz_config config = {.interrupted = &interrupted, .guidance = "none"};
+    struct assay_fuzz_config config = {.interrupted = &assay_interrupted, .guidance = "none"};
     struct assay_error err = {0};
     struct totals totals;
 
@@ -487,8 +480,7 @@ int assay_cmd_fuzz(int argc, char **argv)
     if (make_folders(options.out, findings, &err) < 0)
         return assay_report_error(&err);
     take_over(options.out, findings);
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
+    assay_catch_interrupts(false);
     signal(SIGPIPE, SIG_IGN);
 
     assay_program_limits_default(&config.limits);

@@ -1,10 +1,10 @@
 /* assay replay: a trace against a subject, judged. */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 
 #include "tools/command.h"
+#include "tools/interrupt.h"
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/replay.h"
@@ -37,14 +37,6 @@ struct options {
 static const char *const orders[] = {"serial", "partial", NULL};
 static const char *const touches[] = {"none", "recorded", "page", "full", NULL};
 static const char *const contents[] = {"sampled", "full", NULL};
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -113,7 +105,7 @@ static bool on_progress(void *self, uint64_t events)
 {
     struct watch *watch = self;
     assay_progress_update(&watch->progress, events, NULL);
-    return !interrupted;
+    return !assay_interrupted;
 }
 
 /* The command line that does the same again; malloc'ed. */
@@ -258,7 +250,7 @@ static void print_summary(const struct options *options, struct assay_emit *emit
 
 static int exit_code(const struct options *options, const struct assay_replay_result *result)
 {
-    if (interrupted) {
+    if (assay_interrupted) {
         assay_complain("interrupted: the results are of the part before it");
         return ASSAY_EXIT_INTERRUPTED;
     }
@@ -344,9 +336,7 @@ int assay_cmd_replay(int argc, char **argv)
         options.touch = ASSAY_TOUCH_NONE;
     if (options.memory_bytes == 0)
         options.memory_bytes = half_of_memory();
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    assay_catch_interrupts(true);
     int code = replay(&options, &result, &err);
     if (code < 0) {
         assay_replay_result_free(&result);

@@ -16,44 +16,18 @@
 #include <cmocka.h>
 
 #include "tests/capture/known_calls.h"
-#include "traces/capture/capture.h"
+#include "tests/capture/run.h"
 #include "traces/capture/ebpf.h"
-#include "traces/trace.h"
 
 #define PROGRAM(name) ASSAY_BINARY_DIR "/bin/" name
-
-struct run {
-    struct assay_capture_result result;
-    struct assay_event *events;
-    size_t n;
-    char path[64];
-};
-
-static void load(struct run *run)
-{
-    struct assay_trace_reader *reader;
-    struct assay_error err;
-    if (assay_trace_open(run->path, &reader, &err) < 0)
-        fail_msg("%s", err.text);
-    assert_true(assay_trace_complete(reader));
-    size_t capacity = run->result.totals.events + 1;
-    run->events = calloc(capacity, sizeof *run->events);
-    assert_non_null(run->events);
-    for (long got; (got = assay_trace_read(reader, run->events + run->n, capacity - run->n, &err));
-         run->n += (size_t)got)
-        if (got < 0)
-            fail_msg("%s", err.text);
-    assert_int_equal(run->n, run->result.totals.events);
-    assay_trace_free(reader);
-}
 
 static int try_capture(struct run *run, char *const *argv, const struct assay_ebpf_tuning *tuning,
                        const volatile sig_atomic_t *stop, struct assay_error *err)
 {
     static const struct assay_ebpf_tuning defaults = {0};
     snprintf(run->path, sizeof run->path, "/tmp/assay-ebpf-test-%d.trace", (int)getpid());
-    struct assay_capture_config config = {.argv = argv, .output = run->path, .stop = stop};
-    return assay_capture_ebpf_tuned(&config, tuning ? tuning : &defaults, &run->result, err);
+    run->config = (struct assay_capture_config){.argv = argv, .output = run->path, .stop = stop};
+    return assay_capture_ebpf_tuned(&run->config, tuning ? tuning : &defaults, &run->result, err);
 }
 
 static void capture(struct run *run, char *const *argv, const struct assay_ebpf_tuning *tuning)
@@ -62,21 +36,7 @@ static void capture(struct run *run, char *const *argv, const struct assay_ebpf_
     *run = (struct run){0};
     if (try_capture(run, argv, tuning, NULL, &err) < 0)
         fail_msg("%s", err.text);
-    load(run);
-}
-
-static void release(struct run *run)
-{
-    unlink(run->path);
-    free(run->events);
-}
-
-static size_t count(const struct run *run, enum assay_op kind)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < run->n; i++)
-        n += run->events[i].kind == kind;
-    return n;
+    run_load(run);
 }
 
 /* ---- call for call ---- */
@@ -156,9 +116,9 @@ static void known_calls_in(enum assay_ebpf_mode mode)
     }
     if (rc < 0)
         fail_msg("%s", err.text);
-    load(&run);
+    run_load(&run);
     check_known(&run, 2000);
-    release(&run);
+    run_release(&run);
 }
 
 static void known_calls_by_default(void **state)
@@ -197,7 +157,7 @@ static void agrees_with_the_preload_recorder(void **state)
                                           .recorder = ASSAY_BINARY_DIR "/lib/libassay_recorder.so"};
     if (assay_capture_preload(&config, &preload.result, &err) < 0)
         fail_msg("%s", err.text);
-    load(&preload);
+    run_load(&preload);
     const struct assay_event *a = marker(&ebpf, KNOWN_BEGIN), *b = marker(&preload, KNOWN_BEGIN);
     const struct assay_event *end = marker(&ebpf, KNOWN_END);
     uint32_t shift = b->born - a->born; /* objects born before the marker */
@@ -208,8 +168,8 @@ static void agrees_with_the_preload_recorder(void **state)
         assert_int_equal(b->place, a->place);
         assert_int_equal(b->family, a->family);
     }
-    release(&ebpf);
-    release(&preload);
+    run_release(&ebpf);
+    run_release(&preload);
 }
 
 /* ---- loss ---- */
@@ -229,8 +189,8 @@ static void what_is_lost_is_counted(void **state)
     assert_int_equal(lossy.result.totals.events + lossy.result.totals.library_calls +
                          lossy.result.totals.dropped,
                      whole.result.totals.events + whole.result.totals.library_calls);
-    release(&whole);
-    release(&lossy);
+    run_release(&whole);
+    run_release(&lossy);
 }
 
 /* ---- threads and processes ---- */
@@ -254,13 +214,13 @@ static void threads_are_whole(void **state)
         assert_int_equal(mallocs[t], 20000);
         assert_int_equal(frees[t], 20000);
     }
-    assert_int_equal(count(&run, ASSAY_OP_THREAD_START), 4);
-    assert_int_equal(count(&run, ASSAY_OP_THREAD_EXIT), 4);
+    assert_int_equal(run_count(&run, ASSAY_OP_THREAD_START), 4);
+    assert_int_equal(run_count(&run, ASSAY_OP_THREAD_EXIT), 4);
     assert_int_equal(run.result.totals.threads, 5);
     assert_int_equal(run.result.totals.dropped, 0);
     assert_int_equal(run.result.totals.unknown_frees, 0); /* the library's were recognised */
     assert_true(run.result.totals.library_calls > 4);
-    release(&run);
+    run_release(&run);
 }
 
 static void process_tree_is_followed(void **state)
@@ -282,13 +242,13 @@ static void process_tree_is_followed(void **state)
     assert_int_equal(calls[0], 0);
     assert_int_equal(calls[1], 10);
     assert_int_equal(calls[2], 20);
-    assert_int_equal(count(&run, ASSAY_OP_FORK), 2);
-    assert_true(count(&run, ASSAY_OP_EXEC) >= 2);
+    assert_int_equal(run_count(&run, ASSAY_OP_FORK), 2);
+    assert_true(run_count(&run, ASSAY_OP_EXEC) >= 2);
     /* what the shell's child allocates after vfork is the shell's: the shell frees it */
     assert_int_equal(run.result.totals.unknown_frees, 0);
     assert_int_equal(run.result.totals.dropped, 0);
     assert_int_equal(WEXITSTATUS(run.result.status), 3);
-    release(&run);
+    run_release(&run);
 }
 
 /* In a container the kernel's tools name processes differently: nothing may depend on it. Returns
@@ -351,7 +311,7 @@ static void another_allocator(const char *library)
     /* jemalloc's free has no instruction that the kernel emulates: said, not hidden */
     if (strstr(library, "jemalloc"))
         assert_non_null(strstr(run.result.notes, "cannot be probed cheaply"));
-    release(&run);
+    run_release(&run);
 }
 
 static void jemalloc_is_probed_instead(void **state)
@@ -383,7 +343,7 @@ static void an_allocator_that_is_not_probed_is_named(void **state)
     capture(&run, argv, NULL);
     assert_int_equal(run.result.unfollowed, 1);
     assert_non_null(strstr(run.result.notes, "libjemalloc.so.2"));
-    release(&run);
+    run_release(&run);
 }
 
 static void a_static_program_is_probed_itself(void **state)
@@ -395,7 +355,7 @@ static void a_static_program_is_probed_itself(void **state)
         skip(); /* no static C library here */
     capture(&run, argv, NULL);
     check_known(&run, 500);
-    release(&run);
+    run_release(&run);
 }
 
 /* ---- ends ---- */
@@ -420,12 +380,12 @@ static void an_early_end_leaves_a_whole_file(void **state)
     alarm(1);
     if (try_capture(&run, argv, NULL, &stop, &err) < 0)
         fail_msg("%s", err.text);
-    load(&run);
+    run_load(&run);
     assert_true(run.result.interrupted);
     assert_true(WIFSIGNALED(run.result.status));
     assert_true(run.result.wall_ns < UINT64_C(20000000000));
-    assert_int_equal(count(&run, ASSAY_OP_REALLOCARRAY), 100);
-    release(&run);
+    assert_int_equal(run_count(&run, ASSAY_OP_REALLOCARRAY), 100);
+    run_release(&run);
 }
 
 /* The ids of loaded programs of ours. */

@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "tests/capture/known_calls.h"
+#include "tests/capture/run.h"
 #include "tests/support/counting.h"
-#include "traces/capture/capture.h"
 
 #define PROGRAM(name) ASSAY_BINARY_DIR "/bin/" name
 #define COUNTING      ASSAY_BINARY_DIR "/lib/support/counting.so"
@@ -29,15 +29,9 @@ static char life_calls[] = PROGRAM("life_calls");
 static char static_calls[] = PROGRAM("static_calls");
 static char thread_calls[] = PROGRAM("thread_calls");
 
-struct run {
-    struct assay_capture_config config;
-    struct assay_capture_result result;
-    struct assay_event *events;
-    size_t n;
-    char path[64];
-    int (*by)(const struct assay_capture_config *, struct assay_capture_result *,
-              struct assay_error *);
-};
+/* The recorder with the clock that it finds, or another. */
+static int (*capture_by)(const struct assay_capture_config *, struct assay_capture_result *,
+                         struct assay_error *) = assay_capture_preload;
 
 static int try(struct run *run, char *const *argv, struct assay_error *err)
 {
@@ -45,25 +39,7 @@ static int try(struct run *run, char *const *argv, struct assay_error *err)
         snprintf(run->path, sizeof run->path, "/tmp/assay-preload-test-%d.trace", (int)getpid());
     run->config.argv = argv;
     run->config.output = run->path;
-    return (run->by ? run->by : assay_capture_preload)(&run->config, &run->result, err);
-}
-
-static void load(struct run *run)
-{
-    struct assay_trace_reader *reader;
-    struct assay_error err;
-    if (assay_trace_open(run->path, &reader, &err) < 0)
-        fail_msg("%s", err.text);
-    assert_true(assay_trace_complete(reader));
-    size_t capacity = run->result.totals.events + 1;
-    run->events = calloc(capacity, sizeof *run->events);
-    assert_non_null(run->events);
-    for (long got; (got = assay_trace_read(reader, run->events + run->n, capacity - run->n, &err));
-         run->n += (size_t)got)
-        if (got < 0)
-            fail_msg("%s", err.text);
-    assert_int_equal(run->n, run->result.totals.events);
-    assay_trace_free(reader);
+    return capture_by(&run->config, &run->result, err);
 }
 
 static void run_command(struct run *run, char *const *argv)
@@ -71,22 +47,7 @@ static void run_command(struct run *run, char *const *argv)
     struct assay_error err;
     if (try(run, argv, &err) < 0)
         fail_msg("%s", err.text);
-    load(run);
-}
-
-static void release(struct run *run)
-{
-    unlink(run->path);
-    free(run->events);
-    *run = (struct run){0};
-}
-
-static size_t count(const struct run *run, enum assay_op kind)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < run->n; i++)
-        n += run->events[i].kind == kind;
-    return n;
+    run_load(run);
 }
 
 static size_t find(const struct run *run, size_t from, enum assay_op kind, uint64_t size)
@@ -180,7 +141,7 @@ static void every_function_is_recorded(void **state)
     expect(&run, &i, ASSAY_OP_FREE, 0, 0);
     expect(&run, &i, ASSAY_OP_MALLOC, 1000003, 0);
     assert_int_equal(run.result.totals.unknown_frees, 0);
-    release(&run);
+    run_release(&run);
 }
 
 /* What the allocator counted is what the trace holds, call for call, the loader's included. */
@@ -201,18 +162,19 @@ static void counts_are_the_allocator_s(void **state)
     unsetenv(ASSAY_COUNTING_VARIABLE);
     assert_true(run.n > 20000 * (size_t)KNOWN_CALLS_PER_ROUND);
     assert_int_equal(run.result.totals.dropped, 0);
-    assert_int_equal(count(&run, ASSAY_OP_MALLOC), counted->calls[ASSAY_COUNTED_MALLOC]);
-    assert_int_equal(count(&run, ASSAY_OP_CALLOC), counted->calls[ASSAY_COUNTED_CALLOC]);
-    assert_int_equal(count(&run, ASSAY_OP_FREE), counted->calls[ASSAY_COUNTED_FREE]);
-    assert_int_equal(count(&run, ASSAY_OP_USABLE_SIZE), counted->calls[ASSAY_COUNTED_USABLE]);
-    assert_int_equal(count(&run, ASSAY_OP_POSIX_MEMALIGN) + count(&run, ASSAY_OP_ALIGNED_ALLOC),
+    assert_int_equal(run_count(&run, ASSAY_OP_MALLOC), counted->calls[ASSAY_COUNTED_MALLOC]);
+    assert_int_equal(run_count(&run, ASSAY_OP_CALLOC), counted->calls[ASSAY_COUNTED_CALLOC]);
+    assert_int_equal(run_count(&run, ASSAY_OP_FREE), counted->calls[ASSAY_COUNTED_FREE]);
+    assert_int_equal(run_count(&run, ASSAY_OP_USABLE_SIZE), counted->calls[ASSAY_COUNTED_USABLE]);
+    assert_int_equal(run_count(&run, ASSAY_OP_POSIX_MEMALIGN) +
+                         run_count(&run, ASSAY_OP_ALIGNED_ALLOC),
                      counted->calls[ASSAY_COUNTED_ALIGNED]);
     /* the C library's reallocarray calls realloc: nested, so recorded once */
-    assert_int_equal(count(&run, ASSAY_OP_REALLOC) + count(&run, ASSAY_OP_REALLOCARRAY),
+    assert_int_equal(run_count(&run, ASSAY_OP_REALLOC) + run_count(&run, ASSAY_OP_REALLOCARRAY),
                      counted->calls[ASSAY_COUNTED_REALLOC]);
-    assert_int_equal(run.result.totals.nested, count(&run, ASSAY_OP_REALLOCARRAY));
+    assert_int_equal(run.result.totals.nested, run_count(&run, ASSAY_OP_REALLOCARRAY));
     check_lives(&run);
-    release(&run);
+    run_release(&run);
     munmap(counted, sizeof *counted);
     close(file);
     unlink(path);
@@ -225,8 +187,8 @@ static void threads_are_whole(void **state)
     (void)state;
     RUN(&run, thread_calls, "8", "20000");
     assert_int_equal(run.result.totals.threads, 9);
-    assert_int_equal(count(&run, ASSAY_OP_THREAD_START), 8);
-    assert_int_equal(count(&run, ASSAY_OP_THREAD_EXIT), 8);
+    assert_int_equal(run_count(&run, ASSAY_OP_THREAD_START), 8);
+    assert_int_equal(run_count(&run, ASSAY_OP_THREAD_EXIT), 8);
     for (size_t i = 0; i < run.n; i++)
         per_thread[run.events[i].thread] +=
             run.events[i].kind == ASSAY_OP_MALLOC || run.events[i].kind == ASSAY_OP_FREE;
@@ -234,31 +196,26 @@ static void threads_are_whole(void **state)
         assert_int_equal(per_thread[t], 20000 * 2 + 100);
     assert_int_equal(run.result.totals.unknown_frees, 0);
     check_lives(&run);
-    release(&run);
-}
-
-static void objects_cross_threads(int (*by)(const struct assay_capture_config *,
-                                            struct assay_capture_result *, struct assay_error *))
-{
-    struct run run = {.by = by};
-    RUN(&run, life_calls, "cross", "50000");
-    assert_int_equal(run.result.totals.threads, 2);
-    assert_true(count(&run, ASSAY_OP_MALLOC) >= 100000);
-    assert_int_equal(run.result.totals.unknown_frees, 0);
-    check_lives(&run);
-    release(&run);
+    run_release(&run);
 }
 
 static void stamps_order_what_crosses_threads(void **state)
 {
+    struct run run = {0};
     (void)state;
-    objects_cross_threads(assay_capture_preload);
+    RUN(&run, life_calls, "cross", "50000");
+    assert_int_equal(run.result.totals.threads, 2);
+    assert_true(run_count(&run, ASSAY_OP_MALLOC) >= 100000);
+    assert_int_equal(run.result.totals.unknown_frees, 0);
+    check_lives(&run);
+    run_release(&run);
 }
 
 static void a_counter_orders_where_no_tsc_is(void **state)
 {
-    (void)state;
-    objects_cross_threads(assay_capture_preload_by_counter);
+    capture_by = assay_capture_preload_by_counter;
+    stamps_order_what_crosses_threads(state);
+    capture_by = assay_capture_preload;
 }
 
 static void late_destructors_are_recorded(void **state)
@@ -270,7 +227,7 @@ static void late_destructors_are_recorded(void **state)
     size_t k = find(&run, i, ASSAY_OP_MALLOC, 3000001);
     assert_int_equal(run.events[k].thread, run.events[i].thread);
     assert_int_equal(run.result.totals.unknown_frees, 0);
-    release(&run);
+    run_release(&run);
 }
 
 static void check_forked(struct run *run)
@@ -289,9 +246,9 @@ static void check_forked(struct run *run)
     assert_int_equal(freed_by[0], 3); /* parent and child, each its own copy */
     assert_int_equal(freed_by[1], 3);
     assert_int_equal(freed_by[2], 1);
-    assert_int_equal(count(run, ASSAY_OP_FORK), 2);
-    assert_int_equal(count(run, ASSAY_OP_EXEC), 1);
-    assert_int_equal(count(run, ASSAY_OP_EXIT), 3);
+    assert_int_equal(run_count(run, ASSAY_OP_FORK), 2);
+    assert_int_equal(run_count(run, ASSAY_OP_EXEC), 1);
+    assert_int_equal(run_count(run, ASSAY_OP_EXIT), 3);
     assert_int_equal(run->events[find(run, 0, ASSAY_OP_MALLOC, KNOWN_BEGIN)].process, 2);
     for (size_t i = 0; i < run->n; i++)
         if (run->events[i].kind == ASSAY_OP_EXIT && run->events[i].process == 1)
@@ -304,10 +261,10 @@ static void a_process_tree_is_followed(void **state)
     (void)state;
     RUN(&run, life_calls, "fork");
     check_forked(&run);
-    release(&run);
+    run_release(&run);
     RUN(&run, life_calls, "raw_fork");
     check_forked(&run);
-    release(&run);
+    run_release(&run);
 }
 
 /* Each child and grandchild once, also where nobody was there any more to tell of it. */
@@ -321,10 +278,10 @@ static void daemons_are_counted_once(void **state)
     RUN(&run, life_calls, "daemons", number);
     assert_int_equal(run.result.status, 0);
     assert_int_equal(run.result.totals.processes, 1 + 2 * DAEMONS);
-    assert_int_equal(count(&run, ASSAY_OP_FORK), 2 * DAEMONS);
-    assert_int_equal(count(&run, ASSAY_OP_EXEC), DAEMONS / 2);
+    assert_int_equal(run_count(&run, ASSAY_OP_FORK), 2 * DAEMONS);
+    assert_int_equal(run_count(&run, ASSAY_OP_EXEC), DAEMONS / 2);
     assert_int_equal(run.result.totals.unknown_frees, 0);
-    release(&run);
+    run_release(&run);
 }
 
 static void a_program_with_its_own_environment_is_followed(void **state)
@@ -333,8 +290,8 @@ static void a_program_with_its_own_environment_is_followed(void **state)
     (void)state;
     RUN(&run, "env", "-i", known_calls, "10");
     find(&run, 0, ASSAY_OP_MALLOC, KNOWN_END);
-    assert_int_equal(count(&run, ASSAY_OP_EXEC), 1);
-    release(&run);
+    assert_int_equal(run_count(&run, ASSAY_OP_EXEC), 1);
+    run_release(&run);
 }
 
 static void a_killed_program_is_kept_to_its_last_call(void **state)
@@ -348,7 +305,7 @@ static void a_killed_program_is_kept_to_its_last_call(void **state)
     assert_int_equal(run.events[run.n - 2].size, 12344 % 100 + 1);
     assert_int_equal(run.events[run.n - 1].kind, ASSAY_OP_EXIT);
     assert_int_equal(run.events[run.n - 1].signal, SIGKILL);
-    release(&run);
+    run_release(&run);
 }
 
 /* A handler that jumps out of a hook must not silence the thread. */
@@ -363,7 +320,7 @@ static void jumps_out_of_calls_are_survived(void **state)
     for (size_t i = 0; i < run.n; i++)
         markers += run.events[i].kind == ASSAY_OP_MALLOC && run.events[i].size == 1000003;
     assert_int_equal(markers, 100);
-    release(&run);
+    run_release(&run);
 }
 
 /* A limit on file sizes stands for a full disk: what did not fit is counted, the rest is there. */
@@ -374,13 +331,13 @@ static void what_is_lost_is_counted(void **state)
     RUN(&whole, "bash", "-c", "ulimit -f 999999; exec \"$0\" 3 30000", thread_calls);
     uint64_t events = whole.result.totals.events;
     assert_int_equal(whole.result.totals.dropped, 0);
-    release(&whole);
+    run_release(&whole);
     RUN(&cut, "bash", "-c", "ulimit -f 000250; exec \"$0\" 3 30000", thread_calls);
     assert_int_equal(cut.result.status, 0);
     assert_true(cut.result.totals.dropped > 10000);
     /* The root's exit is known from wait also where its record was lost. */
     assert_in_range(cut.result.totals.events + cut.result.totals.dropped, events, events + 1);
-    release(&cut);
+    run_release(&cut);
 }
 
 static void applications_are_captured_without_loss(void **state)
@@ -421,13 +378,13 @@ static void applications_are_captured_without_loss(void **state)
         dup2(saved, STDOUT_FILENO);
         if (rc < 0)
             fail_msg("%s: %s", commands[i][0], err.text);
-        load(&run);
+        run_load(&run);
         assert_int_equal(run.result.status, 0);
         assert_int_equal(run.result.totals.dropped, 0);
         assert_int_equal(run.result.totals.unknown_frees, 0);
         assert_true(run.n > 1000);
         check_lives(&run);
-        release(&run);
+        run_release(&run);
     }
     unsetenv("PYTHONMALLOC");
     close(saved);
@@ -449,7 +406,7 @@ static void scrubbed_traces_name_nobody(void **state)
     assert_null(assay_trace_meta(reader)->host);
     assert_null(assay_trace_meta(reader)->allocator);
     assay_trace_free(reader);
-    release(&run);
+    run_release(&run);
 }
 
 static volatile sig_atomic_t stop;
@@ -467,14 +424,14 @@ static void an_early_end_leaves_a_whole_file(void **state)
     RUN(&run, "bash", "-c", "sleep 100");
     assert_true(run.result.timed_out);
     assert_true(run.result.wall_ns < UINT64_C(20000000000));
-    release(&run);
+    run_release(&run);
     run.config.stop = &stop;
     signal(SIGALRM, on_alarm);
     ualarm(300000, 0);
     RUN(&run, "bash", "-c", "sleep 100");
     assert_true(run.result.interrupted);
     assert_true(WIFSIGNALED(run.result.status));
-    release(&run);
+    run_release(&run);
 }
 
 static void refused(struct run *run, char *command, int code, const char *words)

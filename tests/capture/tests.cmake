@@ -18,7 +18,7 @@ if(ASSAY_STATIC_LIBC AND NOT ASSAY_SANITIZE)
 endif()
 
 if(ASSAY_HAVE_EBPF AND TARGET assay_recorder)
-    add_executable(capture_ebpf_test capture/ebpf_test.c)
+    add_executable(capture_ebpf_test capture/ebpf_test.c capture/run.c)
     target_link_libraries(capture_ebpf_test PRIVATE assay_capture PkgConfig::CMOCKA PkgConfig::LIBBPF)
     target_compile_definitions(capture_ebpf_test PRIVATE ASSAY_BINARY_DIR="${CMAKE_BINARY_DIR}")
     add_dependencies(capture_ebpf_test known_calls thread_calls assay_recorder)
@@ -33,7 +33,7 @@ target_compile_definitions(static_calls PRIVATE _GNU_SOURCE)
 target_compile_options(static_calls PRIVATE -std=gnu17)
 target_link_options(static_calls PRIVATE -static)
 
-add_executable(capture_preload_test capture/preload_test.c)
+add_executable(capture_preload_test capture/preload_test.c capture/run.c)
 target_link_libraries(capture_preload_test PRIVATE assay_capture PkgConfig::CMOCKA)
 target_compile_definitions(capture_preload_test PRIVATE
     ASSAY_BINARY_DIR="${CMAKE_BINARY_DIR}" ASSAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

@@ -10,18 +10,26 @@ enum { FIRST_PROCESS = 2 };
 
 /* Processes */
 
+/* For one more. */
+static bool has_room(struct process ***list, size_t n, size_t *capacity)
+{
+    if (n < *capacity)
+        return true;
+    size_t more = *capacity ? *capacity * 2 : 64;
+    struct process **grown = realloc(*list, more * sizeof **list);
+    if (!grown)
+        return false;
+    *list = grown;
+    *capacity = more;
+    return true;
+}
+
 static struct process *new_process(struct assay_merge *m, uint32_t pid)
 {
     if (m->process_count + FIRST_PROCESS >= THREAD_KEY)
         return NULL;
-    if (m->process_count == m->process_capacity) {
-        size_t capacity = m->process_capacity ? m->process_capacity * 2 : 64;
-        struct process **processes = realloc(m->processes, capacity * sizeof *processes);
-        if (!processes)
-            return NULL;
-        m->processes = processes;
-        m->process_capacity = capacity;
-    }
+    if (!has_room(&m->processes, m->process_count, &m->process_capacity))
+        return NULL;
     struct process *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
@@ -59,14 +67,8 @@ static void set_pid(struct assay_merge *m, struct process *p, uint32_t pid)
 
 static bool await_birth(struct assay_merge *m, struct process *p)
 {
-    if (m->unborn_n == m->unborn_capacity) {
-        size_t capacity = m->unborn_capacity ? m->unborn_capacity * 2 : 64;
-        struct process **unborn = realloc(m->unborn, capacity * sizeof *unborn);
-        if (!unborn)
-            return false;
-        m->unborn = unborn;
-        m->unborn_capacity = capacity;
-    }
+    if (!has_room(&m->unborn, m->unborn_n, &m->unborn_capacity))
+        return false;
     m->unborn[m->unborn_n++] = p;
     return true;
 }
