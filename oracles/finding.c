@@ -11,8 +11,6 @@
 
 #include "traces/core/printable.h"
 
-static const char *const severity_names[] = {"quality", "contract", "security", "corruption"};
-
 const char *assay_finding_size_class(const struct assay_violation *violation)
 {
     uint32_t band = violation->size_band; /* band b: 2^(b-1) <= size < 2^b */
@@ -135,6 +133,21 @@ static void seen_other(char *text, size_t bytes, const struct assay_violation *v
         snprintf(text, bytes, "the address lies in memory of the program's own");
         return;
     case ASSAY_PROPERTY_C20: snprintf(text, bytes, "*out was changed by a failed call"); return;
+    case ASSAY_PROPERTY_T01:
+        snprintf(text, bytes, "the program used memory that it had not allocated");
+        return;
+    case ASSAY_PROPERTY_T02:
+    case ASSAY_PROPERTY_T03:
+        snprintf(text, bytes, "the program had freed object %" PRIu32 " at op %" PRIu64, v->object,
+                 v->expected);
+        return;
+    case ASSAY_PROPERTY_T04:
+        snprintf(text, bytes, "the program freed what it had not allocated");
+        return;
+    case ASSAY_PROPERTY_T05:
+        snprintf(text, bytes, "object %" PRIu32 ", allocated at op %" PRIu64 ", was never freed",
+                 v->object, v->expected);
+        return;
     default: snprintf(text, bytes, "expected %" PRIu64 ", seen %" PRIu64, v->expected, v->seen);
     }
 }
@@ -249,7 +262,7 @@ void assay_finding_text(FILE *out, const struct assay_violation *violation, cons
     fprintf(out, "  op %" PRIu64 ": %s\n", violation->op_index, op);
     fprintf(out, "  %s\n", seen);
     fprintf(out, "  severity %s, size class %s, relation %s, fingerprint %s\n",
-            severity_names[info->severity], assay_finding_size_class(violation),
+            assay_severity_name(info->severity), assay_finding_size_class(violation),
             assay_relation_name(violation->relation), fingerprint);
     fprintf(out, "  source: %s\n", info->source);
     if (events)
@@ -314,7 +327,7 @@ json_t *assay_finding_json(const struct assay_violation *violation, const char *
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o}",
                      "property", info->id, "op", assay_op_info(violation->kind)->name,
                      "fingerprint", fingerprint, "subject", subject, "severity",
-                     severity_names[info->severity], "statement", info->statement, "source",
+                     assay_severity_name(info->severity), "statement", info->statement, "source",
                      info->source, "relation", assay_relation_name(violation->relation),
                      "size_class", assay_finding_size_class(violation), "call", op, "op_index",
                      (json_int_t)violation->op_index, "object", (json_int_t)violation->object,

@@ -478,6 +478,7 @@ static void judge_leaks(struct assay_judge *judge)
         const struct assay_event event = {.kind = object->api,
                                           .object = number,
                                           .size = object->requested,
+                                          .arg = object->api == ASSAY_OP_CALLOC,
                                           .address = object->address};
         struct assay_case c = {.event = &event,
                                .profile = &judge->config.profile,
@@ -739,7 +740,8 @@ static bool judges_property(const struct assay_judge_config *config, unsigned pr
     const struct assay_property_info *info = assay_property_info(property);
     if (property == ASSAY_PROPERTY_NONE || property >= ASSAY_PROPERTY_COUNT)
         return false;
-    if (info->severity == ASSAY_SEVERITY_PROGRAM && !config->program)
+    if (info->severity == ASSAY_SEVERITY_PROGRAM &&
+        (!config->program || (property == ASSAY_PROPERTY_T05 && !config->leaks)))
         return false;
     return (info->needs & ~config->has) == 0 && (subscribed[property] & ~config->missing_apis) != 0;
 }

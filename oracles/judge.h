@@ -120,6 +120,7 @@ struct assay_judge_config {
     struct assay_profile profile;
     bool legal;   /* the stream claims to be a legal program: C26 applies to crashes */
     bool program; /* the calls are judged too: rows of severity PROGRAM */
+    bool leaks;   /* T05 as well: many a program leaves its last objects to the system */
     void *report_self;
     void (*report)(void *self, const struct assay_violation *violation);
 };

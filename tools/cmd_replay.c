@@ -7,6 +7,7 @@
 #include "tools/interrupt.h"
 #include "tools/options.h"
 #include "tools/progress.h"
+#include "tools/recorded.h"
 #include "tools/replay.h"
 #include "tools/shell.h"
 #include "traces/core/printable.h"
@@ -21,7 +22,8 @@ enum {
     KEY_UNCHECKED,
     KEY_TIME,
     KEY_MEMORY,
-    KEY_SEED
+    KEY_SEED,
+    KEY_LEAKS
 };
 
 struct options {
@@ -29,7 +31,7 @@ struct options {
     const char *file, *subject, *profile;
     enum assay_order order;
     enum assay_touch touch;
-    bool touch_given, allow_lossy, content_full, unchecked;
+    bool touch_given, allow_lossy, content_full, unchecked, recorded, leaks;
     long process;
     uint64_t max_time_ns, memory_bytes, seed;
 };
@@ -60,6 +62,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         options->content_full = assay_option_choice(state, "content", arg, contents) == 1;
         return 0;
     case KEY_UNCHECKED: options->unchecked = true; return 0;
+    case KEY_LEAKS: options->leaks = true; return 0;
     case KEY_TIME: options->max_time_ns = assay_option_duration(state, "max-time", arg); return 0;
     case KEY_MEMORY: options->memory_bytes = assay_option_size(state, "memory", arg); return 0;
     case KEY_SEED: options->seed = assay_option_number(state, "seed", arg, 0, UINT64_MAX); return 0;
@@ -73,6 +76,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             return assay_usage(state, "no trace given");
         if (!options->subject)
             return assay_usage(state, "no --subject given");
+        options->recorded = strcmp(options->subject, "recorded") == 0;
+        if (options->leaks && !options->recorded)
+            return assay_usage(state, "--leaks goes with --subject recorded");
+        if (options->recorded && (options->unchecked || options->touch_given ||
+                                  options->content_full || options->order != ASSAY_ORDER_SERIAL))
+            return assay_usage(state, "--subject recorded runs nothing: no --order, --touch, "
+                                      "--content or --unchecked");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -80,7 +90,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option option_table[] = {
     {"subject", 's', "S", 0,
-     "bulwark, glibc, jemalloc, mimalloc, tcmalloc, scudo, a path, or adapter:FILE.c", 0},
+     "bulwark, glibc, jemalloc, mimalloc, tcmalloc, scudo, a path, adapter:FILE.c, or recorded", 0},
+    {"leaks", KEY_LEAKS, NULL, 0, "with --subject recorded: objects that were never freed", 0},
     {"order", KEY_ORDER, "ORDER", 0, "serial (default) or partial (threads run freely)", 0},
     {"touch", KEY_TOUCH, "WHAT", 0,
      "what the runner does with memory: none, recorded, page or full (default)", 0},
@@ -134,6 +145,8 @@ static char *reproduce_line(const struct options *options)
         fputs(" --profile ", out);
         assay_shell_word(out, options->profile);
     }
+    if (options->leaks)
+        fputs(" --leaks", out);
     ASSAY_CHECK(fclose(out) == 0);
     return text;
 }
@@ -143,9 +156,12 @@ static void print_findings(const struct options *options, struct assay_emit *emi
 {
     struct assay_printable shown;
     char *reproduce = reproduce_line(options);
-    char *next = assay_shell_line("assay", "diff", options->file, "--a", options->subject, "--b",
-                                  strcmp(options->subject, "glibc") == 0 ? "bulwark" : "glibc",
-                                  options->allow_lossy ? "--allow-lossy" : NULL, NULL);
+    const char *other = strcmp(options->subject, "glibc") == 0 ? "bulwark" : "glibc";
+    char *next =
+        options->recorded
+            ? assay_shell_line("assay", "show", "--text", options->file, NULL)
+            : assay_shell_line("assay", "diff", options->file, "--a", options->subject, "--b",
+                               other, options->allow_lossy ? "--allow-lossy" : NULL, NULL);
     for (size_t i = 0; i < assay_finding_set_count(result->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(result->findings, i);
         json_t *object = assay_finding_json(&finding->violation, options->subject);
@@ -173,11 +189,17 @@ static const char *end_name(enum assay_replay_end end)
     return names[end];
 }
 
-static json_t *ids(const struct assay_replay_result *result, bool judged)
+static bool judges_program(unsigned property)
+{
+    return assay_property_info(property)->severity == ASSAY_SEVERITY_PROGRAM;
+}
+
+/* program: rows that judge the program that made the calls belong to the list */
+static json_t *ids(const struct assay_replay_result *result, bool judged, bool program)
 {
     json_t *list = json_array();
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
-        if (result->judged[p] == judged)
+        if (result->judged[p] == judged && (program || !judges_program(p)))
             json_array_append_new(list, json_string(assay_property_info(p)->id));
     return list;
 }
@@ -197,6 +219,41 @@ static json_t *measured(double ns)
     return ns > 0 ? json_real((double)(long long)(ns * 100 + 0.5) / 100) : json_null();
 }
 
+/* Where what was never freed had been allocated, most bytes first. */
+static void print_leaks(struct assay_emit *emit, const struct assay_replay_source *source,
+                        const struct assay_recorded_result *result)
+{
+    enum { SHOWN_MAX = 16 };
+    static const struct assay_emit_field fields[] = {
+        {"bytes", "bytes", ASSAY_EMIT_COUNT},
+        {"objects", "objects", ASSAY_EMIT_COUNT},
+        {"site", "never freed, allocated at", ASSAY_EMIT_PLAIN},
+        {0},
+    };
+    json_t *rows = json_array();
+    size_t most = emit->json ? SIZE_MAX : SHOWN_MAX;
+    for (size_t i = 0; i < result->leak_count && i < most; i++) {
+        const struct assay_leak *leak = &result->leaks[i];
+        const struct assay_trace_site *site = assay_replay_site(source, leak->site);
+        struct assay_printable shown;
+        char text[sizeof shown.text + 32] = "an unknown place";
+        if (site && !site->module)
+            snprintf(text, sizeof text, "0x%llx", (unsigned long long)site->address);
+        else if (site)
+            snprintf(text, sizeof text, "%s+0x%llx", assay_printable(&shown, site->module),
+                     (unsigned long long)site->offset);
+        json_array_append_new(rows, json_pack("{s:I, s:I, s:o}", "bytes", (json_int_t)leak->bytes,
+                                              "objects", (json_int_t)leak->objects, "site",
+                                              assay_emit_string(text)));
+    }
+    if (json_array_size(rows) > 0)
+        assay_emit_table(emit, "assay.replay.leak", fields, rows);
+    else
+        json_decref(rows);
+    if (result->leak_count > most)
+        printf("and %zu more places; --json lists them all\n", result->leak_count - most);
+}
+
 static void print_summary(const struct options *options, struct assay_emit *emit,
                           const struct assay_replay_result *result)
 {
@@ -213,6 +270,16 @@ static void print_summary(const struct options *options, struct assay_emit *emit
         {"peak_rss_bytes", "peak memory", ASSAY_EMIT_BYTES},
         {"frozen", "frozen randomness", ASSAY_EMIT_PLAIN},
         {"frozen_calls", "frozen system calls", ASSAY_EMIT_PLAIN},
+        {"evaluations", "judged, times", ASSAY_EMIT_COUNT},
+        {"not_judged", "not judged", ASSAY_EMIT_PLAIN},
+        {"findings", "findings", ASSAY_EMIT_COUNT},
+        {0},
+    };
+    static const struct assay_emit_field recorded_fields[] = {
+        {"subject", "subject", ASSAY_EMIT_PLAIN},
+        {"events", "events", ASSAY_EMIT_COUNT},
+        {"end", "end", ASSAY_EMIT_PLAIN},
+        {"processes", "process images", ASSAY_EMIT_COUNT},
         {"evaluations", "judged, times", ASSAY_EMIT_COUNT},
         {"not_judged", "not judged", ASSAY_EMIT_PLAIN},
         {"findings", "findings", ASSAY_EMIT_COUNT},
@@ -239,13 +306,13 @@ static void print_summary(const struct options *options, struct assay_emit *emit
     json_object_set_new(object, "peak_rss_bytes", json_integer((json_int_t)result->peak_rss_bytes));
     json_object_set_new(object, "frozen", json_boolean(result->frozen));
     json_object_set_new(object, "frozen_calls", json_boolean(result->frozen_calls));
-    json_object_set_new(object, "judged", ids(result, true));
-    json_object_set_new(object, "not_judged", ids(result, false));
+    json_object_set_new(object, "judged", ids(result, true, options->recorded));
+    json_object_set_new(object, "not_judged", ids(result, false, options->recorded));
     json_object_set_new(object, "evaluations", evaluations(result));
     json_object_set_new(object, "unconfirmed", json_integer((json_int_t)result->unconfirmed));
     json_object_set_new(object, "findings",
                         json_integer((json_int_t)assay_finding_set_new(result->findings)));
-    assay_emit_record(emit, "assay.replay", fields, object);
+    assay_emit_record(emit, "assay.replay", options->recorded ? recorded_fields : fields, object);
 }
 
 static int exit_code(const struct options *options, const struct assay_replay_result *result)
@@ -316,6 +383,46 @@ static int replay(struct options *options, struct assay_replay_result *result,
     return code;
 }
 
+/* The shipped profile of the allocator that served the trace. */
+static int profile_of_trace(const struct assay_trace_meta *meta, struct assay_profile *ret_profile,
+                            struct assay_error *err)
+{
+    const char *allocator = meta->allocator ? meta->allocator : "";
+    return assay_profile_find(strstr(allocator, "/libc.so") ? "glibc" : allocator, ret_profile,
+                              err);
+}
+
+/* The subject 'recorded'. Prints what was found as well. */
+static int replay_recorded(const struct options *options, struct assay_replay_result *result,
+                           struct assay_error *err)
+{
+    struct assay_replay_source *source = NULL;
+    struct assay_replay_options how = {.max_time_ns = options->max_time_ns,
+                                       .progress = on_progress};
+    struct assay_recorded_result recorded = {0};
+    struct watch watch;
+    int code =
+        assay_replay_open(options->file, options->allow_lossy, options->process, &source, err);
+    if (code < 0)
+        return code;
+    code = options->profile ? assay_profile_load(options->profile, &how.profile, err)
+                            : profile_of_trace(assay_replay_meta(source), &how.profile, err);
+    if (code == 0) {
+        struct assay_emit emit = options->common.emit;
+        how.progress_self = &watch;
+        assay_progress_begin(&watch.progress, "judge", "events", assay_replay_events(source), 0,
+                             options->common.quiet);
+        code = assay_recorded_run(source, &how, options->leaks, &recorded, err);
+        assay_progress_end(&watch.progress);
+        if (code == 0)
+            print_leaks(&emit, source, &recorded);
+    }
+    *result = recorded.replay;
+    free(recorded.leaks);
+    assay_replay_close(source);
+    return code;
+}
+
 int assay_cmd_replay(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -337,7 +444,8 @@ int assay_cmd_replay(int argc, char **argv)
     if (options.memory_bytes == 0)
         options.memory_bytes = half_of_memory();
     assay_catch_interrupts(true);
-    int code = replay(&options, &result, &err);
+    int code = options.recorded ? replay_recorded(&options, &result, &err)
+                                : replay(&options, &result, &err);
     if (code < 0) {
         assay_replay_result_free(&result);
         return assay_report_error(&err);

@@ -11,7 +11,8 @@ enum object_state { OBJECT_UNBORN, OBJECT_LIVE, OBJECT_DEAD };
 
 /* What re-creates an object in a forked child. */
 struct birth {
-    uint64_t size, arg;
+    uint64_t size, arg, address;
+    uint32_t site;
     uint8_t kind, family, state;
 };
 
@@ -49,7 +50,7 @@ struct assay_replay_source {
     uint32_t blocks;
     uint64_t events;
     uint32_t max_object, threads;
-    bool has_access, has_misuse, has_address;
+    bool has_access, has_misuse, has_address, as_recorded;
     /* the image being read */
     uint32_t lineage[IMAGES_MAX]; /* ancestors, oldest first, the image last */
     size_t lineage_count, lineage_at;
@@ -303,6 +304,11 @@ static void enter(struct assay_replay_source *source, size_t at)
     source->batch_count = source->batch_at = 0;
 }
 
+void assay_replay_as_recorded(struct assay_replay_source *source)
+{
+    source->as_recorded = true;
+}
+
 int assay_replay_begin(struct assay_replay_source *source, size_t image, struct assay_error *err)
 {
     if (source->sorted_fd < 0) {
@@ -332,6 +338,8 @@ static void bear(struct assay_replay_source *source, const struct assay_event *e
                             .arg = event->arg,
                             .kind = event->kind,
                             .family = event->family,
+                            .address = event->address,
+                            .site = event->site,
                             .state = OBJECT_LIVE};
     if (event->kind == ASSAY_OP_REALLOC || event->kind == ASSAY_OP_REALLOCARRAY) {
         assay_event_bytes(event, &birth->size);
@@ -386,6 +394,21 @@ static bool take(struct assay_replay_source *source, struct assay_event *event)
     return true;
 }
 
+/* Follows what lives and dies where everything stays in. */
+static void follow(struct assay_replay_source *source, const struct assay_event *event)
+{
+    enum assay_op_class op_class = assay_op_info(event->kind)->op_class;
+    uint32_t object = event->place == ASSAY_PLACE_OBJECT ? event->object : 0;
+    bool resizing = op_class == ASSAY_CLASS_RESIZE;
+    bool begins = event->flags & ASSAY_FLAG_BEGIN;
+    bool refused = resizing && !begins && event->address == ASSAY_ADDRESS_NULL && event->size > 0;
+    if (object && (op_class == ASSAY_CLASS_RELEASE || resizing) && event->arg == 0)
+        source->births[object].state = refused ? OBJECT_LIVE : OBJECT_DEAD;
+    if (event->born && !begins && !refused && (op_class == ASSAY_CLASS_ALLOCATE || resizing) &&
+        (!source->has_address || event->address != ASSAY_ADDRESS_NULL))
+        bear(source, event);
+}
+
 /* The next object that the forked child inherits, as the op that re-creates it. */
 static bool next_inherited(struct assay_replay_source *source, struct assay_event *event)
 {
@@ -401,6 +424,11 @@ static bool next_inherited(struct assay_replay_source *source, struct assay_even
         event->born = object;
         event->size = birth->size;
         event->arg = birth->arg;
+        if (source->as_recorded) {
+            event->address = birth->address;
+            event->site = birth->site;
+            event->flags = ASSAY_FLAG_PREEXISTING | ASSAY_FLAG_EXECUTED;
+        }
         return true;
     }
     source->inherited = 0;
@@ -464,8 +492,14 @@ long assay_replay_next(struct assay_replay_source *source, struct assay_event *e
         }
         struct assay_event *event = &source->batch[source->batch_at++];
         source->read_of_lineage++;
-        if (event->kind != ASSAY_OP_EXEC && take(source, event) &&
-            source->lineage_at + 1 == source->lineage_count)
+        bool own = source->lineage_at + 1 == source->lineage_count;
+        if (event->kind == ASSAY_OP_EXEC)
+            continue;
+        if (source->as_recorded)
+            follow(source, event);
+        else
+            own = take(source, event) && own;
+        if (own)
             events[filled++] = *event;
     }
     return (long)filled;
@@ -508,6 +542,12 @@ bool assay_replay_has_access(const struct assay_replay_source *source)
 bool assay_replay_has_misuse(const struct assay_replay_source *source)
 {
     return source->has_misuse;
+}
+
+const struct assay_trace_site *assay_replay_site(const struct assay_replay_source *source,
+                                                 uint32_t site)
+{
+    return assay_trace_get_site(source->reader, site);
 }
 
 struct assay_replay_left_out assay_replay_left_out(const struct assay_replay_source *source)

@@ -39,11 +39,18 @@ uint32_t assay_replay_max_object(const struct assay_replay_source *source);
 uint32_t assay_replay_threads(const struct assay_replay_source *source);
 bool assay_replay_has_access(const struct assay_replay_source *source);
 bool assay_replay_has_misuse(const struct assay_replay_source *source);
+/* From the next image on: as it was recorded, with both halves of a resize, the program's own
+ * mistakes and the C library's calls; inherited objects are PREEXISTING at their addresses. For who
+ * judges the recording itself. */
+void assay_replay_as_recorded(struct assay_replay_source *source);
 /* Starts an image from its beginning. */
 int assay_replay_begin(struct assay_replay_source *source, size_t image, struct assay_error *err);
 /* Fills up to n events; returns how many, 0 at the image's end, or ASSAY_E_*. */
 long assay_replay_next(struct assay_replay_source *source, struct assay_event *events, size_t n,
                        struct assay_error *err);
+/* NULL if there is no such call site. */
+const struct assay_trace_site *assay_replay_site(const struct assay_replay_source *source,
+                                                 uint32_t site);
 /* What was left out of the current image so far. */
 struct assay_replay_left_out assay_replay_left_out(const struct assay_replay_source *source);
 void assay_replay_close(struct assay_replay_source *source);

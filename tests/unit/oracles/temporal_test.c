@@ -13,6 +13,7 @@ static int setup(void **state)
                                            .max_objects = STREAM_OBJECTS,
                                            .legal = true,
                                            .program = true,
+                                           .leaks = true,
                                            .report_self = &s,
                                            .report = stream_report};
     assay_profile_generic(&s.config.profile);
