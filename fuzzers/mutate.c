@@ -42,11 +42,7 @@ static void put(struct assay_mutator *m, const struct assay_event *proposal, siz
     assay_live_apply(&m->live, op, index);
     if (op->born)
         assay_event_bytes(op, &m->bytes[op->born]);
-    /* a release moves the last of the list to its place, a birth is the last */
-    if (index < m->live.count)
-        m->position[m->live.objects[index].object] = (uint16_t)index;
-    if (m->live.count)
-        m->position[m->live.objects[m->live.count - 1].object] = (uint16_t)(m->live.count - 1);
+    assay_live_place(&m->live, m->places, index);
 }
 
 /* The place in the list of some live object: the newest, the oldest, any. */
@@ -78,8 +74,8 @@ static size_t alike(struct assay_mutator *m, uint64_t bytes)
 static size_t find_operand(struct assay_mutator *m, unsigned parent, uint32_t object)
 {
     uint32_t heir = m->heirs[parent][object];
-    size_t at = heir ? m->position[heir] : SIZE_MAX;
-    if (at < m->live.count && m->live.objects[at].object == heir)
+    size_t at = heir ? assay_live_find(&m->live, m->places, heir) : SIZE_MAX;
+    if (at != SIZE_MAX)
         return at;
     return heir ? alike(m, m->bytes[heir]) : any_live(m);
 }

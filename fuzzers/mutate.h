@@ -17,7 +17,7 @@ struct assay_mutator {
     struct assay_random random;
     struct assay_live live; /* at the mutant's end, when it is made */
     struct assay_live_object objects[ASSAY_PROGRAM_MAX_OPS + 1];
-    uint16_t position[ASSAY_PROGRAM_MAX_OPS + 1]; /* in the list, by the mutant's numbers */
+    uint16_t places[ASSAY_PROGRAM_MAX_OPS + 1];   /* in the list, by the mutant's numbers */
     uint32_t heirs[2][ASSAY_PROGRAM_MAX_OPS + 1]; /* the mutant's number of a parent's object */
     uint64_t bytes[ASSAY_PROGRAM_MAX_OPS + 1];    /* of the mutant's objects, by number */
     const struct assay_program *parents[2];
