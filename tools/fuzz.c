@@ -250,8 +250,8 @@ static bool is_known(struct assay_fuzz_state *state, const struct assay_violatio
     return known;
 }
 
-/* What the report says of the child's programs up to `last`, since the last look: one that has to be
- * looked at, and whether the child must go. */
+/* What the report says of the child's programs up to `last`, since the last look: one that has to
+ * be looked at, and whether the child must go. */
 static void look_at_report(struct job *job, uint64_t last)
 {
     const struct assay_judge_report *report = assay_session_report(job->session);
@@ -436,7 +436,7 @@ static void end_job(struct job *job)
     if (job->session)
         assay_session_close(job->session);
     if (job->guide) {
-        atomic_fetch_add(&state->kept, job->guide->corpus.count - job->guide->corpus.loaded);
+        atomic_fetch_add(&state->kept, job->guide->lasting);
         pthread_mutex_lock(&state->lock);
         if (job->guide->seen.features > atomic_load(&state->features))
             atomic_store(&state->features, job->guide->seen.features);

@@ -107,7 +107,8 @@ static int write_file(const struct assay_fuzz_corpus *corpus, const struct assay
 }
 
 int assay_fuzz_corpus_add(struct assay_fuzz_corpus *corpus, const struct assay_program *program,
-                          uint16_t feature, uint64_t cost, unsigned tag, struct assay_error *err)
+                          uint16_t feature, uint64_t cost, bool lasting, unsigned tag,
+                          struct assay_error *err)
 {
     size_t capacity = (program->count + 1) * OP_BYTES_MAX;
     if (corpus->count >= ASSAY_FUZZ_CORPUS_MAX || program->count > ASSAY_PROGRAM_MAX_OPS)
@@ -121,7 +122,8 @@ int assay_fuzz_corpus_add(struct assay_fuzz_corpus *corpus, const struct assay_p
         struct assay_fuzz_kept *kept = &corpus->kept[corpus->count - 1];
         kept->feature = feature;
         kept->cost = cost;
-        code = write_file(corpus, kept, tag, err);
+        if (lasting)
+            code = write_file(corpus, kept, tag, err);
     }
     free(bytes);
     return code;

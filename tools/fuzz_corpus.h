@@ -32,10 +32,12 @@ int assay_fuzz_corpus_load(struct assay_fuzz_corpus *corpus, const char *folder,
 /* A copy that grows by itself. */
 int assay_fuzz_corpus_copy(struct assay_fuzz_corpus *corpus, const struct assay_fuzz_corpus *from,
                            struct assay_error *err);
-/* Keeps a program and writes its file; one that has no encoding (more than ASSAY_PROGRAM_MAX_OPS
- * ops), or when there is no room, is passed over. tag tells writers of one folder apart. */
+/* Keeps a program, and writes its file if it is to last beyond the run; one that has no encoding
+ * (more than ASSAY_PROGRAM_MAX_OPS ops), or when there is no room, is passed over. tag tells
+ * writers of one folder apart. */
 int assay_fuzz_corpus_add(struct assay_fuzz_corpus *corpus, const struct assay_program *program,
-                          uint16_t feature, uint64_t cost, unsigned tag, struct assay_error *err);
+                          uint16_t feature, uint64_t cost, bool lasting, unsigned tag,
+                          struct assay_error *err);
 void assay_fuzz_corpus_decode(const struct assay_fuzz_corpus *corpus, uint32_t number,
                               struct assay_program *program);
 void assay_fuzz_corpus_free(struct assay_fuzz_corpus *corpus);

@@ -138,7 +138,8 @@ struct assay_sink assay_fuzz_guide_sink(struct assay_fuzz_guide *guide)
 }
 
 static int keep(struct assay_fuzz_guide *guide, struct assay_fuzz_maker *maker,
-                const struct assay_fuzz_recipe *recipe, uint16_t feature, struct assay_error *err)
+                const struct assay_fuzz_recipe *recipe, uint16_t feature, bool lasting,
+                struct assay_error *err)
 {
     bool last = false;
     struct assay_program program = {.capacity = ASSAY_PROGRAM_MAX_OPS};
@@ -153,7 +154,7 @@ static int keep(struct assay_fuzz_guide *guide, struct assay_fuzz_maker *maker,
     assay_fuzz_maker_start(maker, recipe);
     program.count = assay_fuzz_maker_fill(maker, program.ops, program.capacity, &last);
     int code = last ? assay_fuzz_corpus_add(&guide->corpus, &program, feature, guide->features.cost,
-                                            guide->job, err)
+                                            lasting, guide->job, err)
                     : 0; /* too long to be kept */
     free(program.ops);
     return code;
@@ -165,9 +166,11 @@ int assay_fuzz_guide_take(struct assay_fuzz_guide *guide, struct assay_fuzz_make
     uint16_t rarest = 0;
     int code = 0;
     const struct assay_fuzz_recipe *recipe = assay_fuzz_guide_recipe(guide, in_child);
+    uint32_t before = guide->seen.features, kept = guide->corpus.count;
     unsigned news = assay_features_enter(&guide->features, &guide->seen, &rarest);
     if (news)
-        code = keep(guide, maker, recipe, rarest, err);
+        code = keep(guide, maker, recipe, rarest, guide->seen.features > before, err);
+    guide->lasting += guide->corpus.count > kept && guide->seen.features > before;
     if (!recipe->a || recipe->b)
         weigh(guide, recipe->a != 0, news);
     assay_features_reset(&guide->features);

@@ -1,9 +1,10 @@
 /* The search by behaviour features of one job: which programs it runs, and which it keeps.
  *
- * A program that shows a new feature is kept, in memory and as a file; some of what runs later are
- * mutants of kept ones, the more the more they show for what they cost. What comes next depends on
- * what earlier programs of this job showed, in their order, and on nothing else: no clock, no other
- * job. Host only; not thread-safe. */
+ * A program that shows a new feature is kept, in memory and as a file; one that shows a feature
+ * more or less often than any before it, in memory only. Some of what runs later are mutants of
+ * kept ones, the more the more they show for what they cost. What comes next depends on what
+ * earlier programs of this job showed, in their order, and on nothing else: no clock, no other job.
+ * Host only; not thread-safe. */
 #ifndef ASSAY_FUZZ_GUIDE_H
 #define ASSAY_FUZZ_GUIDE_H
 
@@ -21,7 +22,8 @@ struct assay_fuzz_guide {
     double news[2], costs[2]; /* of late: new bits, by generated programs and by mutants */
     uint64_t seed;
     unsigned job, jobs;
-    bool ended; /* the program that was told is whole */
+    uint32_t lasting; /* programs with files of their own */
+    bool ended;       /* the program that was told is whole */
 };
 
 /* corpus: what was there before the run; copied. Returns 0, ASSAY_E_MEMORY, ASSAY_E_SYSTEM. */
