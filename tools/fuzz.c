@@ -391,8 +391,8 @@ static void run_child(struct job *job)
     }
     while (job->guide && collect(job))
         continue;
-    bool left = job->damaged; /* while it ran on */
-    if (!left && alive) {
+    bool left = job->damaged;         /* while it ran on */
+    if (!left && alive && sent > 0) { /* a child that was stopped before its first op is no case */
         struct assay_session_status status;
         assay_session_wait(job->session, &status);
         alive = status.state == ASSAY_SESSION_ENDED;
