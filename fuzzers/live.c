@@ -205,3 +205,18 @@ void assay_live_apply(struct assay_live *live, const struct assay_event *op, siz
         live->bytes += bytes;
     }
 }
+
+void assay_live_place(const struct assay_live *live, uint16_t *places, size_t index)
+{
+    /* a release moves the last of the list to its place, a birth is the last */
+    if (index < live->count)
+        places[live->objects[index].object] = (uint16_t)index;
+    if (live->count)
+        places[live->objects[live->count - 1].object] = (uint16_t)(live->count - 1);
+}
+
+size_t assay_live_find(const struct assay_live *live, const uint16_t *places, uint32_t object)
+{
+    size_t at = places[object];
+    return at < live->count && live->objects[at].object == object ? at : SIZE_MAX;
+}

@@ -44,4 +44,10 @@ size_t assay_live_fit(const struct assay_live *live, const struct assay_program_
 /* Brings the list up to date after a fitted op whose operand stands at index. */
 void assay_live_apply(struct assay_live *live, const struct assay_event *op, size_t index);
 
+/* For who looks objects up by number: places has room for the highest number and is kept current by
+ * a call of place after each apply, with the same index. find returns SIZE_MAX for what is not
+ * live. */
+void assay_live_place(const struct assay_live *live, uint16_t *places, size_t index);
+size_t assay_live_find(const struct assay_live *live, const uint16_t *places, uint32_t object);
+
 #endif

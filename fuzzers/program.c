@@ -253,14 +253,6 @@ static void put_varint(struct target *target, uint64_t value)
     put_byte(target, (unsigned)value);
 }
 
-static unsigned code_of_kind(unsigned kind)
-{
-    for (unsigned code = 0; code < 256; code++)
-        if (kinds[code] == kind)
-            return code;
-    return 256;
-}
-
 static unsigned code_of_size(uint64_t size)
 {
     if (size < 129)
@@ -279,16 +271,19 @@ static unsigned code_of_alignment(uint64_t alignment)
                : 255;
 }
 
-static size_t find_operand(const struct assay_live *live, uint32_t object)
+enum { NO_CODE = 256 };
+
+/* The first byte of a record, by kind. */
+static void make_codes(uint16_t codes[ASSAY_OP_COUNT])
 {
-    for (size_t i = live->count; i-- > 0;)
-        if (live->objects[i].object == object)
-            return i;
-    return SIZE_MAX;
+    for (unsigned kind = 0; kind < ASSAY_OP_COUNT; kind++)
+        codes[kind] = NO_CODE;
+    for (unsigned code = 256; code-- > 0;)
+        codes[kinds[code]] = (uint16_t)code;
 }
 
 /* Writes the record that decodes to op, whose operand stands at index. */
-static void put_record(struct target *target, const struct assay_live *live,
+static void put_record(struct target *target, unsigned code, const struct assay_live *live,
                        const struct assay_event *op, size_t index)
 {
     enum assay_op_class op_class = assay_op_info(op->kind)->op_class;
@@ -310,7 +305,7 @@ static void put_record(struct target *target, const struct assay_live *live,
     else
         operand = live->count - 1 - index < OPERAND_NEWEST ? (unsigned)(live->count - 1 - index)
                                                            : OPERAND_EXACT;
-    put_byte(target, code_of_kind(op->kind));
+    put_byte(target, code);
     put_byte(target, operand);
     put_byte(target, detail & 0xff);
     put_byte(target, detail >> 8);
@@ -336,7 +331,9 @@ size_t assay_program_encode(const struct assay_program *program,
     struct assay_live_object objects[ASSAY_PROGRAM_MAX_OPS];
     struct assay_live live = {.objects = objects, .capacity = ASSAY_PROGRAM_MAX_OPS};
     struct target target = {.data = data, .capacity = capacity};
+    uint16_t codes[ASSAY_OP_COUNT], places[ASSAY_PROGRAM_MAX_OPS + 1] = {0};
 
+    make_codes(codes);
     if (program->count > ASSAY_PROGRAM_MAX_OPS)
         return 0;
     for (size_t i = 0; i < program->count; i++) {
@@ -345,19 +342,25 @@ size_t assay_program_encode(const struct assay_program *program,
         memcpy(&asked, &program->ops[i], offsetof(struct assay_event, address));
         asked.flags &= ASSAY_FLAG_MISUSE;
         bool misuse = asked.flags != 0;
-        size_t index = op->object && !misuse ? find_operand(&live, op->object) : 0;
+        unsigned code = op->kind < ASSAY_OP_COUNT ? codes[op->kind] : NO_CODE;
+        size_t index = 0;
         struct assay_event fitted = asked;
 
-        if (index == SIZE_MAX || code_of_kind(op->kind) == 256 ||
+        if (code == NO_CODE || op->object > ASSAY_PROGRAM_MAX_OPS ||
             (misuse && i + 1 != program->count))
+            return 0;
+        if (op->object && !misuse)
+            index = assay_live_find(&live, places, op->object);
+        if (index == SIZE_MAX)
             return 0;
         if (op->kind == ASSAY_OP_CHECK && op->object == 0)
             fitted.place = ASSAY_PLACE_NULL; /* how a record says 'all' */
         assay_live_fit(&live, limits, &fitted, index);
         if (memcmp(&fitted, op, sizeof fitted) != 0)
             return 0;
-        put_record(&target, &live, op, index);
+        put_record(&target, code, &live, op, index);
         assay_live_apply(&live, op, index);
+        assay_live_place(&live, places, index);
     }
     for (unsigned i = 0; i < TAIL_BYTES - 1; i++)
         put_byte(&target, 0);

@@ -57,8 +57,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_MISUSE: options->misuse = true; return 0;
     case KEY_GUIDANCE:
         options->guidance = (enum guidance)assay_option_choice(state, "guidance", arg, guidances);
-        if (options->guidance == GUIDANCE_FEATURES)
-            return assay_usage(state, "--guidance features is not there yet; use coverage or none");
         return 0;
     case KEY_RUNS: options->runs = assay_option_number(state, "runs", arg, 1, INT64_MAX); return 0;
     case KEY_PROFILE: options->profile = arg; return 0;
@@ -67,6 +65,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (options->mix && options->misuse)
             return assay_usage(state, "--mix is a legal mix: it cannot go with --misuse");
+        if (options->mix && options->guidance == GUIDANCE_FEATURES)
+            return assay_usage(state, "--mix is always the same: --guidance features has no use");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -82,8 +82,8 @@ static const struct argp_option table[] = {
     {"jobs", 'j', "N", 0, "so many children at a time (default 1)", 0},
     {"misuse", KEY_MISUSE, NULL, 0, "end some programs in a misuse that the profile detects", 0},
     {"mix", KEY_MIX, NULL, 0, "the committed mix in place of ever different programs", 0},
-    {"guidance", KEY_GUIDANCE, "WHAT", 0, "coverage (bulwark only, its default), features, or none",
-     0},
+    {"guidance", KEY_GUIDANCE, "WHAT", 0,
+     "coverage (bulwark only, its default), features (what the subject answers), or none", 0},
     {"profile", KEY_PROFILE, "FILE", 0, "what the subject promises; default: the shipped one", 0},
     {0}};
 
@@ -251,6 +251,10 @@ static void print_summary(FILE *out, const struct options *options, const struct
     if (atomic_load(&state->out_of_memory))
         fprintf(out, "%" PRIu64 " children were ended at the memory limit and replaced\n",
                 atomic_load(&state->out_of_memory));
+    if (state->config->corpus_folder)
+        fprintf(out, "%" PRIu64 " features seen, %" PRIu64 " programs kept in '%s'\n",
+                atomic_load(&state->features), atomic_load(&state->kept),
+                state->config->corpus_folder);
     fprintf(out, "%" PRIu64 " findings%s", totals->findings,
             totals->first_finding_s < 0 ? "\n" : "");
     if (totals->first_finding_s >= 0)
@@ -375,6 +379,15 @@ static int make_folders(const char *out, char findings[PATH_MAX], struct assay_e
     return 0;
 }
 
+static int make_corpus(const char *findings, char corpus[PATH_MAX], struct assay_error *err)
+{
+    int out = (int)(strlen(findings) - strlen("findings"));
+    snprintf(corpus, PATH_MAX, "%.*scorpus", out, findings);
+    if (mkdir(corpus, 0777) != 0 && errno != EEXIST)
+        return assay_fail_errno(err, "cannot create '%s'", corpus);
+    return 0;
+}
+
 /* An earlier run's findings stay; its figures must not pass for this run's. */
 static void take_over(const char *out, const char *findings)
 {
@@ -449,7 +462,7 @@ int assay_cmd_fuzz(int argc, char **argv)
     static struct options options = {.subject = "bulwark", .jobs = 1, .guidance = GUIDANCE_DEFAULT};
     static struct assay_subject_spec spec;
     static struct assay_fuzz_state state;
-    static char findings[PATH_MAX], absolute[PATH_MAX];
+    static char findings[PATH_MAX], absolute[PATH_MAX], corpus[PATH_MAX];
     static struct assay_printable shown[3];
     struct assay_fuzz_config config = {.interrupted = &assay_interrupted, .guidance = "none"};
     struct assay_error err = {0};
@@ -466,7 +479,7 @@ int assay_cmd_fuzz(int argc, char **argv)
     if (options.guidance == GUIDANCE_COVERAGE && (!bulwark || options.mix))
         return assay_report_error((
             assay_fail(&err, ASSAY_E_USAGE, "--guidance coverage works for the subject 'bulwark'%s",
-                       bulwark ? " without --mix" : " only; use --guidance none"),
+                       bulwark ? " without --mix" : " only; use --guidance features or none"),
             &err));
     bool engine = bulwark && !options.mix &&
                   (options.guidance == GUIDANCE_COVERAGE ||
@@ -478,6 +491,9 @@ int assay_cmd_fuzz(int argc, char **argv)
                                               is_utf8(options.out) ? "subject" : "out"),
                                    &err));
     if (make_folders(options.out, findings, &err) < 0)
+        return assay_report_error(&err);
+    bool features = options.guidance == GUIDANCE_FEATURES;
+    if (features && make_corpus(findings, corpus, &err) < 0)
         return assay_report_error(&err);
     take_over(options.out, findings);
     assay_catch_interrupts(false);
@@ -501,7 +517,8 @@ int assay_cmd_fuzz(int argc, char **argv)
     config.max_runs = options.runs;
     config.jobs = options.jobs;
     config.findings_folder = findings;
-    config.guidance = engine ? "coverage" : "none";
+    config.corpus_folder = features ? corpus : NULL;
+    config.guidance = engine ? "coverage" : features ? "features" : "none";
     FILE *text = assay_emit_text(&options.common.emit);
     fprintf(stderr, "fuzz %s, seed %" PRIu64 ", guidance %s, profile %s, into '%s'\n",
             assay_printable(&shown[0], options.subject), config.seed, config.guidance,

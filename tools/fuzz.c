@@ -4,36 +4,25 @@
 #include <string.h>
 #include <time.h>
 
-#include "oracles/compare/minimise.h"
-#include "tools/finding_dir.h"
+#include "tools/fuzz_finding.h"
+#include "tools/fuzz_guide.h"
+#include "tools/fuzz_maker.h"
 #include "tools/judge_blob.h"
 #include "tools/trial.h"
 
 enum {
     PROGRAMS_PER_CHILD = 100000,
-    HANG_MS = 2000,      /* what a finding needs at least, */
-    HANG_PROGRAMS = 100, /* and as many times a program's usual time */
+    HANG_PROGRAMS = 100, /* a finding needs as many times a program's usual time */
     HANG_MOST_MS = 60000,
-    SUSPECT_HANG_MS = 250, /* what a suspicion needs: a false one costs a child */
-    MINIMISE_HANG_MS = 200,
-    CONFIRM_TRIALS = 10,
+    SUSPECT_HANG_MS = 250,    /* what a suspicion needs: a false one costs a child */
     HISTORY_OPS_MAX = 1 << 21 /* longer histories are not tried */
 };
-
-#define MINIMISE_NS UINT64_C(8000000000)
-/* What was found before --max-time is brought to its end, if that does not take longer. */
-#define GRACE_NS UINT64_C(1000000000)
 
 uint64_t assay_fuzz_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuzz_config *config,
@@ -45,21 +34,18 @@ int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuz
     state->first_finding_s = -1;
     pthread_mutex_init(&state->lock, NULL);
     state->findings = assay_finding_set_create(&config->profile);
-    return state->findings ? 0 : assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    if (!state->findings)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    return config->corpus_folder
+               ? assay_fuzz_corpus_load(&state->corpus, config->corpus_folder, &config->limits, err)
+               : 0;
 }
 
 void assay_fuzz_state_free(struct assay_fuzz_state *state)
 {
     assay_finding_set_free(state->findings);
+    assay_fuzz_corpus_free(&state->corpus);
     pthread_mutex_destroy(&state->lock);
-}
-
-static void give_up(struct assay_fuzz_state *state, const struct assay_error *err)
-{
-    pthread_mutex_lock(&state->lock);
-    if (state->err.code == 0)
-        state->err = *err;
-    pthread_mutex_unlock(&state->lock);
 }
 
 bool assay_fuzz_over(const struct assay_fuzz_state *state)
@@ -69,233 +55,14 @@ bool assay_fuzz_over(const struct assay_fuzz_state *state)
            (config->max_time_ns && assay_fuzz_now_ns() - state->start_ns >= config->max_time_ns);
 }
 
-static uint64_t latest(const struct assay_fuzz_state *state)
-{
-    uint64_t max_ns = state->config->max_time_ns;
-    return max_ns && max_ns < UINT64_MAX / 2 ? state->start_ns + max_ns + GRACE_NS : UINT64_MAX / 2;
-}
-
 static bool all_sent(const struct assay_fuzz_config *config, uint64_t next)
 {
     return config->max_runs && next >= config->max_runs;
 }
 
-/* ---- confirming and minimising -------------------------------------------------------------- */
+/* ---- what a child ran ----------------------------------------------------------------------- */
 
-struct program {
-    struct assay_event *ops; /* malloc'ed */
-    size_t count, capacity;
-};
-
-struct hunt {
-    struct assay_fuzz_state *state;
-    struct assay_trial *trial;
-    char fingerprint[ASSAY_FINGERPRINT_BYTES];
-    struct assay_minimise minimise;
-    bool fresh;           /* every candidate in its own child */
-    bool cut;             /* by the deadline */
-    uint64_t deadline_ns; /* of what goes on now, */
-    uint64_t latest_ns;   /* and of all of it */
-};
-
-static struct assay_trial *make_trial(struct assay_fuzz_state *state, uint32_t objects,
-                                      uint32_t hang_ms)
-{
-    struct assay_error err;
-    struct assay_trial *trial = NULL;
-    const struct assay_trial_config config = {
-        .subject = state->config->spec,
-        .profile = &state->config->profile,
-        .seed = ASSAY_TRIAL_SEED,
-        .max_objects = objects < ASSAY_GENERATE_MAX_OBJECTS ? ASSAY_GENERATE_MAX_OBJECTS : objects,
-        .hang_ms = hang_ms};
-    if (assay_trial_create(&config, &trial, &err) < 0)
-        give_up(state, &err);
-    return trial;
-}
-
-/* Runs; false when no child could be had (then the run is over). */
-static bool run_trial(struct assay_fuzz_state *state, struct assay_trial *trial,
-                      const struct assay_event *ops, size_t n, bool fresh,
-                      struct assay_trial_result *result)
-{
-    struct assay_error err;
-    if (assay_trial_run(trial, ops, n, fresh, result, &err) == 0)
-        return true;
-    give_up(state, &err);
-    return false;
-}
-
-static bool same_finding(const struct hunt *hunt, const struct assay_trial_result *result)
-{
-    char fingerprint[ASSAY_FINGERPRINT_BYTES];
-    if (!result->violated)
-        return false;
-    assay_finding_fingerprint(&result->first, fingerprint);
-    return strcmp(fingerprint, hunt->fingerprint) == 0;
-}
-
-static bool still_shows(void *self, struct assay_event *ops, size_t n)
-{
-    struct hunt *hunt = self;
-    struct assay_trial_result result;
-    if (!run_trial(hunt->state, hunt->trial, ops, n, hunt->fresh, &result) ||
-        !same_finding(hunt, &result))
-        return false;
-    /* what showed it may have left a damaged heap: the next candidate gets a new child */
-    if (!hunt->fresh && !result.died) {
-        struct assay_event nothing = {.kind = ASSAY_OP_CHECK};
-        run_trial(hunt->state, hunt->trial, &nothing, 1, true, &result);
-    }
-    return true;
-}
-
-static bool out_of_time(void *self)
-{
-    struct hunt *hunt = self;
-    bool now = *hunt->state->config->interrupted || hunt->state->err.code != 0 ||
-               assay_fuzz_now_ns() > hunt->deadline_ns;
-    hunt->cut |= now;
-    return now;
-}
-
-static uint32_t highest_object(const struct assay_event *ops, size_t n)
-{
-    uint32_t highest = 0;
-    for (size_t i = 0; i < n; i++)
-        highest = ops[i].born > highest ? ops[i].born : highest;
-    return highest;
-}
-
-/* How sure a program's finding is. */
-struct certainty {
-    unsigned hits, trials; /* in fresh children */
-    bool minimised;        /* nothing more can be taken away */
-};
-
-/* Runs the program once more in a fresh child; true if it shows the finding. */
-static bool try_again(struct hunt *hunt, const struct program *program,
-                      struct assay_trial_result *result)
-{
-    struct assay_trial_result again;
-    if (!run_trial(hunt->state, hunt->trial, program->ops, program->count, true, &again) ||
-        !same_finding(hunt, &again))
-        return false;
-    *result = again;
-    return true;
-}
-
-/* Makes the program smaller as long as there is time. True if what is left shows the finding in a
- * fresh child; else the program is as it was. */
-static bool shrink(struct hunt *hunt, struct program *program, struct assay_trial_result *result,
-                   uint32_t hang_ms)
-{
-    struct assay_event *before = malloc(program->count * sizeof *before);
-    size_t count_before = program->count;
-    bool shows = false;
-    if (!before)
-        return false;
-    memcpy(before, program->ops, count_before * sizeof *before);
-    /* one child for each candidate takes too long for a long program */
-    unsigned attempts = count_before > ASSAY_PROGRAM_MAX_OPS ? 1 : 2;
-    for (unsigned attempt = 0; attempt < attempts && !shows && !out_of_time(hunt); attempt++) {
-        hunt->fresh = attempt > 0; /* before, some candidate lived on what an earlier one left */
-        hunt->cut = false;
-        assay_trial_set_hang(hunt->trial, MINIMISE_HANG_MS);
-        /* nothing behind the op that violated is needed */
-        if (result->first.op_index + 1 < program->count)
-            program->count = (size_t)result->first.op_index + 1;
-        size_t left = assay_minimise(program->ops, program->count, &hunt->minimise);
-        if (left)
-            program->count = left;
-        assay_trial_set_hang(hunt->trial, hang_ms);
-        shows = try_again(hunt, program, result);
-        if (shows)
-            break;
-        memcpy(program->ops, before, count_before * sizeof *before);
-        program->count = count_before;
-        hunt->deadline_ns = least(assay_fuzz_now_ns() + MINIMISE_NS, hunt->latest_ns);
-    }
-    free(before);
-    return shows;
-}
-
-/* Minimises in place and runs the result often enough to say how sure it is. Where the run's time
- * is up, what was found is kept as it is: it was confirmed once. */
-static struct certainty minimise(struct assay_fuzz_state *state, struct program *program,
-                                 struct assay_trial_result *result, uint32_t hang_ms)
-{
-    bool hang = result->first.relation == ASSAY_RELATION_HANG;
-    struct certainty certainty = {.hits = 1, .trials = 1};
-    struct hunt hunt = {.state = state};
-    hunt.minimise =
-        (struct assay_minimise){.self = &hunt, .test = still_shows, .expired = out_of_time};
-    /* a hang takes its time once more at the end */
-    uint64_t latest_ns = latest(state), last_ns = hang ? hang_ms * UINT64_C(1100000) : 0;
-    hunt.latest_ns = latest_ns > last_ns ? latest_ns - last_ns : 0;
-    hunt.deadline_ns = least(assay_fuzz_now_ns() + MINIMISE_NS, hunt.latest_ns);
-    assay_finding_fingerprint(&result->first, hunt.fingerprint);
-    hunt.trial = make_trial(state, highest_object(program->ops, program->count), hang_ms);
-    if (!hunt.trial)
-        return certainty;
-    certainty.minimised = shrink(&hunt, program, result, hang_ms) && !hunt.cut;
-    hunt.deadline_ns =
-        hunt.latest_ns + (hang ? 0 : GRACE_NS / 2); /* hundreds of trials go into it */
-    for (unsigned most = hang ? 2 : CONFIRM_TRIALS; certainty.trials < most && !out_of_time(&hunt);
-         certainty.trials++)
-        certainty.hits += try_again(&hunt, program, result);
-    assay_trial_free(hunt.trial);
-    return certainty;
-}
-
-/* ---- findings ------------------------------------------------------------------------------- */
-
-/* True if this kind is new to the run; then it is entered. */
-static bool enter(struct assay_fuzz_state *state, const struct assay_violation *violation)
-{
-    bool first = false;
-    pthread_mutex_lock(&state->lock);
-    if (assay_finding_set_add(state->findings, violation, &first) && first &&
-        !assay_finding_accepted(violation, &state->config->profile) && state->first_finding_s < 0)
-        state->first_finding_s = (double)(assay_fuzz_now_ns() - state->start_ns) / 1e9;
-    pthread_mutex_unlock(&state->lock);
-    return first;
-}
-
-static void write_finding(struct assay_fuzz_state *state, struct program *program,
-                          struct assay_trial_result *result, uint64_t number, uint64_t history,
-                          uint32_t hang_ms)
-{
-    const struct assay_fuzz_config *config = state->config;
-    struct assay_error err;
-    struct assay_finding_record record = {.spec = config->spec,
-                                          .subject = config->subject,
-                                          .profile_path = config->profile_path,
-                                          .seed = config->seed,
-                                          .program = number,
-                                          .history = history,
-                                          .ops_found = program->count,
-                                          .guidance = config->guidance};
-    char path[PATH_MAX];
-    struct certainty certainty = minimise(state, program, result, hang_ms);
-    record.hits = certainty.hits;
-    record.trials = certainty.trials;
-    record.minimised = certainty.minimised;
-    record.violation = result->first;
-    record.ops = program->ops;
-    record.count = program->count;
-    record.said = result->said;
-    if (assay_finding_dir_write(config->findings_folder, &record, path, &err) < 0) {
-        give_up(state, &err);
-        return;
-    }
-    pthread_mutex_lock(&state->lock);
-    if (state->written_count < sizeof state->written / sizeof state->written[0])
-        memcpy(state->written[state->written_count++], path, sizeof path);
-    pthread_mutex_unlock(&state->lock);
-}
-
-static bool grow(struct program *program, size_t more)
+static bool grow(struct assay_fuzz_program *program, size_t more)
 {
     if (program->count + more <= program->capacity)
         return true;
@@ -308,58 +75,83 @@ static bool grow(struct program *program, size_t more)
     return true;
 }
 
-/* Adds program `number` of the run. With close, what it leaves live is freed by ops. Object numbers
- * go on from *objects. */
-static bool append(const struct assay_fuzz_config *config, struct assay_generator *generator,
-                   struct program *program, uint64_t number, bool close, uint32_t *objects)
+struct job {
+    struct assay_fuzz_state *state;
+    struct assay_fuzz_maker maker, again; /* running and making programs once more */
+    struct assay_fuzz_guide *guide;       /* NULL: blind */
+    struct assay_session *session;
+    uint64_t next;            /* number of the next program */
+    uint64_t first;           /* number of the child's first */
+    uint64_t calls, programs; /* of this child, told so far */
+    /* what the child is suspected of */
+    uint32_t seen;           /* rows of its report */
+    uint64_t ended, suspect; /* programs told to the guide; the one under suspicion */
+    bool damaged, suspected;
+    uint32_t suspect_hang_ms;
+};
+
+static struct assay_fuzz_recipe recipe_of(const struct job *job, uint64_t in_child)
+{
+    if (job->guide)
+        return *assay_fuzz_guide_recipe(job->guide, in_child);
+    return (struct assay_fuzz_recipe){.number = job->first + in_child * job->state->config->jobs};
+}
+
+/* Adds the child's program in_child. With close, what it leaves live is freed by ops. Object
+ * numbers go on from *objects. */
+static bool append(struct job *job, struct assay_fuzz_program *program, uint64_t in_child,
+                   bool close, uint32_t *objects)
 {
     bool last = false;
     uint32_t base = *objects;
-    assay_generate_start(generator, config->seed, number);
+    const struct assay_fuzz_recipe recipe = recipe_of(job, in_child);
+    assay_fuzz_maker_start(&job->again, &recipe);
     while (!last) {
         if (!grow(program, ASSAY_PROGRAM_MAX_OPS + ASSAY_GENERATE_MAX_LIVE))
             return false;
         struct assay_event *ops = program->ops + program->count;
-        size_t n = assay_generate_fill(generator, ops, ASSAY_PROGRAM_MAX_OPS, &last);
+        size_t n = assay_fuzz_maker_fill(&job->again, ops, ASSAY_PROGRAM_MAX_OPS, &last);
         for (size_t i = 0; i < n; i++) {
             ops[i].object += ops[i].object ? base : 0;
             ops[i].born += ops[i].born ? base : 0;
         }
         program->count += n;
     }
-    *objects = base + generator->live.born;
-    for (size_t i = 0; close && i < generator->live.count; i++)
-        program->ops[program->count++] = (struct assay_event){
-            .kind = ASSAY_OP_FREE, .object = generator->live.objects[i].object + base};
+    const struct assay_live *live = assay_fuzz_maker_live(&job->again);
+    *objects = base + live->born;
+    for (size_t i = 0; close && i < live->count; i++)
+        program->ops[program->count++] =
+            (struct assay_event){.kind = ASSAY_OP_FREE, .object = live->objects[i].object + base};
     return true;
 }
 
-/* The last `history` programs of a child before program number, and it, as one program. */
-static bool with_history(const struct assay_fuzz_config *config, struct assay_generator *generator,
-                         struct program *program, uint64_t number, uint64_t history)
+/* The last `history` programs of a child before program in_child, and it, as one program. */
+static bool with_history(struct job *job, struct assay_fuzz_program *program, uint64_t in_child,
+                         uint64_t history)
 {
     uint32_t objects = 0;
     program->count = 0;
     for (uint64_t k = history; k > 0; k--) {
-        if (!append(config, generator, program, number - k * config->jobs, true, &objects) ||
-            program->count > HISTORY_OPS_MAX)
+        if (!append(job, program, in_child - k, true, &objects) || program->count > HISTORY_OPS_MAX)
             return false;
     }
-    return append(config, generator, program, number, true, &objects);
+    return append(job, program, in_child, true, &objects);
 }
 
 /* The program alone, then with 4, 32, 256 ... programs before it, then with all of its child's. */
-static bool confirm(struct assay_fuzz_state *state, struct assay_generator *generator,
-                    uint64_t number, uint64_t in_child, uint32_t hang_ms, struct program *program,
-                    struct assay_trial_result *result, uint64_t *ret_history)
+static bool confirm(struct job *job, uint64_t in_child, uint32_t hang_ms,
+                    struct assay_fuzz_program *program, struct assay_trial_result *result,
+                    uint64_t *ret_history)
 {
+    struct assay_fuzz_state *state = job->state;
     uint64_t history = 0;
     for (;;) {
-        if (!with_history(state->config, generator, program, number, history))
+        if (!with_history(job, program, in_child, history))
             return false;
-        struct assay_trial *trial =
-            make_trial(state, highest_object(program->ops, program->count), hang_ms);
-        bool ran = trial && run_trial(state, trial, program->ops, program->count, true, result);
+        struct assay_trial *trial = assay_fuzz_trial(
+            state, assay_fuzz_highest_object(program->ops, program->count), hang_ms);
+        bool ran =
+            trial && assay_fuzz_run_trial(state, trial, program->ops, program->count, true, result);
         assay_trial_free(trial);
         *ret_history = history;
         if (!ran || result->violated)
@@ -372,42 +164,14 @@ static bool confirm(struct assay_fuzz_state *state, struct assay_generator *gene
     }
 }
 
-bool assay_fuzz_suspect(struct assay_fuzz_state *state, struct assay_event *ops, size_t n,
-                        uint64_t number)
-{
-    struct assay_trial_result result = {0};
-    struct assay_trial *trial = make_trial(state, highest_object(ops, n), HANG_MS);
-    bool shows = trial && run_trial(state, trial, ops, n, true, &result) && result.violated;
-    assay_trial_free(trial);
-    if (!shows)
-        return false;
-    struct program program = {.ops = malloc(n * sizeof *ops), .count = n};
-    if (enter(state, &result.first) && program.ops) {
-        memcpy(program.ops, ops, n * sizeof *ops);
-        write_finding(state, &program, &result, number, 0, HANG_MS);
-    }
-    free(program.ops);
-    return true;
-}
-
 /* ---- one job -------------------------------------------------------------------------------- */
-
-struct job {
-    struct assay_fuzz_state *state;
-    struct assay_generator generator, again; /* running and making programs once more */
-    struct assay_session *session;
-    uint64_t next;            /* number of the next program */
-    uint64_t first;           /* number of the child's first */
-    uint64_t calls, programs; /* of this child, told so far */
-    uint32_t suspect_hang_ms;
-};
 
 static void tell(struct job *job, bool closing)
 {
     const struct assay_judge_report *report = assay_session_report(job->session);
     struct assay_error err;
     if (assay_session_check(job->session, &err) < 0) {
-        give_up(job->state, &err);
+        assay_fuzz_give_up(job->state, &err);
         return;
     }
     uint64_t calls = atomic_load(&report->calls), programs = atomic_load(&report->programs);
@@ -447,37 +211,25 @@ static bool start_child(struct job *job)
     struct assay_error err;
     uint64_t missing;
     assay_trial_configure(&trial, true, &session, &blob);
+    session.want_results = job->guide != NULL;
     if (assay_session_start(&session, &job->session, &err) < 0) {
         job->session = NULL;
-        give_up(job->state, &err);
+        assay_fuzz_give_up(job->state, &err);
         return false;
     }
     if (assay_session_ready(job->session, &missing, &err) < 0) {
         assay_session_close(job->session);
         job->session = NULL;
-        give_up(job->state, &err);
+        assay_fuzz_give_up(job->state, &err);
         return false;
     }
     job->first = job->next;
-    job->calls = job->programs = 0;
+    job->calls = job->programs = job->ended = job->suspect = 0;
+    job->seen = 0;
+    job->damaged = job->suspected = false;
+    if (job->guide)
+        assay_fuzz_guide_child(job->guide);
     atomic_fetch_add(&job->state->children, 1);
-    return true;
-}
-
-/* Sends one program. False: the child is gone. */
-static bool send_program(struct job *job)
-{
-    bool last = false;
-    assay_generate_start(&job->generator, job->state->config->seed, job->next);
-    while (!last) {
-        size_t capacity;
-        struct assay_event *chunk = assay_session_chunk(job->session, &capacity);
-        if (!chunk)
-            return false;
-        size_t n = assay_generate_fill(&job->generator, chunk, capacity, &last);
-        assay_session_submit(job->session, n, last);
-    }
-    job->next += job->state->config->jobs;
     return true;
 }
 
@@ -502,55 +254,99 @@ static bool is_known(struct assay_fuzz_state *state, const struct assay_violatio
     return known;
 }
 
-/* What the report says since `seen`: *ret_program is the first program under suspicion that has to
- * be looked at, in the child's count. Returns true if there is one; *ret_damaged: the child must
- * go. */
-static bool suspicion(struct job *job, uint32_t *seen, uint64_t *ret_program, bool *ret_damaged)
+/* What the report says of the child's programs up to `last`, since the last look: one that has to
+ * be looked at, and whether the child must go. */
+static void look_at_report(struct job *job, uint64_t last)
 {
     const struct assay_judge_report *report = assay_session_report(job->session);
     uint32_t stored = atomic_load(&report->stored);
     if (stored > ASSAY_REPORT_VIOLATIONS)
         stored = ASSAY_REPORT_VIOLATIONS;
-    for (; *seen < stored; ++*seen) {
-        const struct assay_violation violation = report->violation[*seen];
+    for (; job->seen < stored && report->program[job->seen] <= last && !job->damaged; job->seen++) {
+        const struct assay_violation violation = report->violation[job->seen];
         if (violation.property == 0 || violation.property >= ASSAY_PROPERTY_COUNT)
             continue; /* the subject wrote into the report */
-        const char *accepted = assay_finding_accepted(&violation, &job->state->config->profile);
-        if (accepted) {
-            enter(job->state, &violation);
+        if (assay_finding_accepted(&violation, &job->state->config->profile)) {
+            assay_fuzz_enter(job->state, &violation);
             continue;
         }
-        *ret_program = report->program[*seen];
-        if (is_known(job->state, &violation)) {
-            if (harmless(&violation))
-                continue;
-            *ret_damaged = true;
-            return false;
-        }
-        *ret_damaged = true;
-        return true;
+        bool known = is_known(job->state, &violation);
+        if (known && harmless(&violation))
+            continue;
+        job->suspect = report->program[job->seen];
+        job->suspected = !known;
+        job->damaged = true;
     }
-    *ret_damaged = stored > ASSAY_REPORT_VIOLATIONS / 2;
-    return false;
+    if (job->seen > ASSAY_REPORT_VIOLATIONS / 2)
+        job->damaged = true;
+}
+
+/* Tells the guide of the oldest chunk that it does not know. False: there is none. */
+static bool collect(struct job *job)
+{
+    size_t n;
+    struct assay_error err;
+    const struct assay_sink sink = assay_fuzz_guide_sink(job->guide);
+    if (job->damaged || !assay_session_collect(job->session, &n))
+        return false;
+    assay_session_feed(job->session, &sink);
+    assay_session_release(job->session);
+    if (!job->guide->ended)
+        return true;
+    look_at_report(job, job->ended);
+    if (!job->damaged && assay_fuzz_guide_take(job->guide, &job->again, job->ended, &err) < 0)
+        assay_fuzz_give_up(job->state, &err);
+    job->ended++;
+    return true;
+}
+
+/* Room for ops; NULL: the child is gone, or has to go. */
+static struct assay_event *room(struct job *job, size_t *ret_capacity)
+{
+    struct assay_event *chunk;
+    do
+        chunk = assay_session_chunk(job->session, ret_capacity);
+    while (!chunk && job->guide && collect(job));
+    return chunk;
+}
+
+/* Sends one program. False: the child is gone, or has to go. */
+static bool send_program(struct job *job)
+{
+    bool last = false;
+    struct assay_fuzz_recipe recipe = {.number = job->next};
+    if (job->guide)
+        recipe = *assay_fuzz_guide_next(job->guide, job->next);
+    assay_fuzz_maker_start(&job->maker, &recipe);
+    while (!last) {
+        size_t capacity;
+        struct assay_event *chunk = room(job, &capacity);
+        if (!chunk)
+            return false;
+        size_t n = assay_fuzz_maker_fill(&job->maker, chunk, capacity, &last);
+        assay_session_submit(job->session, n, last);
+    }
+    job->next += job->state->config->jobs;
+    return true;
 }
 
 /* Returns false if it did not come back. */
 static bool look_into(struct job *job, uint64_t in_child, uint32_t hang_ms)
 {
-    struct program program = {0};
+    struct assay_fuzz_program program = {0};
     struct assay_trial_result result = {0};
-    uint64_t history = 0, number = job->first + in_child * job->state->config->jobs;
-    bool confirmed =
-        confirm(job->state, &job->again, number, in_child, hang_ms, &program, &result, &history);
-    if (confirmed && enter(job->state, &result.first))
-        write_finding(job->state, &program, &result, number, history, hang_ms);
+    uint64_t history = 0;
+    bool confirmed = confirm(job, in_child, hang_ms, &program, &result, &history);
+    if (confirmed && assay_fuzz_enter(job->state, &result.first))
+        assay_fuzz_write_finding(job->state, &program, &result, recipe_of(job, in_child).number,
+                                 history, hang_ms);
     free(program.ops);
     return confirmed;
 }
 
 static void look_into_report(struct job *job, uint64_t in_child)
 {
-    if (!look_into(job, in_child, HANG_MS))
+    if (!look_into(job, in_child, ASSAY_FUZZ_HANG_MS))
         atomic_fetch_add(&job->state->unconfirmed, 1);
 }
 
@@ -558,12 +354,11 @@ static void look_into_report(struct job *job, uint64_t in_child)
 static bool died_as_promised(struct job *job, uint64_t in_child, uint64_t op_index)
 {
     const struct assay_fuzz_config *config = job->state->config;
-    struct program program = {0};
+    struct assay_fuzz_program program = {0};
     uint32_t objects = 0;
     if (!config->limits.misuse)
         return false;
-    bool made = append(config, &job->again, &program, job->first + in_child * config->jobs, false,
-                       &objects);
+    bool made = append(job, &program, in_child, false, &objects);
     bool promised =
         made && op_index + 1 == program.count && program.ops[op_index].flags & ASSAY_FLAG_MISUSE;
     free(program.ops);
@@ -575,7 +370,9 @@ static uint32_t hang_ms_of(const struct assay_session_status *status, uint64_t p
 {
     double ops = programs ? (double)status->executed / (double)programs : 0;
     double ms = HANG_PROGRAMS * status->ns_per_event * ops / 1e6;
-    return ms < HANG_MS ? HANG_MS : ms > HANG_MOST_MS ? HANG_MOST_MS : (uint32_t)ms;
+    return ms < ASSAY_FUZZ_HANG_MS ? ASSAY_FUZZ_HANG_MS
+           : ms > HANG_MOST_MS     ? HANG_MOST_MS
+                                   : (uint32_t)ms;
 }
 
 /* The suspicion came early. If it does not come back, the op was slow, here and now: no finding,
@@ -612,53 +409,98 @@ static void look_into_death(struct job *job)
         look_into_report(job, in_child);
 }
 
+/* One child, from its first program to what is made of its end. */
+static void run_child(struct job *job)
+{
+    struct assay_fuzz_state *state = job->state;
+    struct assay_error overwritten;
+    uint64_t sent = 0;
+    bool alive = true;
+    while (!job->damaged && alive && !assay_fuzz_over(state) && sent < PROGRAMS_PER_CHILD &&
+           !all_sent(state->config, job->next)) {
+        alive = send_program(job);
+        sent++;
+        if (sent % 16 == 0)
+            tell(job, false);
+        if (alive && !job->guide)
+            look_at_report(job, UINT64_MAX);
+    }
+    while (job->guide && collect(job))
+        continue;
+    bool left = job->damaged;         /* while it ran on */
+    if (!left && alive && sent > 0) { /* a child that was stopped before its first op is no case */
+        struct assay_session_status status;
+        assay_session_wait(job->session, &status);
+        alive = status.state == ASSAY_SESSION_ENDED;
+        if (alive && !assay_session_frozen(&status))
+            atomic_store(&state->unfrozen, true);
+    }
+    if (assay_session_check(job->session, &overwritten) < 0) {
+        assay_fuzz_give_up(state, &overwritten);
+        return;
+    }
+    if (!left)
+        look_at_report(job, UINT64_MAX);
+    if (job->suspected)
+        look_into_report(job, job->suspect);
+    else if (!job->damaged && !alive)
+        look_into_death(job);
+    if (job->guide && (left || !alive)) /* what was sent behind it was not looked at */
+        job->next = job->first + (job->ended + !left) * state->config->jobs;
+    end_child(job);
+}
+
+static int start_job(struct job *job, struct assay_error *err)
+{
+    struct assay_fuzz_state *state = job->state;
+    const struct assay_fuzz_config *config = state->config;
+    int code = 0;
+    if (config->corpus_folder)
+        code = assay_fuzz_guide_create(&state->corpus, config->seed, (unsigned)job->next,
+                                       config->jobs, PROGRAMS_PER_CHILD, &job->guide, err);
+    const struct assay_fuzz_corpus *corpus = job->guide ? &job->guide->corpus : NULL;
+    if (code == 0)
+        code = assay_fuzz_maker_init(&job->maker, config->mode, &config->limits, config->seed,
+                                     corpus, err);
+    if (code == 0)
+        code = assay_fuzz_maker_init(&job->again, config->mode, &config->limits, config->seed,
+                                     corpus, err);
+    return code;
+}
+
+static void end_job(struct job *job)
+{
+    struct assay_fuzz_state *state = job->state;
+    if (job->session)
+        assay_session_close(job->session);
+    if (job->guide) {
+        atomic_fetch_add(&state->kept, job->guide->lasting);
+        pthread_mutex_lock(&state->lock);
+        if (job->guide->seen.features > atomic_load(&state->features))
+            atomic_store(&state->features, job->guide->seen.features);
+        pthread_mutex_unlock(&state->lock);
+    }
+    assay_fuzz_maker_free(&job->maker);
+    assay_fuzz_maker_free(&job->again);
+    assay_fuzz_guide_free(job->guide);
+    free(job);
+}
+
 void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
 {
     struct job *job = calloc(1, sizeof *job);
     struct assay_error err;
     if (!job) {
         assay_fail(&err, ASSAY_E_MEMORY, "out of memory");
-        give_up(state, &err);
+        assay_fuzz_give_up(state, &err);
         return;
     }
     job->state = state;
     job->next = number;
     job->suspect_hang_ms = SUSPECT_HANG_MS;
-    assay_generate_init(&job->generator, state->config->mode, &state->config->limits);
-    assay_generate_init(&job->again, state->config->mode, &state->config->limits);
-    while (!assay_fuzz_over(state) && !all_sent(state->config, job->next) && start_child(job)) {
-        uint32_t seen = 0;
-        uint64_t program = 0, sent = 0;
-        bool damaged = false, suspected = false, alive = true;
-        while (!damaged && alive && !assay_fuzz_over(state) && sent < PROGRAMS_PER_CHILD &&
-               !all_sent(state->config, job->next)) {
-            alive = send_program(job);
-            sent++;
-            if (sent % 16 == 0)
-                tell(job, false);
-            suspected = alive && suspicion(job, &seen, &program, &damaged);
-        }
-        if (!damaged && alive) {
-            struct assay_session_status status;
-            assay_session_wait(job->session, &status);
-            alive = status.state == ASSAY_SESSION_ENDED;
-            if (alive && !assay_session_frozen(&status))
-                atomic_store(&job->state->unfrozen, true);
-        }
-        struct assay_error overwritten;
-        if (assay_session_check(job->session, &overwritten) < 0) {
-            give_up(state, &overwritten);
-            assay_session_close(job->session);
-            job->session = NULL;
-            break;
-        }
-        if (!damaged)
-            suspected = suspicion(job, &seen, &program, &damaged);
-        if (suspected)
-            look_into_report(job, program);
-        else if (!damaged && !alive)
-            look_into_death(job);
-        end_child(job);
-    }
-    free(job);
+    if (start_job(job, &err) < 0)
+        assay_fuzz_give_up(state, &err);
+    while (!assay_fuzz_over(state) && !all_sent(state->config, job->next) && start_child(job))
+        run_child(job);
+    end_job(job);
 }

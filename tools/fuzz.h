@@ -1,12 +1,12 @@
-/* The isolated fuzzer: generated programs against a subject in children that judge themselves, and
- * what becomes of their suspicions.
+/* The isolated fuzzer: programs against a subject in children that judge themselves, and what
+ * becomes of their suspicions.
  *
- * A child runs many programs; program k is made from (seed, k), so a child's history is a pair of
- * numbers. Any suspicion ends the child (its heap may be damaged). The host runs the program again
- * in a fresh child, then, if it needs to, with ever more of the child's history before it, judges
- * the raw results, and only the first violation of the first program that has one is a finding;
- * what comes after it in a damaged heap is a consequence. Findings are minimised and written at
- * once. Host only. */
+ * A child runs many programs; program k is made from (seed, k), or, guided by features, from a
+ * recipe of a few numbers, so a child's history is numbers too. Any suspicion ends the child (its
+ * heap may be damaged). The host runs the program again in a fresh child, then, if it needs to,
+ * with ever more of the child's history before it, judges the raw results, and only the first
+ * violation of the first program that has one is a finding; what comes after it in a damaged heap
+ * is a consequence. Findings are minimised and written at once. Host only. */
 #ifndef ASSAY_FUZZ_RUN_H
 #define ASSAY_FUZZ_RUN_H
 
@@ -17,6 +17,7 @@
 
 #include "fuzzers/generate.h"
 #include "oracles/finding.h"
+#include "tools/fuzz_corpus.h"
 #include "traces/runner/session.h"
 
 struct assay_fuzz_config {
@@ -29,6 +30,7 @@ struct assay_fuzz_config {
     uint64_t max_time_ns, max_runs; /* 0 = no limit */
     unsigned jobs;
     const char *findings_folder;
+    const char *corpus_folder; /* NULL: not guided by features */
     const char *guidance;
     volatile sig_atomic_t *interrupted;
 };
@@ -41,6 +43,8 @@ struct assay_fuzz_state {
     pthread_mutex_t lock; /* of all below */
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     bool judged[ASSAY_PROPERTY_COUNT];
+    struct assay_fuzz_corpus corpus;    /* what was there before the run */
+    _Atomic uint64_t kept, features;    /* by all jobs; in the job that saw most */
     struct assay_finding_set *findings; /* accepted ones too */
     double first_finding_s;             /* negative: none */
     _Atomic bool unfrozen;              /* randomness of a child was not frozen */

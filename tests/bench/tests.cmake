@@ -17,3 +17,11 @@ if(ASSAY_COVERAGE)
     target_compile_options(bulwark PRIVATE --coverage -fprofile-update=atomic)
     target_link_options(bulwark PRIVATE --coverage)
 endif()
+
+# Allocators with bugs that chance hardly reaches, for tests/bench/fuzz_guidance; no oracle's test, so not in the zoo.
+foreach(name bounce descent flood hoard ping_pong recalled)
+    add_library(rare_${name} MODULE "bench/rare/${name}.c")
+    target_link_libraries(rare_${name} PRIVATE assay_plain_flags)
+    target_compile_options(rare_${name} PRIVATE -fno-builtin)
+    set_target_properties(rare_${name} PROPERTIES OUTPUT_NAME "${name}" LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib/rare")
+endforeach()

@@ -25,3 +25,6 @@ add_test(NAME e2e_frozen COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/e2e/frozen.sh" "${
 set_tests_properties(e2e_frozen PROPERTIES LABELS e2e TIMEOUT 120 SKIP_RETURN_CODE 5)
 add_test(NAME e2e_recorded COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/e2e/recorded.sh" "${CMAKE_BINARY_DIR}/bin")
 set_tests_properties(e2e_recorded PROPERTIES LABELS e2e TIMEOUT 120)
+add_test(NAME e2e_features COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/e2e/features.sh" "${CMAKE_BINARY_DIR}/bin" "${CMAKE_BINARY_DIR}/lib"
+    "${CMAKE_CURRENT_SOURCE_DIR}/zoo")
+set_tests_properties(e2e_features PROPERTIES LABELS e2e TIMEOUT 300)

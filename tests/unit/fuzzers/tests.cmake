@@ -1,3 +1,5 @@
 assay_unit_test(fuzzers/program_test.c assay_fuzzers)
 assay_unit_test(fuzzers/generate_test.c assay_fuzzers)
+assay_unit_test(fuzzers/mutate_test.c assay_fuzzers)
+assay_unit_test(fuzzers/features_test.c assay_features)
 assay_unit_test(fuzzers/linked_test.c assay_linked bulwark_linked)

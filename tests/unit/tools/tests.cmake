@@ -1,4 +1,5 @@
 assay_unit_test(tools/finding_dir_test.c assay_fuzzing)
+assay_unit_test(tools/fuzz_guide_test.c assay_fuzzing)
 assay_unit_test(tools/human_test.c assay_tools)
 assay_unit_test(tools/options_test.c assay_tools)
 assay_unit_test(tools/replay_source_test.c assay_replayer)

@@ -1,0 +1,34 @@
+/* From a suspicion to a finding: trials of a program in fresh children, minimising, the folder.
+ * What the isolated fuzzer and the engine's host share. */
+#ifndef ASSAY_FUZZ_FINDING_H
+#define ASSAY_FUZZ_FINDING_H
+
+#include "tools/fuzz.h"
+#include "tools/trial.h"
+
+enum { ASSAY_FUZZ_HANG_MS = 2000 /* what a finding needs at least */ };
+
+struct assay_fuzz_program {
+    struct assay_event *ops; /* malloc'ed */
+    size_t count, capacity;
+};
+
+/* The run is over, for this reason; only the first one counts. */
+void assay_fuzz_give_up(struct assay_fuzz_state *state, const struct assay_error *err);
+/* NULL when there is none to be had; then the run is over. */
+struct assay_trial *assay_fuzz_trial(struct assay_fuzz_state *state, uint32_t objects,
+                                     uint32_t hang_ms);
+/* False when no child could be had; then the run is over. */
+bool assay_fuzz_run_trial(struct assay_fuzz_state *state, struct assay_trial *trial,
+                          const struct assay_event *ops, size_t n, bool fresh,
+                          struct assay_trial_result *result);
+uint32_t assay_fuzz_highest_object(const struct assay_event *ops, size_t n);
+/* True if this kind is new to the run; then it is entered. */
+bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violation *violation);
+/* Minimises the program, which is changed, as long as the run's time allows, and writes the folder.
+ * hang_ms: how long an op of it may take. */
+void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_program *program,
+                              struct assay_trial_result *result, uint64_t number, uint64_t history,
+                              uint32_t hang_ms);
+
+#endif
