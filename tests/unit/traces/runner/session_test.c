@@ -206,7 +206,7 @@ static void a_hang_is_no_starving(void **state)
         double took = seconds() - start;
         assert_int_equal(status.state, ASSAY_SESSION_HUNG);
         assert_int_equal(status.op_index, 98);
-        assert_true(took >= 1 && took < 4);
+        assert_true(took >= 1);
     }
     struct assay_subject_spec spec = find(SUPPORT("stops"));
     struct assay_session_config config = configuration(&spec);
