@@ -200,13 +200,15 @@ static void a_hang_is_no_starving(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct assay_subject_spec spec = find(hanging[i]);
         struct assay_session_config config = configuration(&spec);
-        config.hang_ms = 1000;
+        config.hang_ms = 2000;
         double start = seconds();
         struct assay_session_status status = run_one(&config);
         double took = seconds() - start;
         assert_int_equal(status.state, ASSAY_SESSION_HUNG);
         assert_int_equal(status.op_index, 98);
-        assert_true(took >= 1 && took < 4);
+        assert_true(took >= 2);
+        if (i == 0) /* the other needs a processor, which a busy machine may not have */
+            assert_true(took < 9);
     }
     struct assay_subject_spec spec = find(SUPPORT("stops"));
     struct assay_session_config config = configuration(&spec);
