@@ -160,8 +160,14 @@ static void seen_text(char *text, size_t bytes, const struct assay_violation *v)
                  v->object, v->other);
         return;
     case ASSAY_RELATION_OVERLAP_PARTIAL:
-        snprintf(text, bytes, "object %" PRIu32 " shares %sbytes with live object %" PRIu32,
-                 v->object, v->property == ASSAY_PROPERTY_C06 ? "usable " : "", v->other);
+        if (v->property == ASSAY_PROPERTY_C37)
+            snprintf(text, bytes,
+                     "rounded to capability bounds, object %" PRIu32 " and live object %" PRIu32
+                     " reach into each other",
+                     v->object, v->other);
+        else
+            snprintf(text, bytes, "object %" PRIu32 " shares %sbytes with live object %" PRIu32,
+                     v->object, v->property == ASSAY_PROPERTY_C06 ? "usable " : "", v->other);
         return;
     case ASSAY_RELATION_NULL:
         snprintf(text, bytes, "expected memory, seen a null pointer with %s",

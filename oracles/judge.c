@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "oracles/model/representable.h"
 #include "oracles/oracle.h"
 
 enum { PENDING_MAX = 4 };
@@ -46,6 +47,7 @@ struct assay_judge {
     uint64_t judged; /* bit per property */
     struct assay_model model;
     uint64_t op_index;
+    uint64_t widest; /* by which bounds of an object were rounded, for C37 */
     struct ground ground;
     bool tainted;     /* a misuse happened */
     bool misuse_next; /* a MISUSE record announced the next op */
@@ -374,6 +376,47 @@ describe_overlap(const struct assay_judge *judge, struct assay_index_conflict co
     return flags;
 }
 
+/* Whose bytes do the bounds of a new object reach, or whose bounds reach its bytes? */
+struct reach {
+    const struct assay_object *objects;
+    uint32_t number, found;
+    unsigned mantissa;
+};
+
+static bool reaches(const struct assay_object *a, const struct assay_object *b, unsigned mantissa)
+{
+    uint64_t from, to;
+    assay_representable_bounds(a->address, assay_object_span(a), mantissa, &from, &to);
+    return from < b->address + assay_object_span(b) && b->address < to;
+}
+
+static bool reaches_other(void *self, uint32_t number)
+{
+    struct reach *reach = self;
+    const struct assay_object *mine = &reach->objects[reach->number],
+                              *other = &reach->objects[number];
+    if (number == reach->number ||
+        (!reaches(mine, other, reach->mantissa) && !reaches(other, mine, reach->mantissa)))
+        return true;
+    reach->found = number;
+    return false;
+}
+
+static __attribute__((noinline)) uint32_t find_rounded(struct assay_judge *judge, uint32_t number)
+{
+    unsigned mantissa = judge->config.profile.cheri_mantissa;
+    const struct assay_object *object = &judge->model.objects[number];
+    struct reach reach = {judge->model.objects, number, 0, mantissa};
+    uint64_t from, to;
+    assay_representable_bounds(object->address, assay_object_span(object), mantissa, &from, &to);
+    uint64_t own = to - from - assay_object_span(object);
+    judge->widest = own > judge->widest ? own : judge->widest;
+    from = from < judge->widest ? 0 : from - judge->widest;
+    to = to > UINT64_MAX - judge->widest ? UINT64_MAX : to + judge->widest;
+    assay_index_each(&judge->model.index, from, to, reaches_other, &reach);
+    return reach.found;
+}
+
 static inline __attribute__((always_inline)) void bear(struct assay_judge *judge,
                                                        struct assay_case *c, uint32_t number)
 {
@@ -388,6 +431,8 @@ static inline __attribute__((always_inline)) void bear(struct assay_judge *judge
         c->overlap_usable = conflict.usable;
         c->overlap_flags = describe_overlap(judge, conflict, c->event->address, c->bytes);
     }
+    if (__builtin_expect(judge->config.profile.cheri_mantissa != 0, 0))
+        c->overlap_rounded = find_rounded(judge, number);
 }
 
 /* A resize that came to its end. The operand's index entry goes first, so that growing in place is
@@ -695,7 +740,7 @@ void assay_judge_reset(struct assay_judge *judge)
     flush_pending(judge);
     end_tallies(judge);
     assay_model_reset(&judge->model);
-    judge->op_index = 0;
+    judge->op_index = judge->widest = 0;
     judge->ground = (struct ground){.last_call = UINT64_MAX};
     judge->tainted = judge->misuse_next = judge->unsettled = false;
     judge->last.failed = 0;
@@ -743,6 +788,8 @@ static bool judges_property(const struct assay_judge_config *config, unsigned pr
     if (info->severity == ASSAY_SEVERITY_PROGRAM &&
         (!config->program || (property == ASSAY_PROPERTY_T05 && !config->leaks)))
         return false;
+    if (property == ASSAY_PROPERTY_C37 && config->profile.cheri_mantissa == 0)
+        return false;
     return (info->needs & ~config->has) == 0 && (subscribed[property] & ~config->missing_apis) != 0;
 }
 
@@ -757,9 +804,11 @@ struct assay_judge *assay_judge_create(struct assay_arena *arena,
         judge->config.profile.budget_object_bytes = ASSAY_DEFAULT_BUDGET_OBJECT;
     if (config->profile.budget_live_bytes == 0)
         judge->config.profile.budget_live_bytes = ASSAY_DEFAULT_BUDGET_LIVE;
+    if (config->profile.cheri_mantissa < 4 || config->profile.cheri_mantissa > 32)
+        judge->config.profile.cheri_mantissa = 0;
     judge->ground.last_call = UINT64_MAX;
     for (unsigned i = 1; i < ASSAY_PROPERTY_COUNT; i++)
-        if (judges_property(config, i))
+        if (judges_property(&judge->config, i))
             judge->judged |= UINT64_C(1) << i;
     return judge;
 }

@@ -66,6 +66,8 @@ struct assay_case {
     uint64_t live_bytes;     /* before the op */
     uint32_t overlap;        /* live object that shares requested bytes with the new one */
     uint32_t overlap_usable; /* live object that shares usable bytes only */
+    uint32_t overlap_rounded; /* live object that shares its bytes with the new one's bounds, or the
+                                 other way round, as capabilities would round them */
     uint8_t overlap_flags;   /* of overlap, else of overlap_usable */
     uint8_t kind;
     bool overflow;      /* the product does not fit */

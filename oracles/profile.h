@@ -47,6 +47,7 @@ struct assay_profile {
     uint8_t detects_sized_mismatch;              /* S03 */
     uint8_t detects_overflow_at_free;            /* S08 */
     uint32_t max_threads;                        /* 0 = no promise */
+    uint32_t cheri_mantissa; /* C37: bits of the mantissa of capability bounds, 0 = no promise */
     uint32_t accepted_count;
     struct assay_accepted accepted[ASSAY_PROFILE_ACCEPTED_MAX];
 };

@@ -18,7 +18,7 @@ struct loading {
     char message[300]; /* of the first bad line */
 };
 
-enum value_type { TYPE_ANSWER, TYPE_ZERO_RESIZE, TYPE_U32, TYPE_BYTES, TYPE_NAME };
+enum value_type { TYPE_ANSWER, TYPE_ZERO_RESIZE, TYPE_U32, TYPE_MANTISSA, TYPE_BYTES, TYPE_NAME };
 
 static const struct key {
     const char *name;
@@ -47,6 +47,7 @@ static const struct key {
     KEY(detects_sized_mismatch, TYPE_ANSWER),
     KEY(detects_overflow_at_free, TYPE_ANSWER),
     KEY(max_threads, TYPE_U32),
+    KEY(cheri_mantissa, TYPE_MANTISSA),
 #undef KEY
 };
 
@@ -118,6 +119,12 @@ static int set_key(struct loading *loading, const struct key *key, const char *v
     case TYPE_U32:
         if (!parse_bytes(value, &number) || number > UINT32_MAX)
             return complain(loading, "the value of", key->name, " must be a number below 2^32");
+        *(uint32_t *)(void *)field = (uint32_t)number;
+        return 1;
+    case TYPE_MANTISSA:
+        if (!parse_bytes(value, &number) || (number != 0 && (number < 4 || number > 32)))
+            return complain(loading, "the value of", key->name,
+                            " must be 14, 16 or 8 (bits, 4 to 32), or 0 for no promise");
         *(uint32_t *)(void *)field = (uint32_t)number;
         return 1;
     case TYPE_BYTES:

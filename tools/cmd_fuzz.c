@@ -134,12 +134,20 @@ static unsigned count_idle(const struct totals *totals)
     return idle;
 }
 
+/* Rows that judge a recorded program, not what the fuzzer makes up. */
+static bool of_program(unsigned property)
+{
+    return assay_property_info(property)->severity == ASSAY_SEVERITY_PROGRAM;
+}
+
 static json_t *stats_object(const struct options *options, const struct assay_fuzz_config *config,
                             const struct totals *totals)
 {
     json_t *evaluations = json_object(), *judged = json_array(), *not_judged = json_array();
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++) {
         const char *id = assay_property_info(p)->id;
+        if (of_program(p))
+            continue;
         json_array_append_new(totals->judged[p] ? judged : not_judged, json_string(id));
         if (totals->judged[p])
             json_object_set_new(evaluations, id, json_integer((json_int_t)totals->evaluations[p]));
@@ -238,7 +246,7 @@ static void print_summary(FILE *out, const struct options *options, const struct
                     assay_property_info(p)->id, assay_property_info(p)->statement);
     fprintf(out, "not judged:");
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
-        if (!totals->judged[p])
+        if (!totals->judged[p] && !of_program(p))
             fprintf(out, " %s", assay_property_info(p)->id);
     fprintf(out, "\n");
     if (atomic_load(&state->unconfirmed))

@@ -41,6 +41,7 @@ static unsigned checks_of(const struct assay_violation *v)
     case ASSAY_PROPERTY_C19: return CHECK_FREE_ERRNO;
     case ASSAY_PROPERTY_C20: return CHECK_OUT;
     case ASSAY_PROPERTY_C21: return CHECK_BAD_ALIGNMENT;
+    case ASSAY_PROPERTY_C37: return CHECK_BOUNDS;
     case ASSAY_PROPERTY_C26:
     case ASSAY_PROPERTY_S01: return 0;
     default: return CHECK_CONTENT; /* C08, C12, C23, C28 */

@@ -28,10 +28,47 @@ void reproducer_content(const struct reproducer_writer *w)
                            "}\n");
 }
 
+/* The bounds that a capability for an object gets: oracles/model/representable.h as plain C. */
+static void write_bounds(const struct reproducer_writer *w)
+{
+    fprintf(w->out, "enum { MANTISSA = %" PRIu64 " /* bits of a capability's bounds */ };\n\n",
+            w->r->violation->expected ? w->r->violation->expected : 14);
+    reproducer_line(w,
+                    "static uintptr_t mask_of(uintptr_t length)\n"
+                    "{\n"
+                    "    if (length >> (MANTISSA - 2) == 0)\n"
+                    "        return UINTPTR_MAX;\n"
+                    "    int top = 63 - __builtin_clzll(length);\n"
+                    "    uintptr_t mask = UINTPTR_MAX << (top - (MANTISSA - 2) + 3);\n"
+                    "    uintptr_t rounded = (length + ~mask) & mask;\n"
+                    "    return rounded == 0 || 63 - __builtin_clzll(rounded) != top ? mask << 1 "
+                    ": mask;\n"
+                    "}\n\n"
+                    "static void bounds(const struct object *o, uintptr_t *from, uintptr_t *to)\n"
+                    "{\n"
+                    "    uintptr_t base = (uintptr_t)o->at, length = o->bytes ? o->bytes : 1;\n"
+                    "    uintptr_t mask, wider = mask_of(length);\n"
+                    "    do {\n"
+                    "        mask = wider;\n"
+                    "        *from = base & mask;\n"
+                    "        *to = (base + length + ~mask) & mask;\n"
+                    "        wider = mask_of(*to - *from);\n"
+                    "    } while (wider < mask);\n"
+                    "}\n\n"
+                    "static int reaches(const struct object *a, const struct object *b)\n"
+                    "{\n"
+                    "    uintptr_t from, to, at = (uintptr_t)b->at;\n"
+                    "    bounds(a, &from, &to);\n"
+                    "    return from < at + (b->bytes ? b->bytes : 1) && at < to;\n"
+                    "}\n");
+}
+
 /* The checks of a new object, and its filling. */
 void reproducer_born(const struct reproducer_writer *w)
 {
     const struct assay_violation *v = w->r->violation;
+    if (reproducer_checks(w, CHECK_BOUNDS))
+        write_bounds(w);
     reproducer_line(
         w,
         "/* what a request came to: must_fail 0 = it must be granted, 1 = refused, 2 = either */\n"
@@ -96,6 +133,11 @@ void reproducer_born(const struct reproducer_writer *w)
                 "    }\n",
                 field, field, field, field);
     }
+    if (reproducer_checks(w, CHECK_BOUNDS))
+        reproducer_line(w, "    for (unsigned i = 1; i <= HIGHEST; i++)\n"
+                           "        if (i != k && objects[i].live && (reaches(o, &objects[i]) || "
+                           "reaches(&objects[i], o)))\n"
+                           "            show(\"rounded bounds reach a live object\", k, i);");
     if (reproducer_checks(w, CHECK_FOREIGN))
         reproducer_line(
             w, "    char here;\n"

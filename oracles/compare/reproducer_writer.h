@@ -27,6 +27,7 @@ enum check {
     CHECK_RESIZE_ZERO = 1 << 14,
     CHECK_BAD_ALIGNMENT = 1 << 15,
     CHECK_KEEPS_ALIGNMENT = 1 << 16,
+    CHECK_BOUNDS = 1 << 17, /* rounded as a capability's */
 };
 
 struct reproducer_writer {

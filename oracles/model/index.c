@@ -604,6 +604,62 @@ void assay_index_remove(struct assay_index *index, const struct assay_object *ob
     }
 }
 
+/* The live objects of one granule. */
+static bool each_of(const struct assay_index *index, uint32_t value,
+                    bool (*each)(void *self, uint32_t number), void *self)
+{
+    if (!(value & SHARED)) {
+        bool live = value > index->base && is_live(index, value - index->base);
+        return !live || each(self, value - index->base);
+    }
+    uint32_t id = (value & NUMBER_MAX) >= index->node_base ? value & NUMBER_MAX : 0;
+    for (; id != 0; id = index->nodes[id - index->node_base].next) {
+        uint32_t number = index->nodes[id - index->node_base].object;
+        if (is_live(index, number) && !each(self, number))
+            return false;
+    }
+    return true;
+}
+
+static bool each_in_chunk(const struct assay_index *index, uint64_t from, uint64_t last,
+                          bool (*each)(void *self, uint32_t number), void *self)
+{
+    uint32_t chunk = find_chunk(index, from >> ASSAY_INDEX_CHUNK_SHIFT);
+    if (chunk == UINT32_MAX || index->chunks[chunk].epoch != index->epoch)
+        return true;
+    uint32_t mask = ASSAY_INDEX_GRANULES - 1, previous = 0;
+    uint32_t at = (uint32_t)(from >> ASSAY_INDEX_GRANULE_SHIFT) & mask;
+    uint32_t end = (uint32_t)(last >> ASSAY_INDEX_GRANULE_SHIFT) & mask;
+    for (; at <= end; at++) {
+        uint32_t value = index->granules[chunk][at];
+        if (value != previous && !each_of(index, value, each, self))
+            return false;
+        previous = value;
+    }
+    return true;
+}
+
+void assay_index_each(const struct assay_index *index, uint64_t from, uint64_t to,
+                      bool (*each)(void *self, uint32_t number), void *self)
+{
+    if (to <= from)
+        return;
+    for (uint32_t i = 0; i < index->odd_count; i++)
+        if (is_live(index, index->odd[i]) && !each(self, index->odd[i]))
+            return;
+    for (uint32_t i = large_lower(index, from); i < index->large_count && index->large[i].from < to;
+         i++)
+        if (is_live(index, index->large[i].object) && !each(self, index->large[i].object))
+            return;
+    while (from < to) {
+        uint64_t last = from | ((UINT64_C(1) << ASSAY_INDEX_CHUNK_SHIFT) - 1);
+        if (!each_in_chunk(index, from, last < to - 1 ? last : to - 1, each, self) ||
+            last == UINT64_MAX)
+            return;
+        from = last + 1;
+    }
+}
+
 uint32_t assay_index_occupant(const struct assay_index *index, const struct assay_object *objects,
                               uint64_t address)
 {

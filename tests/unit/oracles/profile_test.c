@@ -52,6 +52,7 @@ static void every_key_is_read(void **state)
                                "detects_sized_mismatch = yes\n"
                                "detects_overflow_at_free = no\n"
                                "max_threads = 100\n"
+                               "cheri_mantissa = 14\n"
                                "[accepted]\n"
                                "C22 pvalloc = wraps\n"
                                "C09 = another reason\n"
@@ -78,6 +79,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(profile.detects_sized_mismatch, ASSAY_ANSWER_YES);
     assert_int_equal(profile.detects_overflow_at_free, ASSAY_ANSWER_NO);
     assert_int_equal(profile.max_threads, 100);
+    assert_int_equal(profile.cheri_mantissa, 14);
     assert_int_equal(profile.accepted_count, 3);
     assert_int_equal(profile.accepted[0].property, ASSAY_PROPERTY_C22);
     assert_int_equal(profile.accepted[0].kind, ASSAY_OP_PVALLOC);
@@ -94,6 +96,7 @@ static void bad_lines_are_named(void **state)
         {"[profile]\nname = x\ncolour = red\n", ":3: ", "unknown key 'colour'"},
         {"[profile]\nmalloc_zero_null = maybe\n", ":2: ", "'malloc_zero_null'"},
         {"[profile]\nrealloc_zero = yes\n", ":2: ", "'realloc_zero'"},
+        {"[profile]\ncheri_mantissa = 40\n", ":2: ", "'cheri_mantissa'"},
         {"[profile]\nbudget_live_bytes = 3T\n", ":2: ", "'budget_live_bytes'"},
         {"[profile]\nbudget_live_bytes = -1\n", ":2: ", "'budget_live_bytes'"},
         {"[profile]\nbudget_live_bytes = 99999999999G\n", ":2: ", "'budget_live_bytes'"},
