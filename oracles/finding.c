@@ -66,12 +66,14 @@ static const char *signal_name(uint64_t number)
 static void describe_op(char *text, size_t bytes, const struct assay_event *event)
 {
     char operand[48] = "";
-    if (event->place != ASSAY_PLACE_OBJECT)
+    if (event->place == ASSAY_PLACE_NULL)
+        snprintf(operand, sizeof operand, "NULL");
+    else if (event->place != ASSAY_PLACE_OBJECT)
         snprintf(operand, sizeof operand, "%s", assay_place_name(event->place));
     else if (event->object)
         snprintf(operand, sizeof operand, "object %" PRIu32, event->object);
     else
-        snprintf(operand, sizeof operand, "null");
+        snprintf(operand, sizeof operand, "NULL");
     const char *name = assay_op_info(event->kind)->name;
     switch (event->kind) {
     case ASSAY_OP_MALLOC:

@@ -165,8 +165,9 @@ static __attribute__((noinline)) void violated(struct assay_judge *judge,
         .offset = v->offset,
         .event = *c->event,
     };
-    if (c->operand && !assay_event_bears(c->event))
-        violation.size_band = size_band(c->operand->requested);
+    const struct assay_object *operand = c->operand ? c->operand : c->dead;
+    if (operand && !assay_event_bears(c->event))
+        violation.size_band = size_band(operand->requested);
     if (v->fact == 0) {
         emit(judge, &violation);
         return;
@@ -521,7 +522,7 @@ static void judge_leaks(struct assay_judge *judge)
         if (object->state == ASSAY_OBJECT_UNBORN || (object->flags & ASSAY_OBJECT_PREEXISTING))
             continue;
         const struct assay_event event = {.kind = object->api,
-                                          .object = number,
+                                          .born = number,
                                           .size = object->requested,
                                           .arg = object->api == ASSAY_OP_CALLOC,
                                           .address = object->address};

@@ -227,6 +227,8 @@ int assay_cmd_capture(int argc, char **argv)
     assay_progress_end(&options.progress);
     if (rc < 0)
         return assay_report_error(&err);
+    /* a terminal interrupts the command as well, which may end first */
+    result.interrupted |= assay_interrupted != 0;
     report(&options, &result, why);
     return result.interrupted ? ASSAY_EXIT_INTERRUPTED : ASSAY_EXIT_CLEAN;
 }

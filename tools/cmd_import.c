@@ -67,7 +67,11 @@ static void on_interrupt(int number)
 static void catch_interrupts(const char *output)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
-    int n = snprintf(partial, sizeof partial, "%s.partial", output);
+    char *target;
+    if (assay_trace_target(output, &target, NULL) != 0)
+        return;
+    int n = snprintf(partial, sizeof partial, "%s.partial", target);
+    free(target);
     if (n < 0 || n >= (int)sizeof partial)
         return;
     sigaction(SIGINT, &action, NULL);

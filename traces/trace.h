@@ -55,6 +55,10 @@ struct assay_trace_options {
     uint32_t time_unit_ns; /* times are rounded down to a multiple of it, 0 = 64; 1 = exact */
 };
 
+/* Where a trace that is written to this path ends up: behind symbolic links, and only where a
+ * regular file is or may come; a device or a pipe would be replaced, not written to. ret_target is
+ * malloc'ed. Errors: ASSAY_E_SYSTEM, ASSAY_E_MEMORY. */
+int assay_trace_target(const char *path, char **ret_target, struct assay_error *err);
 /* Returns 0 and *ret_writer; ASSAY_E_SYSTEM, ASSAY_E_PERMISSION, ASSAY_E_MEMORY. */
 int assay_trace_create(const char *path, const struct assay_trace_meta *meta,
                        const struct assay_trace_options *options,

@@ -131,27 +131,47 @@ static int open_partial(struct assay_trace_writer *writer, struct assay_error *e
     }
 }
 
+int assay_trace_target(const char *path, char **ret_target, struct assay_error *err)
+{
+    struct stat status;
+    bool link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+    bool exists = stat(path, &status) == 0;
+    if (link && !exists)
+        return assay_fail(err, ASSAY_E_SYSTEM, "cannot write '%s': a symbolic link to nothing",
+                          path);
+    if (exists && !S_ISREG(status.st_mode))
+        return assay_fail(err, ASSAY_E_SYSTEM, "cannot write '%s': it is %s, not a file", path,
+                          S_ISDIR(status.st_mode)    ? "a directory"
+                          : S_ISFIFO(status.st_mode) ? "a pipe"
+                                                     : "a device or a socket");
+    *ret_target = link ? realpath(path, NULL) : strdup(path);
+    return *ret_target ? 0
+                       : assay_fail(err, ASSAY_E_MEMORY, "cannot write '%s': out of memory", path);
+}
+
 int assay_trace_create(const char *path, const struct assay_trace_meta *meta,
                        const struct assay_trace_options *options,
                        struct assay_trace_writer **ret_writer, struct assay_error *err)
 {
     static const struct assay_trace_options defaults;
     struct assay_trace_meta kept = *meta;
-    struct stat status;
+    char *target;
     if (!options)
         options = &defaults;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-        return assay_fail(err, ASSAY_E_SYSTEM, "cannot write '%s': it is a directory", path);
+    int code = assay_trace_target(path, &target, err);
+    if (code)
+        return code;
     struct assay_trace_writer *writer = calloc(1, sizeof *writer);
-    if (!writer)
+    if (!writer) {
+        free(target);
         return assay_fail(err, ASSAY_E_MEMORY, "cannot write '%s': out of memory", path);
+    }
     uint32_t time_unit_ns = options->time_unit_ns ? options->time_unit_ns : TRACE_TIME_UNIT_NS;
-    int code = 0;
     writer->fd = -1;
     writer->addresses = !options->no_addresses;
     writer->callers = !options->no_callers;
-    writer->path = strdup(path);
-    if (asprintf(&writer->partial, "%s.partial", path) < 0)
+    writer->path = target;
+    if (asprintf(&writer->partial, "%s.partial", target) < 0)
         writer->partial = NULL;
     writer->events = malloc(TRACE_BLOCK_EVENTS * sizeof *writer->events);
     writer->encoder =
@@ -392,9 +412,12 @@ void assay_trace_abandon(struct assay_trace_writer *writer)
 
 void assay_trace_discard(const char *path)
 {
-    char *partial;
-    if (asprintf(&partial, "%s.partial", path) < 0)
+    char *partial, *target;
+    if (assay_trace_target(path, &target, NULL))
         return;
-    unlink(partial);
-    free(partial);
+    if (asprintf(&partial, "%s.partial", target) >= 0) {
+        unlink(partial);
+        free(partial);
+    }
+    free(target);
 }

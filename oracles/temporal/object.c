@@ -36,7 +36,7 @@ static bool is_null(const struct assay_event *event)
 static enum assay_outcome monitor(const struct assay_case *c, struct assay_verdict *v,
                                   enum assay_property property, enum letter letter)
 {
-    if (is_null(c->event))
+    if (letter != LETTER_END && is_null(c->event))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (forbidden[state_of(c)][letter] != property)
         return ASSAY_OUTCOME_HOLDS;

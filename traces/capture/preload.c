@@ -88,17 +88,30 @@ static int find_recorder(struct run *run, struct assay_error *err)
 static int check_output(const char *path, struct assay_error *err)
 {
     struct stat status;
-    char folder[4096];
-    snprintf(folder, sizeof folder, "%s", path);
+    char folder[4096], *target;
+    int code = assay_trace_target(path, &target, err);
+    if (code)
+        return code;
+    snprintf(folder, sizeof folder, "%s", target);
+    free(target);
     char *slash = strrchr(folder, '/');
     if (slash)
         slash[slash == folder ? 1 : 0] = '\0';
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-        return assay_fail(err, ASSAY_E_SYSTEM, "cannot write '%s': it is a directory", path);
     const char *at = slash ? folder : ".";
     if (access(at, W_OK | X_OK) != 0 || (stat(at, &status) == 0 && !S_ISDIR(status.st_mode)))
         return assay_fail_errno(err, "cannot write '%s'", path);
     return 0;
+}
+
+static int name_partial(struct run *run, struct assay_error *err)
+{
+    char *target;
+    int code = assay_trace_target(run->config->output, &target, err);
+    if (code == 0) {
+        snprintf(run->partial, sizeof run->partial, "%s.partial", target);
+        free(target);
+    }
+    return code;
 }
 
 static _Noreturn void become_command(const struct run *run, int report)
@@ -313,12 +326,13 @@ static int capture(const struct assay_capture_config *config, bool use_counter,
                                                 .no_callers = config->no_callers,
                                                 .use_counter = use_counter};
     *result = (struct assay_capture_result){.method = "preload"};
-    snprintf(run.partial, sizeof run.partial, "%s.partial", config->output);
     int rc = assay_capture_find(config->argv[0], run.path, sizeof run.path, err);
     if (rc >= 0)
         rc = assay_capture_preloadable(run.path, err);
     if (rc >= 0)
         rc = check_output(config->output, err);
+    if (rc >= 0)
+        rc = name_partial(&run, err);
     if (rc >= 0)
         rc = find_recorder(&run, err);
     if (rc < 0 || (rc = assay_merge_create(&options, &run.merge, err)) < 0)
