@@ -273,12 +273,6 @@ static inline __attribute__((always_inline)) void run_oracles(struct assay_judge
 
 /* ---- one op ---- */
 
-static inline bool has_offset(unsigned kind)
-{
-    return kind == ASSAY_OP_REALLOC || kind == ASSAY_OP_FREE || kind == ASSAY_OP_FREE_SIZED ||
-           kind == ASSAY_OP_USABLE_SIZE || kind == ASSAY_OP_OBJECT_SIZE;
-}
-
 static inline __attribute__((always_inline)) bool is_misuse(const struct assay_event *event,
                                                             const struct assay_object *object,
                                                             unsigned kind, unsigned op_class)
@@ -296,7 +290,7 @@ static inline __attribute__((always_inline)) bool is_misuse(const struct assay_e
     if (op_class == ASSAY_CLASS_ACCESS)
         return kind == ASSAY_OP_WRITE && object->state == ASSAY_OBJECT_LIVE &&
                (event->arg > object->requested || event->size > object->requested - event->arg);
-    return has_offset(kind) && kind != ASSAY_OP_OBJECT_SIZE && event->arg != 0;
+    return assay_op_has_offset(kind) && kind != ASSAY_OP_OBJECT_SIZE && event->arg != 0;
 }
 
 static __attribute__((noinline)) void judge_misuse(struct assay_judge *judge,
@@ -312,8 +306,8 @@ static __attribute__((noinline)) void judge_misuse(struct assay_judge *judge,
         .kind = event->kind,
         .hung = hung,
     };
-    bool straight =
-        event->place == ASSAY_PLACE_OBJECT && (!has_offset(event->kind) || event->arg == 0);
+    bool straight = event->place == ASSAY_PLACE_OBJECT &&
+                    (!assay_op_has_offset(event->kind) || event->arg == 0);
     if (object && straight)
         *(object->state == ASSAY_OBJECT_LIVE ? &c.operand : &c.dead) = object;
     judge->tainted = true;
@@ -410,7 +404,8 @@ static __attribute__((noinline)) uint32_t find_rounded(struct assay_judge *judge
     struct reach reach = {judge->model.objects, number, 0, mantissa};
     uint64_t from, to;
     assay_representable_bounds(object->address, assay_object_span(object), mantissa, &from, &to);
-    uint64_t own = to - from - assay_object_span(object);
+    uint64_t span = assay_object_span(object); /* which may reach beyond the last address */
+    uint64_t own = to - from > span ? to - from - span : 0;
     judge->widest = own > judge->widest ? own : judge->widest;
     from = from < judge->widest ? 0 : from - judge->widest;
     to = to > UINT64_MAX - judge->widest ? UINT64_MAX : to + judge->widest;
@@ -508,7 +503,9 @@ static __attribute__((noinline)) void judge_program(struct assay_judge *judge,
         .op_index = judge->op_index,
         .kind = event->kind,
     };
-    bool straight = !has_offset(event->kind) || event->arg == 0;
+    bool straight = !assay_op_has_offset(event->kind) || event->arg == 0;
+    if (object && object->state == ASSAY_OBJECT_AMBIGUOUS)
+        return;
     if (object && straight && object->state != ASSAY_OBJECT_UNBORN)
         *(object->state == ASSAY_OBJECT_FREED ? &c.dead : &c.operand) = object;
     run_oracles(judge, &c, event->kind, ROWS_PROGRAM, event->object);
@@ -519,7 +516,9 @@ static void judge_leaks(struct assay_judge *judge)
 {
     for (uint32_t number = 1; number <= judge->model.highest; number++) {
         const struct assay_object *object = &judge->model.objects[number];
-        if (object->state == ASSAY_OBJECT_UNBORN || (object->flags & ASSAY_OBJECT_PREEXISTING))
+        bool doubtful = object->state == ASSAY_OBJECT_AMBIGUOUS;
+        if (object->state == ASSAY_OBJECT_UNBORN || doubtful ||
+            (object->flags & ASSAY_OBJECT_PREEXISTING))
             continue;
         const struct assay_event event = {.kind = object->api,
                                           .born = number,
@@ -548,7 +547,8 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
     struct assay_object *object = NULL;
     if (pointer && event->place == ASSAY_PLACE_OBJECT)
         object = assay_model_get(&judge->model, event->object);
-    if (__builtin_expect(judge->config.program, 0) && pointer)
+    bool told = (event->flags & ASSAY_FLAG_END) && object && object->state != ASSAY_OBJECT_LIVE;
+    if (__builtin_expect(judge->config.program, 0) && pointer && !told)
         judge_program(judge, event, object);
     if (__builtin_expect(is_misuse(event, object, kind, op_class), 0)) {
         judge_misuse(judge, event, object, false);
@@ -805,7 +805,7 @@ struct assay_judge *assay_judge_create(struct assay_arena *arena,
         judge->config.profile.budget_object_bytes = ASSAY_DEFAULT_BUDGET_OBJECT;
     if (config->profile.budget_live_bytes == 0)
         judge->config.profile.budget_live_bytes = ASSAY_DEFAULT_BUDGET_LIVE;
-    if (config->profile.cheri_mantissa < 4 || config->profile.cheri_mantissa > 32)
+    if (config->profile.cheri_mantissa < 5 || config->profile.cheri_mantissa > 32)
         judge->config.profile.cheri_mantissa = 0;
     judge->ground.last_call = UINT64_MAX;
     for (unsigned i = 1; i < ASSAY_PROPERTY_COUNT; i++)

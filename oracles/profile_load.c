@@ -122,9 +122,9 @@ static int set_key(struct loading *loading, const struct key *key, const char *v
         *(uint32_t *)(void *)field = (uint32_t)number;
         return 1;
     case TYPE_MANTISSA:
-        if (!parse_bytes(value, &number) || (number != 0 && (number < 4 || number > 32)))
+        if (!parse_bytes(value, &number) || (number != 0 && (number < 5 || number > 32)))
             return complain(loading, "the value of", key->name,
-                            " must be 14, 16 or 8 (bits, 4 to 32), or 0 for no promise");
+                            " must be 14, 16 or 8 (bits, 5 to 32), or 0 for no promise");
         *(uint32_t *)(void *)field = (uint32_t)number;
         return 1;
     case TYPE_BYTES:

@@ -262,7 +262,7 @@ static void print_summary(FILE *out, const struct options *options, const struct
     if (state->config->corpus_folder)
         fprintf(out, "%" PRIu64 " features seen, %" PRIu64 " programs kept in '%s'\n",
                 atomic_load(&state->features), atomic_load(&state->kept),
-                state->config->corpus_folder);
+                assay_printable(&subject, state->config->corpus_folder));
     fprintf(out, "%" PRIu64 " findings%s", totals->findings,
             totals->first_finding_s < 0 ? "\n" : "");
     if (totals->first_finding_s >= 0)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "traces/core/hash.h"
@@ -38,8 +39,10 @@ static int load_file(struct assay_fuzz_corpus *corpus, const char *name, uint8_t
 {
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/%s", corpus->folder, name);
-    int fd = n < (int)sizeof path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t length = fd >= 0 ? read(fd, buffer, FILE_BYTES_MAX) : -1;
+    struct stat status;
+    int fd = n < (int)sizeof path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    bool file = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    ssize_t length = file ? read(fd, buffer, FILE_BYTES_MAX) : -1;
     if (fd >= 0)
         close(fd);
     return length > 0 ? append(corpus, buffer, (size_t)length, err) : 0;

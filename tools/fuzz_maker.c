@@ -41,6 +41,7 @@ size_t assay_fuzz_maker_fill(struct assay_fuzz_maker *maker, struct assay_event 
     const struct assay_fuzz_recipe *recipe = &maker->recipe;
     if (recipe->a == 0)
         return assay_generate_fill(&maker->generator, ops, capacity, ret_last);
+    ASSAY_CHECK(capacity >= ASSAY_PROGRAM_MAX_OPS); /* a mutant comes whole */
     *ret_last = true;
     assay_fuzz_corpus_decode(maker->corpus, recipe->a - 1, &maker->parents[0]);
     if (recipe->b == 0)

@@ -3,8 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <uthash.h>
 
 enum { BATCH = 4096 };
+
+/* Leaks by call site, while they are counted. */
+struct place {
+    struct assay_leak leak;
+    UT_hash_handle hh;
+};
 
 struct run {
     struct assay_replay_source *source;
@@ -12,7 +19,7 @@ struct run {
     struct assay_recorded_result *result;
     struct assay_event *batch;
     uint32_t *sites; /* of each object's birth, for leaks; NULL = not asked */
-    size_t leak_capacity;
+    struct place *places;
     bool out_of_memory;
 };
 
@@ -25,47 +32,57 @@ static uint64_t now_ns(void)
 
 static void add_leak(struct run *run, uint32_t site, uint64_t bytes)
 {
-    struct assay_recorded_result *result = run->result;
-    for (size_t i = 0; i < result->leak_count; i++)
-        if (result->leaks[i].site == site) {
-            result->leaks[i].objects++;
-            result->leaks[i].bytes += bytes;
-            return;
-        }
-    if (result->leak_count == run->leak_capacity) {
-        size_t capacity = run->leak_capacity ? 2 * run->leak_capacity : 64;
-        struct assay_leak *grown = reallocarray(result->leaks, capacity, sizeof *grown);
-        if (!grown) {
+    struct place *place;
+    HASH_FIND(hh, run->places, &site, sizeof site, place);
+    if (!place) {
+        place = calloc(1, sizeof *place);
+        if (!place) {
             run->out_of_memory = true;
             return;
         }
-        result->leaks = grown;
-        run->leak_capacity = capacity;
+        place->leak.site = site;
+        HASH_ADD(hh, run->places, leak.site, sizeof place->leak.site, place);
     }
-    result->leaks[result->leak_count++] = (struct assay_leak){site, 1, bytes};
+    place->leak.objects++;
+    place->leak.bytes += bytes;
+}
+
+/* What the loader allocates for a thread is the C library's to keep. */
+static bool is_loaders(const struct run *run, uint32_t site)
+{
+    const struct assay_trace_site *place = assay_replay_site(run->source, site);
+    const char *name = place && place->module ? strrchr(place->module, '/') : NULL;
+    return name && (strncmp(name, "/ld-linux", 9) == 0 || strncmp(name, "/ld-musl", 8) == 0);
 }
 
 static void on_violation(void *self, const struct assay_violation *violation)
 {
     struct run *run = self;
     bool first;
+    if (violation->property == ASSAY_PROPERTY_T05 && run->sites) {
+        uint32_t site = run->sites[violation->object];
+        if (is_loaders(run, site))
+            return;
+        add_leak(run, site, violation->event.size);
+    }
     if (!assay_finding_set_add(run->result->replay.findings, violation, &first))
         run->out_of_memory = true;
-    if (violation->property == ASSAY_PROPERTY_T05 && run->sites)
-        add_leak(run, run->sites[violation->object], violation->event.size);
 }
 
 static struct assay_judge_config judging(struct run *run)
 {
     const struct assay_replay_source *source = run->source;
-    return (struct assay_judge_config){.has =
-                                           assay_replay_meta(source)->has |
-                                           (assay_replay_has_access(source) ? ASSAY_HAS_ACCESS : 0),
+    uint64_t has = assay_replay_meta(source)->has;
+    if (assay_replay_has_access(source))
+        has |= ASSAY_HAS_ACCESS;
+    if (assay_replay_totals(source)->dropped > 0)
+        has &= ~(uint64_t)ASSAY_HAS_ORDER; /* who lived when is not known any more */
+    return (struct assay_judge_config){.has = has,
                                        .max_objects = assay_replay_max_object(source),
                                        .profile = run->options->profile,
                                        .legal = true,
                                        .program = true,
-                                       .leaks = run->sites != NULL,
+                                       .leaks = run->sites != NULL && assay_replay_complete(source),
                                        .report_self = run,
                                        .report = on_violation};
 }
@@ -119,6 +136,24 @@ static int judge_image(struct run *run, size_t image, uint64_t deadline_ns, stru
     return code;
 }
 
+/* Moves the places into the result, and frees them. */
+static void list_leaks(struct run *run)
+{
+    struct assay_recorded_result *result = run->result;
+    struct place *place, *next;
+    size_t n = HASH_COUNT(run->places);
+    result->leaks = n ? calloc(n, sizeof *result->leaks) : NULL;
+    if (n && !result->leaks)
+        run->out_of_memory = true;
+    HASH_ITER(hh, run->places, place, next)
+    {
+        if (result->leaks)
+            result->leaks[result->leak_count++] = place->leak;
+        HASH_DEL(run->places, place);
+        free(place);
+    }
+}
+
 static int by_bytes(const void *a, const void *b)
 {
     const struct assay_leak *x = a, *y = b;
@@ -134,6 +169,10 @@ int assay_recorded_run(struct assay_replay_source *source,
     uint64_t deadline_ns = options->max_time_ns ? now_ns() + options->max_time_ns : 0;
     int code = 0;
     memset(ret_result, 0, sizeof *ret_result);
+    if (!(assay_replay_meta(source)->has & ASSAY_HAS_ADDRESS))
+        return assay_fail(err, ASSAY_E_FORMAT,
+                          "the trace has no addresses, so there is nothing to judge in it; capture "
+                          "it without --no-addresses");
     struct assay_replay_result *result = &ret_result->replay;
     result->findings = assay_finding_set_create(&options->profile);
     run.batch = malloc(BATCH * sizeof *run.batch);
@@ -147,6 +186,9 @@ int assay_recorded_run(struct assay_replay_source *source,
         code = judge_image(&run, i, deadline_ns, err);
         result->images++;
     }
+    list_leaks(&run);
+    if (result->end != ASSAY_REPLAY_COMPLETE) /* what was not read may yet free it */
+        result->judged[ASSAY_PROPERTY_T05] = false;
     if (code == 0 && run.out_of_memory)
         code = assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     if (ret_result->leak_count)

@@ -401,8 +401,10 @@ static void follow(struct assay_replay_source *source, const struct assay_event 
     uint32_t object = event->place == ASSAY_PLACE_OBJECT ? event->object : 0;
     bool resizing = op_class == ASSAY_CLASS_RESIZE;
     bool begins = event->flags & ASSAY_FLAG_BEGIN;
-    bool refused = resizing && !begins && event->address == ASSAY_ADDRESS_NULL && event->size > 0;
-    if (object && (op_class == ASSAY_CLASS_RELEASE || resizing) && event->arg == 0)
+    bool refused = source->has_address && resizing && !begins &&
+                   event->address == ASSAY_ADDRESS_NULL && event->size > 0;
+    bool whole = !assay_op_has_offset(event->kind) || event->arg == 0;
+    if (object && (op_class == ASSAY_CLASS_RELEASE || resizing) && whole)
         source->births[object].state = refused ? OBJECT_LIVE : OBJECT_DEAD;
     if (event->born && !begins && !refused && (op_class == ASSAY_CLASS_ALLOCATE || resizing) &&
         (!source->has_address || event->address != ASSAY_ADDRESS_NULL))
@@ -542,6 +544,16 @@ bool assay_replay_has_access(const struct assay_replay_source *source)
 bool assay_replay_has_misuse(const struct assay_replay_source *source)
 {
     return source->has_misuse;
+}
+
+const struct assay_trace_totals *assay_replay_totals(const struct assay_replay_source *source)
+{
+    return assay_trace_totals(source->reader);
+}
+
+bool assay_replay_complete(const struct assay_replay_source *source)
+{
+    return assay_trace_complete(source->reader);
 }
 
 const struct assay_trace_site *assay_replay_site(const struct assay_replay_source *source,

@@ -32,6 +32,8 @@ struct assay_replay_source;
 int assay_replay_open(const char *path, bool allow_lossy, long process,
                       struct assay_replay_source **ret_source, struct assay_error *err);
 const struct assay_trace_meta *assay_replay_meta(const struct assay_replay_source *source);
+const struct assay_trace_totals *assay_replay_totals(const struct assay_replay_source *source);
+bool assay_replay_complete(const struct assay_replay_source *source);
 size_t assay_replay_images(const struct assay_replay_source *source,
                            const struct assay_replay_image **ret_images);
 uint64_t assay_replay_events(const struct assay_replay_source *source); /* of all images */

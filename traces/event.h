@@ -169,6 +169,13 @@ uint64_t assay_event_alignment(const struct assay_event *event);
 /* True if no allocator can satisfy the request: the product wraps, 2^48 bytes or an alignment of
  * 2^48 and more, posix_memalign with an alignment that POSIX forbids. */
 bool assay_event_refused(const struct assay_event *event);
+/* True for the op kinds whose arg is an offset that is added to their operand pointer: arg of the
+ * others that take one is a count or an alignment, or a place within the object. */
+static inline bool assay_op_has_offset(unsigned kind)
+{
+    return kind == ASSAY_OP_REALLOC || kind == ASSAY_OP_FREE || kind == ASSAY_OP_FREE_SIZED ||
+           kind == ASSAY_OP_USABLE_SIZE || kind == ASSAY_OP_OBJECT_SIZE;
+}
 /* True for the op kinds of class ALLOCATE and RESIZE. */
 bool assay_event_bears(const struct assay_event *event);
 

@@ -621,16 +621,18 @@ static bool each_of(const struct assay_index *index, uint32_t value,
     return true;
 }
 
-static bool each_in_chunk(const struct assay_index *index, uint64_t from, uint64_t last,
-                          bool (*each)(void *self, uint32_t number), void *self)
+/* Those of one chunk's granules in [from, last]. */
+static bool each_in_chunk(const struct assay_index *index, uint32_t chunk, uint64_t from,
+                          uint64_t last, bool (*each)(void *self, uint32_t number), void *self)
 {
-    uint32_t chunk = find_chunk(index, from >> ASSAY_INDEX_CHUNK_SHIFT);
     if (chunk == UINT32_MAX || index->chunks[chunk].epoch != index->epoch)
         return true;
+    uint64_t start = index->chunks[chunk].key << ASSAY_INDEX_CHUNK_SHIFT;
+    uint64_t end = start | ((UINT64_C(1) << ASSAY_INDEX_CHUNK_SHIFT) - 1);
     uint32_t mask = ASSAY_INDEX_GRANULES - 1, previous = 0;
-    uint32_t at = (uint32_t)(from >> ASSAY_INDEX_GRANULE_SHIFT) & mask;
-    uint32_t end = (uint32_t)(last >> ASSAY_INDEX_GRANULE_SHIFT) & mask;
-    for (; at <= end; at++) {
+    uint32_t at = (uint32_t)((from > start ? from : start) >> ASSAY_INDEX_GRANULE_SHIFT) & mask;
+    uint32_t to = (uint32_t)((last < end ? last : end) >> ASSAY_INDEX_GRANULE_SHIFT) & mask;
+    for (; at <= to; at++) {
         uint32_t value = index->granules[chunk][at];
         if (value != previous && !each_of(index, value, each, self))
             return false;
@@ -651,13 +653,17 @@ void assay_index_each(const struct assay_index *index, uint64_t from, uint64_t t
          i++)
         if (is_live(index, index->large[i].object) && !each(self, index->large[i].object))
             return;
-    while (from < to) {
-        uint64_t last = from | ((UINT64_C(1) << ASSAY_INDEX_CHUNK_SHIFT) - 1);
-        if (!each_in_chunk(index, from, last < to - 1 ? last : to - 1, each, self) ||
-            last == UINT64_MAX)
-            return;
-        from = last + 1;
+    uint64_t first = from >> ASSAY_INDEX_CHUNK_SHIFT, last = (to - 1) >> ASSAY_INDEX_CHUNK_SHIFT;
+    if (last - first < index->chunk_count) {
+        for (uint64_t key = first; key <= last; key++)
+            if (!each_in_chunk(index, find_chunk(index, key), from, to - 1, each, self))
+                return;
+        return;
     }
+    for (uint32_t i = 0; i < index->chunk_count; i++)
+        if (index->chunks[i].key >= first && index->chunks[i].key <= last &&
+            !each_in_chunk(index, i, from, to - 1, each, self))
+            return;
 }
 
 uint32_t assay_index_occupant(const struct assay_index *index, const struct assay_object *objects,

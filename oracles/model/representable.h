@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Base and top must be clear of the low bits that the mask leaves out. All ones: any bounds of this
- * length are exact. mantissa: 4 to 32. */
+ * length are exact. mantissa: 5 to 32. */
 static inline uint64_t assay_representable_mask(uint64_t length, unsigned mantissa)
 {
     if (length < UINT64_C(1) << (mantissa - 2))

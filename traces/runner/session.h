@@ -39,6 +39,7 @@ struct assay_session_config {
     bool judge;        /* run the runner's own judge */
     bool want_results; /* hand executed events back to the host */
     bool frozen;       /* address-space randomisation off, random bytes answered from seed */
+    /* NEEDSWORK: no command sets a schedule yet; the experiments of C33 are to. */
     struct assay_mapping_schedule faults; /* serial order only; needs status.supervision.works */
     bool bare_loop; /* execute nothing but a bare loop of the same calls, for overhead_ns; no
                        results, no judge */

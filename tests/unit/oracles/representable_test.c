@@ -80,6 +80,23 @@ static void c37_counts_whoever_comes_second(void **state)
     stream_close(&s);
 }
 
+/* Sizes and addresses that only a broken allocator or a hostile trace has. */
+static void c37_at_the_end_of_the_address_space(void **state)
+{
+    (void)state;
+    for (uint32_t mantissa = 5; mantissa <= V9; mantissa += 9) {
+        open_stream(mantissa);
+        PUT(&s, MALLOC, .born = 1, .size = (UINT64_C(1) << 48) - 1,
+            .address = UINT64_C(0xfffffffffffff000));
+        PUT(&s, MALLOC, .born = 2, .size = (UINT64_C(1) << 48) - 1, .address = 0x1000);
+        for (uint32_t i = 3; i < 2000; i++)
+            PUT(&s, MALLOC, .born = i, .size = 16,
+                .address = (UINT64_C(1) << 52) + UINT64_C(1000000) * 4 * i);
+        stream_close(&s);
+    }
+    assert_int_equal(assay_representable_mask(UINT64_MAX, 5) & 1, 0);
+}
+
 static void c37_needs_the_promise(void **state)
 {
     (void)state;
@@ -100,6 +117,7 @@ int main(void)
         cmocka_unit_test(bounds_are_exact_once_rounded),
         cmocka_unit_test(c37_a_long_object_needs_room),
         cmocka_unit_test(c37_counts_whoever_comes_second),
+        cmocka_unit_test(c37_at_the_end_of_the_address_space),
         cmocka_unit_test(c37_needs_the_promise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
