@@ -66,6 +66,7 @@ bool assay_fuzz_over(const struct assay_fuzz_state *state)
 {
     const struct assay_fuzz_config *config = state->config;
     return *config->interrupted || state->err.code != 0 ||
+           (config->first_only && state->first_finding_s >= 0) ||
            (config->max_time_ns && assay_fuzz_now_ns() - state->start_ns >= config->max_time_ns);
 }
 
@@ -542,7 +543,7 @@ static bool look_into(struct job *job, uint64_t in_child, uint32_t hang_ms)
     uint64_t history = 0, number = job->first + in_child * job->state->config->jobs;
     bool confirmed =
         confirm(job->state, &job->again, number, in_child, hang_ms, &program, &result, &history);
-    if (confirmed && enter(job->state, &result.first))
+    if (confirmed && enter(job->state, &result.first) && !job->state->config->first_only)
         write_finding(job->state, &program, &result, number, history, hang_ms);
     free(program.ops);
     return confirmed;
