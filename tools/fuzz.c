@@ -639,7 +639,7 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
                 tell(job, false);
             suspected = alive && suspicion(job, &seen, &program, &damaged);
         }
-        if (!damaged && alive) {
+        if (!damaged && alive && sent > 0) { /* time may be up before the first */
             struct assay_session_status status;
             assay_session_wait(job->session, &status);
             alive = status.state == ASSAY_SESSION_ENDED;
