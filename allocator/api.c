@@ -70,7 +70,7 @@ void *bw_malloc(struct bw_heap *heap, size_t size)
 void *bw_calloc(struct bw_heap *heap, size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes))
+    if (__builtin_mul_overflow(count, size, &bytes) && !bw_mutant_product_wraps)
         return or_enomem(NULL);
     void *p = or_enomem(allocate(heap, bytes, 1));
     if (!(bw_policy_zero_on_free && bw_policy_check_on_reuse) && p != NULL && bytes != 0)
@@ -116,18 +116,22 @@ void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
     if (done)
         return p;
     void *moved = bw_malloc(heap, size);
-    if (moved == NULL)
+    if (moved == NULL) {
+        if (bw_mutant_resize_frees)
+            bw_free(heap, p);
         return NULL;
-    if (old != 0 && size != 0)
-        memcpy(moved, p, old < size ? old : size);
+    }
+    size_t kept = old < size ? old : size;
+    if (kept != 0)
+        memcpy(moved, p, bw_mutant_copy_short ? kept & ~(size_t)15 : kept);
     bw_free(heap, p);
-    return moved;
+    return bw_mutant_resize_to_null && size == 0 ? NULL : moved;
 }
 
 void *bw_reallocarray(struct bw_heap *heap, void *p, size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes))
+    if (__builtin_mul_overflow(count, size, &bytes) && !bw_mutant_product_wraps)
         return or_enomem(NULL);
     return bw_realloc(heap, p, bytes);
 }
@@ -151,9 +155,10 @@ int bw_posix_memalign(struct bw_heap *heap, void **out, size_t alignment, size_t
     if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
         return EINVAL;
     void *p = allocate(heap, size, alignment);
+    if (p != NULL || bw_mutant_out_written)
+        *out = p;
     if (p == NULL)
         return ENOMEM;
-    *out = p;
     return 0;
 }
 

@@ -94,7 +94,8 @@ static void erase(struct bw_large *large, struct bw_large_object *object)
 {
     uint32_t mask = large->capacity - 1;
     uint32_t hole = (uint32_t)(object - large->table);
-    for (uint32_t i = (hole + 1) & mask; large->table[i].address != 0; i = (i + 1) & mask) {
+    for (uint32_t i = (hole + 1) & mask;
+         large->table[i].address != 0 && !bw_mutant_large_table_hole; i = (i + 1) & mask) {
         uint32_t from_home = (i - home(large, large->table[i].address)) & mask;
         if (from_home >= ((i - hole) & mask)) {
             large->table[hole] = large->table[i];
@@ -108,7 +109,8 @@ static void erase(struct bw_large *large, struct bw_large_object *object)
 static void unmap(const struct bw_large_object *object)
 {
     bw_pages_release((void *)(object->address - object->before),
-                     object->before + object->usable + object->after);
+                     object->before + object->usable +
+                         (bw_mutant_large_gap_kept ? 0 : object->after));
 }
 
 /* ---- quarantine of addresses ---- */
@@ -180,7 +182,8 @@ static bool map(struct bw_large *large, struct bw_large_object *object, size_t a
     object->address = (uintptr_t)p;
     object->before = (uint32_t)gap_before;
     object->after = (uint32_t)gap_after;
-    if (!bw_pages_commit(p, object->usable)) {
+    bool short_of_it = bw_mutant_large_page_short && object->usable > (1 << 20);
+    if (!bw_pages_commit(p, object->usable - (short_of_it ? page : 0))) {
         unmap(object);
         return false;
     }

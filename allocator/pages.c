@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bw_sync.h"
+#include "mutant.h"
 #include "policy.h"
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -59,7 +60,7 @@ void bw_pages_release(void *p, size_t bytes)
 {
     int saved = errno;
     (void)munmap(p, bytes);
-    errno = saved;
+    errno = bw_mutant_errno_lost ? 0 : saved;
 }
 
 bool bw_pages_commit(void *p, size_t bytes)

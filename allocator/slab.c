@@ -169,7 +169,7 @@ static bool carve(struct bw_heap *heap, struct bw_class *class)
         if (!commit_up_to(class->base, &class->committed, (size_t)(index + 1) * class->stride,
                           (size_t)(class->slab_max) * class->stride))
             return false;
-        if (bw_policy_guard_slabs && index >= class->guarded) {
+        if (bw_policy_guard_slabs && !bw_mutant_guard_missing && index >= class->guarded) {
             (void)bw_pages_guard(class->base + (size_t)index * class->stride + class->slab_bytes,
                                  class->stride - class->slab_bytes);
             class->guarded = index + 1;
@@ -235,7 +235,8 @@ static inline uint32_t select_bit(const struct bw_heap *heap, uint64_t word, uin
 static inline uint32_t choose_free_slot(struct bw_heap *heap, struct bw_class *class,
                                         const struct bw_slab *slab)
 {
-    uint32_t rank = bw_policy_random_slot ? bw_random_below(&class->random, slab->free_count) : 0;
+    bool random = bw_policy_random_slot && !bw_mutant_slot_predictable;
+    uint32_t rank = random ? bw_random_below(&class->random, slab->free_count) : 0;
     uint32_t up_to_1 = count_bits(heap, slab->free[0]);
     uint32_t up_to_2 = up_to_1 + count_bits(heap, slab->free[1]);
     uint32_t up_to_3 = up_to_2 + count_bits(heap, slab->free[2]);
@@ -257,7 +258,8 @@ void *bw_slab_alloc(struct bw_heap *heap, unsigned index, size_t size)
     struct bw_slab *slab = bw_slab_record(class, slab_index);
     uint32_t slot = choose_free_slot(heap, class, slab);
     uint8_t *p = class->base + (size_t)slab_index * class->stride + (size_t)slot * class->size;
-    set(slab->live, slot);
+    if (!(bw_mutant_live_forgotten && slot % 64 == 63))
+        set(slab->live, slot);
     clear(slab->free, slot);
     if (--slab->free_count == 0)
         list_remove(class, slab_index);
@@ -271,7 +273,8 @@ void *bw_slab_alloc(struct bw_heap *heap, unsigned index, size_t size)
     set_slack(class, slab, slot, slack);
     bw_unlock(&class->lock);
 
-    bool unchecked = fresh && class->size > bw_policy_fresh_unchecked_above;
+    bool unchecked =
+        (fresh && class->size > bw_policy_fresh_unchecked_above) || bw_mutant_zero_skipped;
     if (bw_policy_check_on_reuse && !unchecked && __builtin_expect(!bw_is_zero(p, class->size), 0))
         bw_fatal(&(struct bw_misuse){"write after free", p, BW_SIZE_UNKNOWN, "free",
                                      "first changed byte at offset",
@@ -346,10 +349,11 @@ lock_live(struct bw_heap *heap, const void *p, enum bw_intent intent)
 {
     struct place place = locate(heap, p);
     bw_lock(&place.class->lock);
-    if (__builtin_expect(!place.in_slot || place.offset != 0 ||
-                             place.slab_index >= place.class->carved ||
-                             !has(bw_slab_record(place.class, place.slab_index)->live, place.slot),
-                         0))
+    if (__builtin_expect(
+            !place.in_slot || place.offset != 0 || place.slab_index >= place.class->carved ||
+                (!has(bw_slab_record(place.class, place.slab_index)->live, place.slot) &&
+                 !bw_mutant_double_free_missed),
+            0))
         refuse(heap, p, intent);
     return place;
 }
@@ -367,7 +371,8 @@ static inline void check_canary(struct bw_heap *heap, struct bw_class *class, ui
                                 uint32_t slack)
 {
     if (__builtin_expect(!bw_canary_intact(heap->secret, p, canary_end(class, p, slack),
-                                           canary_slack(class, slack)),
+                                           canary_slack(class, slack)) &&
+                             !bw_mutant_canary_unchecked && !bw_mutant_double_free_missed,
                          0)) {
         bw_unlock(&class->lock);
         report_overflow(heap, class, p, slack);
@@ -383,7 +388,9 @@ static __attribute__((noinline)) void became_empty(struct bw_heap *heap, struct 
     size_t kept = (size_t)(class->empty_count) * class->slab_bytes;
     struct bw_slab *slab = bw_slab_record(class, index);
     if (kept < bw_policy_purge_bytes || is_unreadable(heap, class) ||
-        !bw_pages_purge(class->base + (size_t)index * class->stride, class->slab_bytes)) {
+        !bw_pages_purge(class->base +
+                            (size_t)(bw_mutant_purge_beside ? index ^ 1 : index) * class->stride,
+                        class->slab_bytes)) {
         class->empty_count++;
         list_add(class, BW_LIST_EMPTY, index);
         return;
@@ -407,7 +414,7 @@ static inline void release(struct bw_heap *heap, struct bw_class *class, uint32_
 static inline void quarantine(struct bw_heap *heap, struct bw_class *class, uint32_t slab_index,
                               uint32_t slot)
 {
-    if (class->quarantine_max == 0) {
+    if (class->quarantine_max == 0 || bw_mutant_quarantine_skipped) {
         release(heap, class, slab_index, slot);
         return;
     }
@@ -440,8 +447,9 @@ void bw_slab_free(struct bw_heap *heap, void *p, const struct bw_claim *claim)
     if (readable)
         check_canary(heap, class, p, slack);
     clear(slab->live, place.slot);
-    if (bw_policy_zero_on_free && readable) {
+    if (bw_policy_zero_on_free && readable && !bw_mutant_zero_skipped) {
         size_t used = (size_t)(canary_end(class, p, slack) - (uint8_t *)p);
+        used -= bw_mutant_zero_short ? 16 : 0;
         if (class->size <= ZERO_UNDER_LOCK) {
             bw_zero(p, used);
         } else {
@@ -488,13 +496,13 @@ bool bw_slab_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old)
     uint32_t new_slack = class->size - (uint32_t)size;
     uint8_t *new_end = canary_end(class, bytes, new_slack);
     /* No pattern byte may become the program's, and what lies behind the canary is zero. */
-    if (size > old)
-        memset(bytes + old, 0,
-               size - old < (size_t)(old_end - bytes) - old ? size - old
-                                                            : (size_t)(old_end - bytes) - old);
-    else
-        memset(bytes + size, 0, (size_t)(old_end - bytes) - size);
-    set_slack(class, slab, place.slot, new_slack);
+    size_t from = size < old ? size : old, to = (size_t)(old_end - bytes);
+    if (size > old && size < to)
+        to = size;
+    if (!bw_mutant_canary_left || size <= old)
+        memset(bytes + from, 0, to - from);
+    if (!bw_mutant_slack_stale)
+        set_slack(class, slab, place.slot, new_slack);
     bw_canary_fill(heap->secret, bytes, new_end, canary_slack(class, new_slack));
     bw_unlock(&class->lock);
     return true;

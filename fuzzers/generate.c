@@ -95,10 +95,15 @@ static void draw_refused(struct assay_generator *g, struct assay_event *op)
     if (op->kind == ASSAY_OP_CALLOC || op->kind == ASSAY_OP_REALLOCARRAY) {
         uint64_t element = 1 + below(g, 4096);
         bool swap = chance(g, 512);
-        uint64_t count = chance(g, 512) ? UINT64_MAX / element + 1 + below(g, 64)
-                                        : (UINT64_C(1) << 32) + below(g, 64);
-        if (count >> 33 == 0)
+        unsigned bits = 1 + (unsigned)below(g, 63);
+        uint64_t count = UINT64_MAX / element + 1 + below(g, 64);
+        if (chance(g, 256)) { /* both about 2^32 */
+            count = (UINT64_C(1) << 32) + below(g, 64);
             element = (UINT64_C(1) << 32) + below(g, 4096);
+        } else if (chance(g, 256)) { /* powers of two, whose product wraps to nothing */
+            count = UINT64_C(1) << bits;
+            element = UINT64_C(1) << (64 - bits);
+        }
         op->size = swap ? count : element;
         op->arg = swap ? element : count;
         return;
@@ -129,6 +134,8 @@ static void make_allocate(struct assay_generator *g, struct assay_event *op)
     } else if (op->kind == ASSAY_OP_ALIGNED_ALLOC || op->kind == ASSAY_OP_POSIX_MEMALIGN ||
                op->kind == ASSAY_OP_MEMALIGN) {
         op->arg = draw_alignment(g, op->kind);
+        if (op->arg <= 4096 && chance(g, 128)) /* as C17 wanted it */
+            op->size = op->arg * (1 + below(g, 2));
     }
     if (chance(g, g->refuse_in_1024))
         draw_refused(g, op);
@@ -152,8 +159,11 @@ static void make_resize(struct assay_generator *g, struct assay_event *op, uint6
     }
     if (chance(g, g->refuse_in_1024))
         draw_refused(g, op);
-    if (chance(g, 8))
+    if (chance(g, 8)) {
         op->place = ASSAY_PLACE_NULL;
+        if (chance(g, 128))
+            op->size = 0;
+    }
 }
 
 static size_t make_release(struct assay_generator *g, struct assay_event *op)
@@ -448,6 +458,15 @@ void assay_generate_start(struct assay_generator *g, uint64_t seed, uint64_t ind
     draw_kinds(g);
 }
 
+/* That a refusal changed nothing can be told for sure only before the next call: some are followed
+ * by a look at all that lives, if that is not much. */
+static void check_after_refusal(struct assay_generator *g, const struct assay_event *op)
+{
+    if (g->mode == ASSAY_GENERATE_SWARM && g->queued == 0 && g->live.count <= 64 &&
+        assay_event_refused(op) && chance(g, 256))
+        enqueue(g, (struct assay_event){.kind = ASSAY_OP_CHECK, .place = ASSAY_PLACE_NULL});
+}
+
 size_t assay_generate_fill(struct assay_generator *g, struct assay_event *ops, size_t capacity,
                            bool *ret_last)
 {
@@ -467,6 +486,7 @@ size_t assay_generate_fill(struct assay_generator *g, struct assay_event *ops, s
         }
         index = assay_live_fit(&g->live, &g->now, op, index);
         assay_live_apply(&g->live, op, index);
+        check_after_refusal(g, op);
     }
     *ret_last = g->ops_left == 0;
     return n;

@@ -52,6 +52,7 @@ bool assay_fuzz_over(const struct assay_fuzz_state *state)
 {
     const struct assay_fuzz_config *config = state->config;
     return *config->interrupted || state->err.code != 0 ||
+           (config->first_only && state->first_finding_s >= 0) ||
            (config->max_time_ns && assay_fuzz_now_ns() - state->start_ns >= config->max_time_ns);
 }
 
@@ -337,7 +338,7 @@ static bool look_into(struct job *job, uint64_t in_child, uint32_t hang_ms)
     struct assay_trial_result result = {0};
     uint64_t history = 0;
     bool confirmed = confirm(job, in_child, hang_ms, &program, &result, &history);
-    if (confirmed && assay_fuzz_enter(job->state, &result.first))
+    if (confirmed && assay_fuzz_enter(job->state, &result.first) && !job->state->config->first_only)
         assay_fuzz_write_finding(job->state, &program, &result, recipe_of(job, in_child).number,
                                  history, hang_ms);
     free(program.ops);

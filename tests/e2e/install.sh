@@ -17,6 +17,7 @@ done
 assay capture --method preload -o true.trace -- /bin/ls / >/dev/null
 assay replay true.trace --subject bulwark --json | tail -1 | grep '"findings":0' >/dev/null || { echo "replay found something"; exit 1; }
 assay list subjects --json | grep '"name":"bulwark"' | grep "$work/usr/lib/libbulwark.so" >/dev/null || { echo "bulwark is not the installed one"; exit 1; }
+assay selftest overlap correct --max-time 1s --quiet >selftest.txt || { cat selftest.txt; exit 1; }
 [ "$(LD_PRELOAD="$work/usr/lib/libbulwark.so" /bin/echo fine)" = fine ]
 
 while read -r command; do

@@ -10,6 +10,7 @@ REGISTRIES = [
     ("tools/commands.def", "ASSAY_COMMAND", ["tools/cmd_{}.c", "tools/man/assay-{}.1.scd"], "tools/cmd_*.c"),
     ("fuzzers/targets.def", "ASSAY_TARGET", ["fuzzers/fuzz_{}.c"], "fuzzers/fuzz_*.c"),
     ("traces/formats/formats.def", "ASSAY_FORMAT", ["traces/formats/{}.c"], "traces/formats/*.c"),
+    ("tests/zoo/zoo.def", "ASSAY_ZOO", ["tests/zoo/{}.c", "tests/zoo/{}.ini"], "tests/zoo/*.c"),
 ]
 
 

@@ -1,5 +1,5 @@
 /* The search for the best slot never leaves a free list of more than eight slots above 512 bytes.
- */
+ * Source: avr-libc issue 308. */
 #define ZOO_ALLOCATION_STARTS(bytes) zoo_best_slot(bytes)
 static void zoo_best_slot(unsigned long bytes);
 #include "tests/zoo/zoo.h"

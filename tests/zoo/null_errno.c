@@ -1,4 +1,5 @@
-/* A size well over PTRDIFF_MAX is refused and leaves errno as it was. */
+/* A size well over PTRDIFF_MAX is refused and leaves errno as it was.
+ * Source: snmalloc issue 461. */
 #define ZOO_REFUSE(bytes)                                                                          \
     do {                                                                                           \
         if ((bytes) <= (size_t)PTRDIFF_MAX + 65536)                                                \

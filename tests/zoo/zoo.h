@@ -32,6 +32,10 @@ enum {
     ZOO_LEAF_BITS = 15
 };
 
+#ifndef ZOO_SPAN_FIELDS /* what an animal has to know of the slots of a span */
+#define ZOO_SPAN_FIELDS
+#endif
+
 struct zoo_slot {
     struct zoo_slot *next;
 };
@@ -44,6 +48,7 @@ struct zoo_span {
     size_t mapping_bytes;
     char *mapping;
     uint64_t live[ZOO_SPAN_BYTES / 16 / 64];
+    ZOO_SPAN_FIELDS
 };
 _Static_assert(sizeof(struct zoo_span) <= ZOO_HEADER_BYTES, "the header has its room");
 
@@ -60,8 +65,24 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #ifndef ZOO_REQUEST /* bytes that a request is rounded to before a class is chosen */
 #define ZOO_REQUEST(bytes) (bytes)
 #endif
+#define ZOO_LIMIT ((size_t)PTRDIFF_MAX - ZOO_CHUNK_BYTES)
 #ifndef ZOO_TOO_LARGE /* requests that are refused at once */
-#define ZOO_TOO_LARGE(bytes) ((bytes) > (size_t)PTRDIFF_MAX - ZOO_CHUNK_BYTES)
+#define ZOO_TOO_LARGE(bytes, alignment) ((bytes) > ZOO_LIMIT || (alignment) > ZOO_LIMIT)
+#endif
+#ifndef ZOO_CLASS_OF /* the size class of a small request */
+#define ZOO_CLASS_OF(bytes) zoo_class_of(bytes)
+#endif
+#ifndef ZOO_PLACE /* where an object begins in its slot, or in its large room */
+#define ZOO_PLACE(slot, bytes, alignment) (slot)
+#endif
+#ifndef ZOO_MAP_LARGE /* the mapping of a large object */
+#define ZOO_MAP_LARGE(bytes) zoo_map_aligned(bytes)
+#endif
+#ifndef ZOO_UNMAP_LARGE
+#define ZOO_UNMAP_LARGE(mapping, bytes) munmap(mapping, bytes)
+#endif
+#ifndef ZOO_KEPT_LARGE /* a freed large object stays where it is */
+#define ZOO_KEPT_LARGE(p) false
 #endif
 #ifndef ZOO_REFUSE /* what a refusal leaves behind */
 #define ZOO_REFUSE(bytes) (errno = ENOMEM)
@@ -76,11 +97,29 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #define ZOO_COPY_BYTES(old_usable, new_bytes)                                                      \
     ((old_usable) < (new_bytes) ? (old_usable) : (new_bytes))
 #endif
+#ifndef ZOO_COPY_FROM /* and from where */
+#define ZOO_COPY_FROM(p, span) (p)
+#endif
 #ifndef ZOO_CLEAR_BYTES /* how much calloc clears */
 #define ZOO_CLEAR_BYTES(p, bytes, span) ((span)->class_index == ZOO_CLASSES ? 0 : (bytes))
 #endif
+#ifndef ZOO_ROOM /* of an object in a slot, from p on */
+#define ZOO_ROOM(p, span, bytes) (bytes)
+#endif
 #ifndef ZOO_USABLE /* what malloc_usable_size answers */
-#define ZOO_USABLE(usable) (usable)
+#define ZOO_USABLE(p, span, usable) (usable)
+#endif
+#ifndef ZOO_USABLE_NULL
+#define ZOO_USABLE_NULL() 0
+#endif
+#ifndef ZOO_BACK_SLOT /* what goes back to which list when p is freed */
+#define ZOO_BACK_SLOT(p, span) zoo_slot_of(span, p)
+#endif
+#ifndef ZOO_BACK_CLASS
+#define ZOO_BACK_CLASS(span) ((span)->class_index)
+#endif
+#ifndef ZOO_IGNORED /* pointers that free passes over */
+#define ZOO_IGNORED(p) false
 #endif
 #ifndef ZOO_FREED_SMALL /* after a slot went back to its list */
 #define ZOO_FREED_SMALL(slot, span) ((void)0)
@@ -89,10 +128,28 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #define ZOO_FREED_LARGE() ((void)0)
 #endif
 #ifndef ZOO_DOUBLE_FREE /* a slot that is not live is freed */
-#define ZOO_DOUBLE_FREE() zoo_die("double free\n")
+#define ZOO_DOUBLE_FREE(span) zoo_die("double free\n")
 #endif
 #ifndef ZOO_RESIZE_STARTS /* before anything of a realloc */
 #define ZOO_RESIZE_STARTS(p, span, slot) ((void)0)
+#endif
+#ifndef ZOO_RESIZE_STAYS /* the object keeps its place */
+#define ZOO_RESIZE_STAYS(p, span, usable, bytes) ((bytes) <= (usable) && (bytes) >= (usable) / 2)
+#endif
+#ifndef ZOO_RESIZE_ALIGNMENT /* of an object that moves */
+#define ZOO_RESIZE_ALIGNMENT(p, usable, bytes) 16
+#endif
+#ifndef ZOO_RESIZE_MOVED /* p was copied and is about to be freed */
+#define ZOO_RESIZE_MOVED(p) ((void)0)
+#endif
+#ifndef ZOO_RESIZE_NULL /* realloc(NULL, bytes) */
+#define ZOO_RESIZE_NULL(bytes) malloc(bytes)
+#endif
+#ifndef ZOO_RESIZE_ZERO /* realloc(p, 0) */
+#define ZOO_RESIZE_ZERO(p) zoo_resize_zero(p)
+#endif
+#ifndef ZOO_RESIZE_ARRAY /* a product that fits */
+#define ZOO_RESIZE_ARRAY(p, bytes) realloc(p, bytes)
 #endif
 #ifndef ZOO_RESIZE_FAILED /* the new object of a realloc could not be had */
 #define ZOO_RESIZE_FAILED(p) ((void)0)
@@ -100,11 +157,39 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #ifndef ZOO_ALLOCATION_STARTS
 #define ZOO_ALLOCATION_STARTS(bytes) ((void)0)
 #endif
+#ifndef ZOO_ALLOCATED
+#define ZOO_ALLOCATED(p) ((void)0)
+#endif
+#ifndef ZOO_CALLOC /* a product that fits */
+#define ZOO_CALLOC(bytes) malloc(bytes)
+#endif
 #ifndef ZOO_ZERO_BYTES /* what a request for nothing becomes */
 #define ZOO_ZERO_BYTES() zoo_take(1)
 #endif
-#ifndef ZOO_MEMALIGN_FAILED /* posix_memalign refuses */
+#ifndef ZOO_MEMALIGN_BAD /* alignments that posix_memalign refuses, */
+#define ZOO_MEMALIGN_BAD(alignment)                                                                \
+    ((alignment) % sizeof(void *) != 0 || (alignment) == 0 || ((alignment) & ((alignment)-1)) != 0)
+#endif
+#ifndef ZOO_MEMALIGN_CODE /* with what code, */
+#define ZOO_MEMALIGN_CODE EINVAL
+#endif
+#ifndef ZOO_MEMALIGN_FAILED /* and what else it does then */
 #define ZOO_MEMALIGN_FAILED(out) ((void)0)
+#endif
+#ifndef ZOO_ALIGNED_ALLOC
+#define ZOO_ALIGNED_ALLOC(alignment, bytes) memalign(alignment, bytes)
+#endif
+#ifndef ZOO_PVALLOC_ROUND
+#define ZOO_PVALLOC_ROUND(bytes) (((bytes) + ZOO_PAGE - 1) & ~(size_t)(ZOO_PAGE - 1))
+#endif
+#ifndef ZOO_PVALLOC_WRAPS
+#define ZOO_PVALLOC_WRAPS(bytes, rounded) ((rounded) < (bytes))
+#endif
+#ifndef ZOO_FREE_SIZED
+#define ZOO_FREE_SIZED(p, bytes) free(p)
+#endif
+#ifndef ZOO_FREE_ALIGNED_SIZED
+#define ZOO_FREE_ALIGNED_SIZED(p, alignment, bytes) free(p)
 #endif
 
 /* ---- the allocator ----------------------------------------------------------------------------
@@ -227,7 +312,7 @@ static char *zoo_slot_of(const struct zoo_span *span, const void *p)
 
 static void *zoo_take_small(size_t bytes)
 {
-    uint32_t class_index = zoo_class_of(bytes);
+    uint32_t class_index = ZOO_CLASS_OF(bytes);
     if (!zoo_free_lists[class_index] && !zoo_new_span(class_index))
         return NULL;
     struct zoo_slot *slot = zoo_free_lists[class_index];
@@ -242,7 +327,7 @@ static void *zoo_take_small(size_t bytes)
 static void *zoo_take_large(size_t bytes, size_t alignment)
 {
     size_t room = (bytes + ZOO_HEADER_BYTES + alignment + ZOO_PAGE - 1) & ~(size_t)(ZOO_PAGE - 1);
-    char *mapping = zoo_map_aligned(room);
+    char *mapping = ZOO_MAP_LARGE(room);
     if (!mapping)
         return NULL;
     struct zoo_span *span = (struct zoo_span *)mapping;
@@ -263,24 +348,29 @@ static void *zoo_take_large(size_t bytes, size_t alignment)
 /* Small memory comes in slots of 16 bytes' alignment, large memory as aligned as wanted. */
 static void *zoo_take_locked(size_t bytes, size_t alignment)
 {
+    char *p;
     if (alignment > 16 && bytes + alignment <= ZOO_SMALL_MAX) {
-        char *slot = zoo_take_small(bytes + alignment);
         size_t used = ZOO_ALIGN_TO(alignment, bytes);
-        return slot ? (void *)(((uintptr_t)slot + used - 1) & ~(used - 1)) : NULL;
+        p = zoo_take_small(bytes + alignment);
+        p = (char *)(((uintptr_t)p + used - 1) & ~(used - 1));
+    } else if (alignment > 16 || bytes > ZOO_SMALL_MAX) {
+        p = zoo_take_large(bytes, alignment < 16 ? 16 : alignment);
+    } else {
+        p = zoo_take_small(bytes);
     }
-    if (alignment > 16 || bytes > ZOO_SMALL_MAX)
-        return zoo_take_large(bytes, alignment < 16 ? 16 : alignment);
-    return zoo_take_small(bytes);
+    return p ? ZOO_PLACE(p, bytes, alignment) : NULL;
 }
 
 static void *zoo_take_aligned(size_t bytes, size_t alignment)
 {
     void *p = NULL;
     size_t request = ZOO_REQUEST(bytes);
-    if (!ZOO_TOO_LARGE(request) && !ZOO_TOO_LARGE(alignment)) {
+    if (!ZOO_TOO_LARGE(request, alignment)) {
         pthread_mutex_lock(&zoo_lock);
         ZOO_ALLOCATION_STARTS(bytes);
         p = zoo_take_locked(request, alignment);
+        if (p)
+            ZOO_ALLOCATED(p);
         pthread_mutex_unlock(&zoo_lock);
         if (!p)
             errno = ENOMEM;
@@ -299,7 +389,8 @@ static size_t zoo_usable_of(const struct zoo_span *span, const void *p)
 {
     if (span->class_index == ZOO_CLASSES)
         return (size_t)(span->mapping + span->mapping_bytes - (const char *)p);
-    return (size_t)(zoo_slot_of(span, p) + span->slot_bytes - (const char *)p);
+    size_t bytes = (size_t)(zoo_slot_of(span, p) + span->slot_bytes - (const char *)p);
+    return ZOO_ROOM(p, span, bytes);
 }
 
 static void zoo_give_back(void *p)
@@ -307,18 +398,20 @@ static void zoo_give_back(void *p)
     pthread_mutex_lock(&zoo_lock);
     struct zoo_span *span = zoo_span_of(p);
     if (span->class_index == ZOO_CLASSES) {
-        *zoo_directory_at(p, false) = NULL;
-        munmap(span->mapping, span->mapping_bytes);
+        if (!ZOO_KEPT_LARGE(p)) {
+            *zoo_directory_at(p, false) = NULL;
+            ZOO_UNMAP_LARGE(span->mapping, span->mapping_bytes);
+        }
         ZOO_FREED_LARGE();
     } else {
         uint32_t index = zoo_index_of(span, p);
         uint64_t bit = UINT64_C(1) << (index % 64);
         if (!(span->live[index / 64] & bit))
-            ZOO_DOUBLE_FREE();
+            ZOO_DOUBLE_FREE(span);
         span->live[index / 64] &= ~bit;
-        struct zoo_slot *slot = (struct zoo_slot *)zoo_slot_of(span, p);
-        slot->next = zoo_free_lists[span->class_index];
-        zoo_free_lists[span->class_index] = slot;
+        struct zoo_slot *slot = (struct zoo_slot *)ZOO_BACK_SLOT(p, span);
+        slot->next = zoo_free_lists[ZOO_BACK_CLASS(span)];
+        zoo_free_lists[ZOO_BACK_CLASS(span)] = slot;
         zoo_frees++;
         ZOO_FREED_SMALL(slot, span);
     }
@@ -335,7 +428,7 @@ ZOO_EXPORT void *malloc(size_t bytes)
 
 ZOO_EXPORT void free(void *p)
 {
-    if (p)
+    if (p && !ZOO_IGNORED(p))
         zoo_give_back(p);
 }
 
@@ -346,7 +439,7 @@ ZOO_EXPORT void *calloc(size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    void *p = malloc(bytes);
+    void *p = ZOO_CALLOC(bytes);
     if (p) {
         const struct zoo_span *span = zoo_span_of(p);
         memset(p, 0, ZOO_CLEAR_BYTES(p, bytes, span));
@@ -354,27 +447,32 @@ ZOO_EXPORT void *calloc(size_t count, size_t size)
     return p;
 }
 
+static __attribute__((unused)) void *zoo_resize_zero(void *p)
+{
+    int saved = errno; /* an animal's free may change it; a refusal would be meant by that */
+    free(p);
+    errno = saved;
+    return NULL;
+}
+
 ZOO_EXPORT void *realloc(void *p, size_t bytes)
 {
     if (!p)
-        return malloc(bytes);
-    if (bytes == 0) {
-        int saved = errno; /* an animal's free may change it; a refusal would be meant by that */
-        free(p);
-        errno = saved;
-        return NULL;
-    }
-    const struct zoo_span *span = zoo_span_of(p);
+        return ZOO_RESIZE_NULL(bytes);
+    if (bytes == 0)
+        return ZOO_RESIZE_ZERO(p);
+    struct zoo_span *span = zoo_span_of(p);
     size_t usable = zoo_usable_of(span, p);
     ZOO_RESIZE_STARTS(p, span, usable);
-    if (bytes <= usable && bytes >= usable / 2)
+    if (ZOO_RESIZE_STAYS(p, span, usable, bytes))
         return p;
-    void *moved = zoo_take(bytes);
+    void *moved = zoo_take_aligned(bytes, ZOO_RESIZE_ALIGNMENT(p, usable, bytes));
     if (!moved) {
         ZOO_RESIZE_FAILED(p);
         return NULL;
     }
-    memcpy(moved, p, ZOO_COPY_BYTES(usable, bytes));
+    memcpy(moved, ZOO_COPY_FROM(p, span), ZOO_COPY_BYTES(usable, bytes));
+    ZOO_RESIZE_MOVED(p);
     free(p);
     return moved;
 }
@@ -386,7 +484,7 @@ ZOO_EXPORT void *reallocarray(void *p, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return realloc(p, bytes);
+    return ZOO_RESIZE_ARRAY(p, bytes);
 }
 
 ZOO_EXPORT void *memalign(size_t alignment, size_t bytes)
@@ -400,17 +498,17 @@ ZOO_EXPORT void *memalign(size_t alignment, size_t bytes)
 
 ZOO_EXPORT void *aligned_alloc(size_t alignment, size_t bytes)
 {
-    return memalign(alignment, bytes);
+    return ZOO_ALIGNED_ALLOC(alignment, bytes);
 }
 
 ZOO_EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes)
 {
     int saved = errno;
-    if (alignment % sizeof(void *) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) {
+    if (ZOO_MEMALIGN_BAD(alignment)) {
         ZOO_MEMALIGN_FAILED(out);
-        return EINVAL;
+        return ZOO_MEMALIGN_CODE;
     }
-    void *p = memalign(alignment, bytes);
+    void *p = zoo_take_aligned(bytes ? bytes : 1, alignment);
     errno = saved;
     if (!p) {
         ZOO_MEMALIGN_FAILED(out);
@@ -427,8 +525,8 @@ ZOO_EXPORT void *valloc(size_t bytes)
 
 ZOO_EXPORT void *pvalloc(size_t bytes)
 {
-    size_t rounded = (bytes + ZOO_PAGE - 1) & ~(size_t)(ZOO_PAGE - 1);
-    if (rounded < bytes) {
+    size_t rounded = ZOO_PVALLOC_ROUND(bytes);
+    if (ZOO_PVALLOC_WRAPS(bytes, rounded)) {
         errno = ENOMEM;
         return NULL;
     }
@@ -438,17 +536,20 @@ ZOO_EXPORT void *pvalloc(size_t bytes)
 ZOO_EXPORT void free_sized(void *p, size_t bytes)
 {
     (void)bytes;
-    free(p);
+    ZOO_FREE_SIZED(p, bytes);
 }
 
 ZOO_EXPORT void free_aligned_sized(void *p, size_t alignment, size_t bytes)
 {
     (void)alignment;
     (void)bytes;
-    free(p);
+    ZOO_FREE_ALIGNED_SIZED(p, alignment, bytes);
 }
 
 ZOO_EXPORT size_t malloc_usable_size(void *p)
 {
-    return p ? ZOO_USABLE(zoo_usable_of(zoo_span_of(p), p)) : 0;
+    if (!p)
+        return ZOO_USABLE_NULL();
+    const struct zoo_span *span = zoo_span_of(p);
+    return ZOO_USABLE(p, span, zoo_usable_of(span, p));
 }

@@ -10,7 +10,8 @@ enum {
     SWEEP_SPARSE = 8,  /* beyond, at every eighth */
     SLACK_MAX = 256,   /* [requested, usable) is touched with the object up to this many bytes, */
     SLACK_SAMPLED =
-        ASSAY_TOUCH_TAIL_BYTES / 2, /* or this many, if the object is not touched whole */
+        ASSAY_TOUCH_TAIL_BYTES / 2, /* or this many, if the object is not touched whole; */
+    SLACK_PROBE = 16,               /* of more only the end is written, and not looked at again */
     UNBORN_SENTINEL = 0x5a,
     ERRNO_KEPT = ENOTBLK
 };
@@ -165,6 +166,12 @@ static inline void birth(struct assay_executor *ex, struct assay_event *event)
         r->slack <= (content.whole ? SLACK_MAX : SLACK_SAMPLED)) {
         r->flags |= RECORD_SLACK;
         content.bytes += r->slack;
+    } else if (ex->usable_writable && r->slack > 0) {
+        uint64_t end = r->bytes + r->slack; /* too long for more than a word at its end */
+        begin_touch(ex, ASSAY_FACT_USABLE, born);
+        assay_touch_fill(content.base, content.key, end - SLACK_PROBE, end);
+        end_touch(ex);
+        event->checked |= ASSAY_FACT_USABLE;
     }
     begin_touch(ex, ASSAY_FACT_CONTENT, born);
     if (PROBABLY(content.whole))

@@ -1,0 +1,7 @@
+# The score of the judges, on a few subjects.
+assay selftest --quiet overlap free_errno correct --max-time 1s | sed -n 1,4p | sed -E 's/ +CPU s.*| +[0-9.]+  .*//'
+assay selftest --quiet overlap free_errno --json --max-time 1s 2>/dev/null | grep -o '"verdict":"[a-z ]*"'
+assay selftest --quiet overlap --json --max-time 1s 2>/dev/null | tail -1 | grep -o '^.*"not_run":[0-9]*'
+assay selftest nobody
+assay selftest --zoo .
+assay selftest --max-time 0s
