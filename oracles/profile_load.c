@@ -46,6 +46,16 @@ static const struct key {
     KEY(detects_invalid_free, TYPE_ANSWER),
     KEY(detects_sized_mismatch, TYPE_ANSWER),
     KEY(detects_overflow_at_free, TYPE_ANSWER),
+    KEY(detects_family_mismatch, TYPE_ANSWER),
+    KEY(detects_write_after_free, TYPE_ANSWER),
+    KEY(detects_bad_query, TYPE_ANSWER),
+    KEY(zeroes_on_free, TYPE_ANSWER),
+    KEY(zero_size_faults, TYPE_ANSWER),
+    KEY(delays_reuse, TYPE_ANSWER),
+    KEY(random_neighbours, TYPE_ANSWER),
+    KEY(no_overlap, TYPE_ANSWER),
+    KEY(never_executable, TYPE_ANSWER),
+    KEY(separates_metadata, TYPE_ANSWER),
     KEY(max_threads, TYPE_U32),
 #undef KEY
 };

@@ -256,12 +256,13 @@ static void store_word(char *p, uint64_t word, uint32_t bytes)
         *(volatile unsigned char *)(p + i) = (unsigned char)(word >> (8 * i));
 }
 
-static void do_store(struct assay_executor *ex, const struct assay_event *event, uint32_t object)
+static void do_store(const struct assay_executor *ex, const struct assay_event *event,
+                     struct record *r)
 {
     enum { WORD = 8 };
     uint32_t bytes = event->born == 0 || event->born > WORD ? WORD : event->born;
-    if (object && ex->records[object].state == STATE_LIVE && event->arg < ex->records[object].bytes)
-        ex->records[object].flags |= RECORD_UNKNOWN; /* no pattern stands there any more */
+    if (r && r->state == STATE_LIVE && event->arg < r->bytes)
+        r->flags |= RECORD_UNKNOWN; /* no pattern stands there any more */
     store_word(ex->pointer, event->size, bytes);
 }
 
@@ -277,7 +278,7 @@ static void do_access(struct assay_executor *ex, struct assay_event *event)
         verify(ex, event, ASSAY_FACT_CONTENT, object);
     begin_touch(ex, ASSAY_FACT_READABLE, object);
     if (event->kind == ASSAY_OP_STORE)
-        do_store(ex, event, object);
+        do_store(ex, event, r);
     else if (event->kind == ASSAY_OP_READ && event->size <= WORD)
         event->value = read_word(ex->pointer, event->size);
     else if (event->kind == ASSAY_OP_READ)
