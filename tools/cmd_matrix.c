@@ -118,8 +118,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option table[] = {
     {"subject", 's', "S[,S...]", 0,
-     "bulwark (default), glibc, jemalloc, mimalloc, tcmalloc, scudo, a path, or adapter:FILE.c; "
-     "may be given again",
+     "bulwark (default), glibc, jemalloc, mimalloc, tcmalloc, scudo, a path, adapter:FILE.c, or "
+     "tags:GRANULE,BITS, a model of memory tags; may be given again",
      0},
     {"rows", KEY_ROWS, "LIST", 0, "only these rows, as in S01,S06", 0},
     {"max-time", KEY_TIME, "TIME", 0, "stop after TIME (default 10m)", 0},
@@ -147,10 +147,20 @@ static const char *text_of(const json_t *row, const char *key)
     return text ? text : "";
 }
 
-/* One line per variant, one column per subject, of the rows' own cells. */
-static void print_grid(struct assay_emit *emit, const struct assay_matrix *matrix,
-                       const json_t *rows)
+static bool is_listed(const json_t *list, const char *id)
 {
+    size_t i;
+    const json_t *value;
+    json_array_foreach(list, i, value) if (strcmp(json_string_value(value), id) == 0) return true;
+    return false;
+}
+
+/* One line per variant, one column per subject, of the rows' own cells. A row that no subject was
+ * judged for is told in the list below. */
+static void print_grid(struct assay_emit *emit, const struct assay_matrix *matrix,
+                       const json_t *summary, const json_t *rows)
+{
+    const json_t *not_judged = json_object_get(summary, "not_judged");
     struct assay_emit_field fields[ASSAY_MATRIX_SUBJECTS + 3] = {{"row", "row", 0},
                                                                  {"variant", "variant", 0}};
     size_t subjects = matrix->config.subject_count, n = json_array_size(rows);
@@ -161,6 +171,8 @@ static void print_grid(struct assay_emit *emit, const struct assay_matrix *matri
     }
     for (size_t i = 0; i < n; i += subjects) {
         const json_t *first = json_array_get(rows, i);
+        if (is_listed(not_judged, text_of(first, "row")))
+            continue;
         json_t *line = json_pack("{s:s, s:s}", "row", text_of(first, "row"), "variant",
                                  text_of(first, "variant"));
         for (size_t s = 0; s < subjects; s++) {
@@ -238,12 +250,37 @@ static void tick(void *self, const struct assay_matrix *matrix)
     assay_progress_update(self, matrix->done_count, note);
 }
 
+/* "tags:16,4": the tag model with granules of 16 bytes and tags of 4 bits. */
+static int find_tags(const char *text, struct assay_tags *ret_tags, struct assay_error *err)
+{
+    enum { GRANULE_MAX = 4096, BITS_MAX = 8 };
+    char *end;
+    unsigned long granule = strtoul(text, &end, 10), bits = 0;
+    if (*end == ',')
+        bits = strtoul(end + 1, &end, 10);
+    if (*end || granule == 0 || granule > GRANULE_MAX || (granule & (granule - 1)) || bits == 0 ||
+        bits > BITS_MAX)
+        return assay_fail(err, ASSAY_E_USAGE,
+                          "'tags:%.20s' is no tag model: give a granule in bytes and a number of "
+                          "bits, as in tags:16,4",
+                          text);
+    *ret_tags = (struct assay_tags){(uint32_t)granule, (uint32_t)bits};
+    return 0;
+}
+
 static int find_subjects(const struct options *options, struct assay_subject_spec *specs,
-                         struct assay_profile *profiles, struct assay_error *err)
+                         struct assay_profile *profiles, struct assay_tags *tags,
+                         struct assay_error *err)
 {
     int code = 0;
     for (size_t i = 0; i < options->subject_count && code == 0; i++) {
         const char *name = options->subjects[i];
+        if (strncmp(name, "tags:", 5) == 0) {
+            code = find_tags(name + 5, &tags[i], err);
+            snprintf(specs[i].name, sizeof specs[i].name, "%s", name);
+            assay_profile_generic(&profiles[i]);
+            continue;
+        }
         code = assay_subject_find(name, &specs[i], err);
         if (code == 0 && specs[i].adapter)
             code = assay_subject_probe(&specs[i], err);
@@ -281,11 +318,12 @@ static int report(struct options *options, struct assay_matrix *matrix, double s
     for (size_t i = 0; i < matrix->cell_count; i++)
         json_array_append_new(rows, assay_matrix_row(matrix, &matrix->cells[i]));
     json_t *summary = assay_matrix_summary(matrix, rows, seconds);
+    bool nothing = json_array_size(json_object_get(summary, "judged")) == 0;
     bool contradicted = json_integer_value(json_object_get(summary, "contradictions")) > 0;
     if (options->html)
         code = assay_matrix_html(options->html, summary, rows, err);
     if (!emit->json)
-        print_grid(emit, matrix, rows);
+        print_grid(emit, matrix, summary, rows);
     print_summary(assay_emit_text(emit), summary, rows);
     size_t i;
     json_t *row;
@@ -298,7 +336,7 @@ static int report(struct options *options, struct assay_matrix *matrix, double s
         return ASSAY_EXIT_INTERRUPTED;
     if (contradicted)
         return ASSAY_EXIT_FINDINGS;
-    return is_open(matrix) ? ASSAY_EXIT_INCONCLUSIVE : ASSAY_EXIT_CLEAN;
+    return nothing || is_open(matrix) ? ASSAY_EXIT_INCONCLUSIVE : ASSAY_EXIT_CLEAN;
 }
 
 static uint64_t now_ns(void)
@@ -327,8 +365,6 @@ int assay_cmd_matrix(int argc, char **argv)
         options.subjects[options.subject_count++] = bulwark;
     if (!options.seeded && getrandom(&options.seed, 4, 0) != 4)
         options.seed = start_ns;
-    if (find_subjects(&options, specs, profiles, &err) < 0)
-        return assay_report_error(&err);
     struct assay_matrix_config config = {.subjects = specs,
                                          .profiles = profiles,
                                          .subject_count = options.subject_count,
@@ -338,6 +374,8 @@ int assay_cmd_matrix(int argc, char **argv)
                                          .max_time_ns = options.max_time_ns,
                                          .jobs = options.jobs,
                                          .interrupted = &interrupted};
+    if (find_subjects(&options, specs, profiles, config.tags, &err) < 0)
+        return assay_report_error(&err);
     for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++)
         config.rows[p] = options.some_rows ? options.rows[p] : has_variants(p);
     signal(SIGINT, on_interrupt);

@@ -175,11 +175,29 @@ static int try_trial(struct worker *worker, const struct assay_matrix_cell *cell
     return 0;
 }
 
+/* The tag model has no process, and only its own rows. */
+static void model_trial(struct worker *worker, const struct assay_matrix_cell *cell, uint64_t trial,
+                        struct assay_misuse_verdict *ret_verdict)
+{
+    const struct assay_matrix_config *matrix = &worker->matrix->config;
+    if (cell->info->flags & ASSAY_MISUSE_MODEL)
+        assay_misuse_model(cell->info, &matrix->tags[cell->subject], matrix->size,
+                           matrix->seed ^ trial << 20, ret_verdict);
+    else
+        *ret_verdict = (struct assay_misuse_verdict){.reason = "the tag model has S27 only"};
+    worker->misuse.measured = false;
+}
+
 static int run_trial(struct worker *worker, const struct assay_matrix_cell *cell, uint64_t trial,
                      struct assay_misuse_verdict *ret_verdict, char *said, size_t said_room,
                      struct assay_error *err)
 {
     int code = 0;
+    said[0] = '\0';
+    if (worker->matrix->config.tags[cell->subject].granule) {
+        model_trial(worker, cell, trial, ret_verdict);
+        return 0;
+    }
     for (int i = 0; i < BOOT_TRIES; i++) {
         code = try_trial(worker, cell, trial, ret_verdict, said, said_room, err);
         if (code != ASSAY_E_SUBJECT)
@@ -193,6 +211,12 @@ static int run_trial(struct worker *worker, const struct assay_matrix_cell *cell
 static bool is_figure(const struct assay_misuse_info *info)
 {
     return info->flags & (ASSAY_MISUSE_NUMBER | ASSAY_MISUSE_ENTROPY);
+}
+
+/* Every case there is, or so many trials that their share is the answer. */
+static bool is_counted(const struct assay_misuse_info *info)
+{
+    return info->flags & (ASSAY_MISUSE_BITS | ASSAY_MISUSE_MODEL);
 }
 
 static uint64_t valid(const struct assay_matrix_cell *cell)
@@ -216,6 +240,8 @@ static bool is_decided(const struct assay_matrix_cell *cell)
         return cell->value_count >= ASSAY_MATRIX_NUMBERS;
     if (flags & ASSAY_MISUSE_BITS)
         return cell->trials >= ASSAY_MISUSE_BIT_TRIALS;
+    if (flags & ASSAY_MISUSE_MODEL)
+        return cell->trials >= ASSAY_MATRIX_MODEL;
     for (unsigned o = ASSAY_OUTCOME_DETECTED; o < ASSAY_OUTCOME_COUNT; o++)
         if (decision(cell, (enum assay_outcome)o) == ASSAY_UNDECIDED)
             return false;
@@ -233,9 +259,8 @@ enum assay_matrix_state assay_matrix_state(const struct assay_matrix_cell *cell)
     if (valid(cell) == 0)
         return ASSAY_MATRIX_NOT_JUDGED;
     for (unsigned o = ASSAY_OUTCOME_DETECTED; o < ASSAY_OUTCOME_COUNT; o++)
-        if (cell->info->flags & ASSAY_MISUSE_BITS
-                ? cell->outcomes[o] == valid(cell)
-                : decision(cell, (enum assay_outcome)o) == ASSAY_ALWAYS)
+        if (is_counted(cell->info) ? cell->outcomes[o] == valid(cell)
+                                   : decision(cell, (enum assay_outcome)o) == ASSAY_ALWAYS)
             return states[o];
     return is_decided(cell) ? ASSAY_MATRIX_MIXED : ASSAY_MATRIX_UNDECIDED;
 }
@@ -288,8 +313,9 @@ static bool is_over(const struct assay_matrix *matrix)
 static void settle(struct assay_matrix *matrix, struct assay_matrix_cell *cell)
 {
     bool hopeless = valid(cell) == 0 && cell->trials >= VOID_ENOUGH;
-    bool done = is_decided(cell) || hopeless || cell->trials >= matrix->config.max_trials ||
-                cell->spent_ns >= CELL_NS;
+    bool capped =
+        cell->trials >= matrix->config.max_trials && !(cell->info->flags & ASSAY_MISUSE_MODEL);
+    bool done = is_decided(cell) || hopeless || capped || cell->spent_ns >= CELL_NS;
     if (done && !cell->done)
         matrix->done_count++;
     cell->done = done;

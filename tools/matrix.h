@@ -17,8 +17,9 @@
 
 enum {
     ASSAY_MATRIX_SUBJECTS = 16,
-    ASSAY_MATRIX_NUMBERS = 64,   /* trials of a figure */
-    ASSAY_MATRIX_ADDRESSES = 512 /* and of one from collisions */
+    ASSAY_MATRIX_NUMBERS = 64,    /* trials of a figure */
+    ASSAY_MATRIX_ADDRESSES = 512, /* and of one from collisions */
+    ASSAY_MATRIX_MODEL = 10000    /* and of the tag model, which cost nothing */
 };
 
 /* A rate above HIGH is 'always', below LOW 'never', and where it lies is decided with this error
@@ -30,6 +31,7 @@ enum {
 struct assay_matrix_config {
     const struct assay_subject_spec *subjects; /* outlive the matrix */
     const struct assay_profile *profiles;
+    struct assay_tags tags[ASSAY_MATRIX_SUBJECTS]; /* granule not 0: the subject is the tag model */
     size_t subject_count;
     bool rows[ASSAY_CATALOGUE_COUNT];
     uint64_t seed;       /* of what the programs draw; layout and keys are the system's */

@@ -76,6 +76,14 @@ static const char *where(const struct assay_matrix_cell *cell)
     return names[most(cell->moments, ASSAY_MOMENT_COUNT)];
 }
 
+/* Neither 0 nor 100 where it is not quite that. */
+static void share(FILE *out, const char *gap, const char *name, uint64_t hits, double n)
+{
+    double percent = 100 * (double)hits / n;
+    bool edge = percent < 100 && (percent < 1 || percent > 99);
+    fprintf(out, edge ? "%s%s %.1f%%" : "%s%s %.0f%%", gap, name, percent);
+}
+
 static void mixed_text(FILE *out, const struct assay_matrix_cell *cell, double n)
 {
     const char *gap = "";
@@ -83,17 +91,17 @@ static void mixed_text(FILE *out, const struct assay_matrix_cell *cell, double n
              neutral = cell->outcomes[ASSAY_OUTCOME_NEUTRALISED],
              effects = cell->outcomes[ASSAY_OUTCOME_EFFECT];
     if (effects) {
-        fprintf(out, "%s %.0f%%",
-                assay_effect_name((unsigned)most(cell->effects, ASSAY_EFFECT_COUNT)),
-                100 * (double)effects / n);
+        share(out, gap, assay_effect_name((unsigned)most(cell->effects, ASSAY_EFFECT_COUNT)),
+              effects, n);
         gap = " ";
     }
     if (detected) {
-        fprintf(out, "%sD %.0f%%%s", gap, 100 * (double)detected / n, where(cell));
+        share(out, gap, "D", detected, n);
+        fputs(where(cell), out);
         gap = " ";
     }
     if (neutral)
-        fprintf(out, "%sN %.0f%%", gap, 100 * (double)neutral / n);
+        share(out, gap, "N", neutral, n);
 }
 
 static void figure_text(FILE *out, const struct assay_matrix_cell *cell)

@@ -26,3 +26,31 @@ bool assay_misuse_promised(const struct assay_misuse_info *info,
         return false;
     return *((const uint8_t *)profile + info->promise_offset) == ASSAY_ANSWER_YES;
 }
+
+ASSAY_BUILDER(tags)
+{
+    (void)variant;
+    m->reason = "the subject has no memory tags; the subject tags:16,4 is a model that has";
+    return false;
+}
+
+ASSAY_BUILDER(guarded_copy)
+{
+    (void)variant;
+    m->reason = "no subject offers a guarded copy";
+    return false;
+}
+
+void assay_misuse_model(const struct assay_misuse_info *info, const struct assay_tags *tags,
+                        uint64_t size, uint64_t draw, struct assay_misuse_verdict *ret_verdict)
+{
+    bool noticed =
+        assay_tags_trial(tags, (enum assay_tags_policy)(info->argument >> 8),
+                         (enum assay_tags_access)(info->argument & 0xff), (uint32_t)size, draw);
+    *ret_verdict = (struct assay_misuse_verdict){
+        .outcome = noticed ? ASSAY_OUTCOME_DETECTED : ASSAY_OUTCOME_EFFECT,
+        .effect = noticed ? ASSAY_EFFECT_NONE : ASSAY_EFFECT_ACCESSIBLE,
+        .effects = noticed ? 0 : UINT32_C(1) << ASSAY_EFFECT_ACCESSIBLE,
+        .moment = ASSAY_MOMENT_MISUSE,
+        .how = noticed ? ASSAY_HOW_ACCESS : ASSAY_HOW_NONE};
+}

@@ -11,6 +11,7 @@
 #define ASSAY_MISUSE_H
 
 #include "oracles/judge.h"
+#include "oracles/misuse/tags.h"
 #include "traces/event.h"
 #include "traces/runner/session.h"
 
@@ -104,7 +105,8 @@ enum assay_misuse_flag {
     ASSAY_MISUSE_USABLE = 1 << 2,  /* usable sizes are asked for */
     ASSAY_MISUSE_BITS = 1 << 3,    /* one trial for each of 256 bits */
     ASSAY_MISUSE_NUMBER = 1 << 4,  /* a figure: least, mean and most of the values */
-    ASSAY_MISUSE_ENTROPY = 1 << 5  /* a figure: entropy of the values */
+    ASSAY_MISUSE_ENTROPY = 1 << 5, /* a figure: entropy of the values */
+    ASSAY_MISUSE_MODEL = 1 << 6    /* of the tag model: TAGS(policy, access) of variants.h */
 };
 enum { ASSAY_MISUSE_BIT_TRIALS = 256 };
 
@@ -168,6 +170,9 @@ struct assay_misuse_end {
     size_t at;
 };
 
+/* A trial of a MODEL row: no child, no ops. */
+void assay_misuse_model(const struct assay_misuse_info *info, const struct assay_tags *tags,
+                        uint64_t size, uint64_t draw, struct assay_misuse_verdict *ret_verdict);
 /* Pure in the events and marks of m, its mappings, and the end. */
 void assay_misuse_judge(const struct assay_misuse *m, const struct assay_misuse_end *end,
                         struct assay_misuse_verdict *ret_verdict);

@@ -84,6 +84,11 @@ enum { REUSE_PAIRS, REUSE_GROWING };
 ASSAY_BUILDER(reuse);
 ASSAY_BUILDER(metadata); /* the radius in bytes */
 
+/* misuse.c: S27, on the tag model, and S28, which needs an API that no subject offers yet */
+#define TAGS(policy, access) (ASSAY_TAGS_##policy << 8 | ASSAY_TAGS_##access)
+ASSAY_BUILDER(tags);
+ASSAY_BUILDER(guarded_copy);
+
 /* attack.c: S15-S18 */
 enum {
     ATTACK_DOUBLE_FREE,

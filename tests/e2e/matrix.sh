@@ -109,6 +109,9 @@ END
 run 3 assay matrix --subject glibc --rows S23 --trials 2 --html no/such/folder.html
 [ ! -e page.html.partial ] || fail "a partial page is left"
 
+# nothing that could be judged is not clean
+run 4 assay matrix --subject glibc --rows S28
+
 # a subject that cannot be run, one that hangs, and one that writes all over its runner
 run 3 assay matrix --subject "$lib/support/dies_at_start.so" --rows S22
 run 0 assay matrix --subject "$lib/support/hangs.so" --rows S12 --trials 2 --json
