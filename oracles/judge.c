@@ -288,8 +288,10 @@ static inline __attribute__((always_inline)) bool is_misuse(const struct assay_e
     if (object->state == ASSAY_OBJECT_FREED)
         return true;
     if (op_class == ASSAY_CLASS_ACCESS)
-        return kind == ASSAY_OP_WRITE && object->state == ASSAY_OBJECT_LIVE &&
-               (event->arg > object->requested || event->size > object->requested - event->arg);
+        return (kind == ASSAY_OP_STORE && object->state == ASSAY_OBJECT_LIVE &&
+                event->arg >= object->requested) ||
+               (kind == ASSAY_OP_WRITE && object->state == ASSAY_OBJECT_LIVE &&
+                (event->arg > object->requested || event->size > object->requested - event->arg));
     return assay_op_has_offset(kind) && kind != ASSAY_OP_OBJECT_SIZE && event->arg != 0;
 }
 

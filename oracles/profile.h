@@ -46,6 +46,16 @@ struct assay_profile {
     uint8_t detects_invalid_free;                /* S02 */
     uint8_t detects_sized_mismatch;              /* S03 */
     uint8_t detects_overflow_at_free;            /* S08 */
+    uint8_t detects_family_mismatch;             /* S04 */
+    uint8_t detects_write_after_free;            /* S09, S19: when the memory is reused */
+    uint8_t detects_bad_query;                   /* S26 */
+    uint8_t zeroes_on_free;                      /* S10, S11, S24: nothing of it can be read */
+    uint8_t zero_size_faults;                    /* S22 */
+    uint8_t delays_reuse;                        /* S12: not by the next allocation */
+    uint8_t random_neighbours;                   /* S13 */
+    uint8_t no_overlap;                          /* S15-S18, of the attacks that are tried */
+    uint8_t never_executable;                    /* S23 */
+    uint8_t separates_metadata;                  /* S29, S30 */
     uint32_t max_threads;                        /* 0 = no promise */
     uint32_t cheri_mantissa; /* C37: bits of the mantissa of capability bounds, 0 = no promise */
     uint32_t accepted_count;

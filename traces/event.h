@@ -17,7 +17,7 @@ enum assay_op {
 #define ASSAY_OP(number, NAME, name, op_class, arg) ASSAY_OP_##NAME = number,
 #include "traces/ops.def"
 #undef ASSAY_OP
-    ASSAY_OP_COUNT = 39
+    ASSAY_OP_COUNT = 40
 };
 
 enum assay_op_class {
@@ -104,8 +104,8 @@ struct assay_event {
     union {
         uint64_t address; /* address returned (allocate, resize); operand's address as observed
                              (release) */
-        uint64_t value;   /* answer of a query; posix_memalign's address is in address, its code in
-                             error */
+        uint64_t value;   /* answer of a query; what a read of up to 8 bytes saw; posix_memalign's
+                             address is in address, its code in error */
     };
     uint64_t time;        /* ns since the stream's start; 0 where the stream has no time */
     uint32_t site;        /* caller or stack: index into the trace's site table, 0 = unknown */

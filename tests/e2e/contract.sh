@@ -36,6 +36,7 @@ run 1 assay replay p.trace --subject "$lib/support/crashes.so" --json && json ev
 run 1 assay diff p.trace --a glibc --b bulwark --json && json differs differences reproduce next
 run 0 assay capture --json --method preload -o c.trace -- echo "no JSON" && json events dropped method status && said "no JSON"
 run 0 assay import p.trace -o i.trace --json && json events
+run 0 assay matrix --subject glibc --rows S23 --json && json subjects trials contradictions undecided judged not_judged seed
 run 0 assay list subjects --json && json
 run 0 assay list properties --json && json
 

@@ -28,3 +28,7 @@ set_tests_properties(e2e_recorded PROPERTIES LABELS e2e TIMEOUT 120)
 add_test(NAME e2e_features COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/e2e/features.sh" "${CMAKE_BINARY_DIR}/bin" "${CMAKE_BINARY_DIR}/lib"
     "${CMAKE_CURRENT_SOURCE_DIR}/zoo")
 set_tests_properties(e2e_features PROPERTIES LABELS e2e TIMEOUT 300)
+if(NOT ASSAY_SANITIZE AND NOT ASSAY_COVERAGE)
+    add_test(NAME e2e_matrix COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/e2e/matrix.sh" "${CMAKE_BINARY_DIR}/bin" "${CMAKE_BINARY_DIR}/lib")
+    set_tests_properties(e2e_matrix PROPERTIES LABELS e2e TIMEOUT 600)
+endif()

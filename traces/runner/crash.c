@@ -64,6 +64,12 @@ static void on_signal(int signal, siginfo_t *info, void *context)
     if (landing && landing->armed && (signal == SIGSEGV || signal == SIGBUS)) {
         landing->armed = 0;
         landing->fault_address = (uintptr_t)info->si_addr;
+        /* a subject's own handler, put before ours at its first call, may have handed this on with
+         * the signal blocked */
+        sigset_t handled;
+        sigemptyset(&handled);
+        sigaddset(&handled, signal);
+        sigprocmask(SIG_UNBLOCK, &handled, NULL);
         siglongjmp(landing->place, signal);
     }
     if (!crash_record) {

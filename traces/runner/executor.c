@@ -190,7 +190,7 @@ static inline bool bears(unsigned kind)
 
 static inline bool is_access(unsigned kind)
 {
-    return kind == ASSAY_OP_READ || kind == ASSAY_OP_WRITE;
+    return kind == ASSAY_OP_READ || kind == ASSAY_OP_WRITE || kind == ASSAY_OP_STORE;
 }
 
 static inline __attribute__((always_inline)) uint64_t offset_of(const struct assay_event *event,
@@ -248,17 +248,47 @@ static void write_into(struct assay_executor *ex, struct assay_event *event, uin
     }
 }
 
+/* Byte by byte: as many as the program asked for, and not one beyond. */
+static uint64_t read_word(const char *p, uint64_t bytes)
+{
+    uint64_t word = 0;
+    for (uint64_t i = 0; i < bytes; i++)
+        word |= (uint64_t) * (const volatile unsigned char *)(p + i) << (8 * i);
+    return word;
+}
+
+static void store_word(char *p, uint64_t word, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++)
+        *(volatile unsigned char *)(p + i) = (unsigned char)(word >> (8 * i));
+}
+
+static void do_store(const struct assay_executor *ex, const struct assay_event *event,
+                     struct record *r)
+{
+    enum { WORD = 8 };
+    uint32_t bytes = event->born == 0 || event->born > WORD ? WORD : event->born;
+    if (r && r->state == STATE_LIVE && event->arg < r->bytes)
+        r->flags |= RECORD_UNKNOWN; /* no pattern stands there any more */
+    store_word(ex->pointer, event->size, bytes);
+}
+
 static void do_access(struct assay_executor *ex, struct assay_event *event)
 {
+    enum { WORD = 8 };
     uint32_t object = event->place == ASSAY_PLACE_OBJECT ? event->object : 0;
     struct record *r = object ? &ex->records[object] : NULL;
     uint64_t from = event->arg, to = from + event->size;
-    bool inside =
-        r && r->state == STATE_LIVE && to >= from && to <= r->bytes && !(r->flags & RECORD_UNKNOWN);
+    bool inside = r && event->kind != ASSAY_OP_STORE && r->state == STATE_LIVE && to >= from &&
+                  to <= r->bytes && !(r->flags & RECORD_UNKNOWN);
     if (inside && ex->touch == ASSAY_TOUCH_FULL && to > from)
         verify(ex, event, ASSAY_FACT_CONTENT, object);
     begin_touch(ex, ASSAY_FACT_READABLE, object);
-    if (event->kind == ASSAY_OP_READ)
+    if (event->kind == ASSAY_OP_STORE)
+        do_store(ex, event, r);
+    else if (event->kind == ASSAY_OP_READ && event->size <= WORD)
+        event->value = read_word(ex->pointer, event->size);
+    else if (event->kind == ASSAY_OP_READ)
         assay_touch_read(ex->pointer, 0, event->size);
     else if (inside && ex->touch == ASSAY_TOUCH_FULL && to > from)
         write_into(ex, event, from, to);
@@ -443,6 +473,7 @@ call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool f
     case ASSAY_OP_TRIM: CALL(event->value = (uint64_t)subject->malloc_trim(0)); break;
     case ASSAY_OP_READ:
     case ASSAY_OP_WRITE:
+    case ASSAY_OP_STORE:
         ex->phase = PHASE_CALL;
         if (ex->touch != ASSAY_TOUCH_NONE)
             do_access(ex, event);

@@ -18,7 +18,8 @@ enum {
     GUARD_BYTES = 64,
     STDERR_BYTES = 1 << 20,     /* more than this a child cannot write */
     START_MS = 20000,           /* to load the subject and set up */
-    SLICE_NS = 4 * 1000 * 1000, /* between two looks at a child that is waited for */
+    SLICE_NS = 4 * 1000 * 1000, /* between two looks at a child that is waited for, */
+    REAP_NS = 100 * 1000,       /* and at one that is about to end */
     LOOK_NS = 50 * 1000 * 1000, /* a longer time without a look says nothing about the child */
     STILL_NS = 20 * 1000 * 1000 /* from here on it is asked whether a child waits */
 };
@@ -397,8 +398,10 @@ static bool wait_for(struct assay_session *session, uint32_t count)
         if ((int32_t)(executed - count) >= 0)
             return true;
         atomic_store(&shared->host_sleeps, 1);
+        /* a child that recorded a crash has only to be reaped */
+        long slice_ns = atomic_load(&shared->crash.signal) ? REAP_NS : SLICE_NS;
         if (atomic_load(&shared->executed) == executed)
-            assay_futex_wait(&shared->executed, executed, SLICE_NS);
+            assay_futex_wait(&shared->executed, executed, slice_ns);
         atomic_store(&shared->host_sleeps, 0);
         if ((int32_t)(atomic_load(&shared->executed) - count) >= 0)
             return true;
@@ -552,6 +555,11 @@ void assay_session_wait(struct assay_session *session, struct assay_session_stat
 const void *assay_session_report(const struct assay_session *session)
 {
     return (const char *)session->shared + session->report_offset;
+}
+
+int assay_session_pid(const struct assay_session *session)
+{
+    return (int)session->pid;
 }
 
 int assay_session_ready(struct assay_session *session, uint64_t *ret_missing,

@@ -117,6 +117,8 @@ void assay_session_wait(struct assay_session *session, struct assay_session_stat
 int assay_session_check(struct assay_session *session, struct assay_error *err);
 /* The judge's report area (report_bytes), valid until close. Readable while the child runs. */
 const void *assay_session_report(const struct assay_session *session);
+/* The child's process id, for /proc; 0 when it is gone. */
+int assay_session_pid(const struct assay_session *session);
 /* Kills the child if it still runs; frees everything. */
 void assay_session_close(struct assay_session *session);
 

@@ -527,6 +527,35 @@ static void an_overflow_names_the_writer(void **state)
     stop();
 }
 
+/* What programs of misuse are made of: a word put down to the byte, and what stands there. */
+static void words_are_stored_and_read_to_the_byte(void **state)
+{
+    (void)state;
+    assert_int_equal(assay_crash_install(NULL, NULL), 0);
+    start(&whole, ASSAY_TOUCH_RECORDED, false);
+    RUN(OP(MALLOC, .size = 32, .born = 1),
+        OP(STORE, .object = 1, .arg = 8, .size = UINT64_C(0x1122334455667788)),
+        OP(STORE, .object = 1, .arg = 9, .size = 0, .born = 1),
+        OP(READ, .object = 1, .arg = 8, .size = 8), OP(READ, .object = 1, .arg = 10, .size = 2),
+        OP(FREE, .object = 1), OP(READ, .object = 1, .arg = 8, .size = 8),
+        OP(READ, .place = ASSAY_PLACE_GUARD, .size = 8),
+        OP(STORE, .place = ASSAY_PLACE_GUARD, .size = 1));
+    assert_true(ops[1].address == ops[0].address + 8);
+    assert_true(ops[3].value == UINT64_C(0x1122334455660088));
+    assert_int_equal(ops[4].value, 0x5566);
+    assert_true(ops[6].value == UINT64_C(0x1122334455660088));
+    assert_int_equal(ops[7].signal, SIGSEGV);
+    assert_int_equal(ops[8].signal, SIGSEGV);
+    stop();
+    start(&whole, ASSAY_TOUCH_FULL, false);
+    struct assay_event more[] = {OP(MALLOC, .size = 32, .born = 1),
+                                 OP(STORE, .object = 1, .arg = 8, .size = 5),
+                                 OP(FREE, .object = 1)};
+    assay_executor_run(executor, more, 3, &sink);
+    assert_int_equal(more[2].failed, 0); /* its content is the program's from here on */
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +572,7 @@ int main(void)
         cmocka_unit_test(faults_of_access_ops_come_back),
         cmocka_unit_test(memory_that_vanished_is_damage_not_a_crash),
         cmocka_unit_test(an_overflow_names_the_writer),
+        cmocka_unit_test(words_are_stored_and_read_to_the_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

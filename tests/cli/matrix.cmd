@@ -1,0 +1,11 @@
+# The security matrix: usage, and a row whose answer never differs.
+assay matrix --rows S99
+assay matrix --rows C01
+assay matrix --size 41
+assay matrix --subject glibc,bulwark --profile x
+assay matrix --subject nothing
+assay matrix --subject glibc,bulwark --rows S22 --seed 1 | sed -n 1,3p
+assay matrix --subject glibc --rows S03 -q --seed 1 | grep -v trials
+assay matrix --subject tags:16,4 --rows S27,S28 -q --seed 1 | sed -n 1,15p
+assay matrix --subject tags:17,4
+assay matrix --subject bulwark --rows S26 -q --seed 1 --json 2>/dev/null | sed 's/"message":"[^"]*"/"message":"M"/;s/"seconds":[0-9.]*/"seconds":S/;s/"seed":[0-9]*/"seed":N/' | tail -2

@@ -1,0 +1,461 @@
+#include "tools/matrix.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "traces/core/random.h"
+
+enum {
+    HANG_MS = 1000,
+    BOOT_TRIES = 3, /* on a crowded machine a child may not come up in time */
+    MAX_OBJECTS = 8192,
+    MEMORY_MIB = 1024,
+    BATCH = 8,        /* trials of a cell by one worker before it looks for another */
+    VOID_ENOUGH = 12, /* so many trials without one that could be made: not judged */
+    MAPS_ROOM = 4096
+};
+
+#define CELL_NS UINT64_C(15000000000) /* a cell whose trials hang must not take all the time */
+
+struct worker {
+    struct assay_matrix *matrix;
+    pthread_t thread;
+    struct assay_misuse misuse;
+    struct assay_mapping *maps;
+    _Atomic bool left;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- one trial ------------------------------------------------------------------------------ */
+
+static const char *own_image(const struct assay_subject_spec *subject)
+{
+    const char *slash = strrchr(subject->path, '/');
+    return subject->path[0] == '\0' ? "libc.so" : slash ? slash + 1 : subject->path;
+}
+
+static void read_maps(struct worker *worker, const struct assay_subject_spec *subject, int pid)
+{
+    char path[64], line[4400];
+    struct assay_misuse *m = &worker->misuse;
+    m->maps = worker->maps;
+    m->map_count = 0;
+    snprintf(path, sizeof path, "/proc/%d/maps", pid);
+    FILE *file = pid > 0 ? fopen(path, "re") : NULL;
+    while (file && fgets(line, sizeof line, file) && m->map_count < MAPS_ROOM) {
+        char *end;
+        struct assay_mapping *map = &worker->maps[m->map_count];
+        map->from = strtoull(line, &end, 16);
+        map->to = *end == '-' ? strtoull(end + 1, &end, 16) : 0;
+        if (map->to <= map->from || strlen(end) < 5)
+            continue;
+        map->readable = end[1] == 'r';
+        map->writable = end[2] == 'w';
+        map->executable = end[3] == 'x';
+        map->allocator = strstr(end, own_image(subject)) != NULL;
+        m->map_count++;
+    }
+    if (file)
+        fclose(file);
+}
+
+/* Hands over what the builder put, and takes the results back. False: the child is gone; then
+ * *ret_at is the op in progress. */
+static bool execute(struct assay_session *session, struct assay_misuse *m, size_t from,
+                    size_t *ret_at)
+{
+    while (from < m->n) {
+        size_t capacity, got = 0, some = m->n - from;
+        struct assay_event *chunk = assay_session_chunk(session, &capacity);
+        *ret_at = from;
+        if (!chunk)
+            return false;
+        if (some > capacity)
+            some = capacity;
+        memcpy(chunk, m->events + from, some * sizeof *chunk);
+        assay_session_submit(session, some, false);
+        const struct assay_event *results = assay_session_collect(session, &got);
+        if (!results)
+            return false;
+        if (got > some)
+            got = some;
+        memcpy(m->events + from, results, got * sizeof *results);
+        assay_session_release(session);
+        bool whole = got == some &&
+                     m->events[from + got - 1].flags & (ASSAY_FLAG_EXECUTED | ASSAY_FLAG_SKIPPED);
+        if (!whole) {
+            *ret_at = from + got - (got > 0);
+            return false;
+        }
+        from += got;
+    }
+    return true;
+}
+
+static void keep_said(char *said, size_t room, const char *text)
+{
+    size_t length = strcspn(text, "\n");
+    if (length >= room)
+        length = room - 1;
+    for (size_t i = 0; i < length; i++)
+        said[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+    said[length] = '\0';
+}
+
+static int try_trial(struct worker *worker, const struct assay_matrix_cell *cell, uint64_t trial,
+                     struct assay_misuse_verdict *ret_verdict, char *said, size_t said_room,
+                     struct assay_error *err)
+{
+    const struct assay_matrix_config *matrix = &worker->matrix->config;
+    const struct assay_subject_spec *subject = &matrix->subjects[cell->subject];
+    const struct assay_misuse_info *info = cell->info;
+    struct assay_misuse *m = &worker->misuse;
+    uint64_t draw = matrix->seed ^ trial << 20 ^ (uint64_t)cell->subject << 56;
+    bool usable = !(subject->missing_apis >> ASSAY_OP_USABLE_SIZE & 1);
+    const struct assay_session_config config = {
+        .subject = subject,
+        .order = info->flags & ASSAY_MISUSE_THREADS ? ASSAY_ORDER_PARTIAL : ASSAY_ORDER_SERIAL,
+        .touch = ASSAY_TOUCH_RECORDED,
+        .ask_usable = usable && info->flags & ASSAY_MISUSE_USABLE,
+        .want_results = true,
+        .seed = matrix->seed,
+        .max_objects = MAX_OBJECTS,
+        .memory_bytes = (uint64_t)MEMORY_MIB << 20,
+        .hang_ms = HANG_MS};
+    struct assay_misuse_end end = {.state = ASSAY_SESSION_RUNNING};
+    struct assay_session_status status;
+    struct assay_session *session = NULL;
+    bool maps = info->flags & ASSAY_MISUSE_MAPS;
+
+    assay_misuse_begin(m, trial, assay_splitmix64(&draw));
+    m->size = matrix->size;
+    m->missing = subject->missing_apis;
+    m->map_count = 0;
+    said[0] = '\0';
+    for (bool alive = true; alive; m->stage++) {
+        size_t from = m->n;
+        if (maps && session)
+            read_maps(worker, subject, assay_session_pid(session));
+        if (!info->build(m, info->argument))
+            break;
+        if (!session) {
+            int code = assay_session_start(&config, &session, err);
+            if (code < 0)
+                return code;
+        }
+        alive = execute(session, m, from, &end.at);
+        if (!alive) {
+            assay_session_wait(session, &status);
+            end.state = status.state;
+            end.signal = status.signal;
+            keep_said(said, said_room, status.stderr_text);
+        }
+    }
+    if (session && end.state != ASSAY_SESSION_RUNNING && end.at == 0) {
+        uint64_t missing;
+        int code = assay_session_ready(session, &missing, err);
+        if (code < 0) {
+            assay_session_close(session);
+            return code;
+        }
+    }
+    if (maps && session && end.state == ASSAY_SESSION_RUNNING)
+        read_maps(worker, subject, assay_session_pid(session));
+    assay_misuse_judge(m, &end, ret_verdict);
+    assay_session_close(session);
+    return 0;
+}
+
+/* The tag model has no process, and only its own rows. */
+static void model_trial(struct worker *worker, const struct assay_matrix_cell *cell, uint64_t trial,
+                        struct assay_misuse_verdict *ret_verdict)
+{
+    const struct assay_matrix_config *matrix = &worker->matrix->config;
+    if (cell->info->flags & ASSAY_MISUSE_MODEL)
+        assay_misuse_model(cell->info, &matrix->tags[cell->subject], matrix->size,
+                           matrix->seed ^ trial << 20, ret_verdict);
+    else
+        *ret_verdict = (struct assay_misuse_verdict){.reason = "the tag model has S27 only"};
+    worker->misuse.measured = false;
+}
+
+static int run_trial(struct worker *worker, const struct assay_matrix_cell *cell, uint64_t trial,
+                     struct assay_misuse_verdict *ret_verdict, char *said, size_t said_room,
+                     struct assay_error *err)
+{
+    int code = 0;
+    said[0] = '\0';
+    if (worker->matrix->config.tags[cell->subject].granule) {
+        model_trial(worker, cell, trial, ret_verdict);
+        return 0;
+    }
+    for (int i = 0; i < BOOT_TRIES; i++) {
+        code = try_trial(worker, cell, trial, ret_verdict, said, said_room, err);
+        if (code != ASSAY_E_SUBJECT)
+            break;
+    }
+    return code;
+}
+
+/* ---- when a cell is decided ----------------------------------------------------------------- */
+
+static bool is_figure(const struct assay_misuse_info *info)
+{
+    return info->flags & (ASSAY_MISUSE_NUMBER | ASSAY_MISUSE_ENTROPY);
+}
+
+/* Every case there is, or so many trials that their share is the answer. */
+static bool is_counted(const struct assay_misuse_info *info)
+{
+    return info->flags & (ASSAY_MISUSE_BITS | ASSAY_MISUSE_MODEL);
+}
+
+static uint64_t valid(const struct assay_matrix_cell *cell)
+{
+    return cell->trials - cell->outcomes[ASSAY_OUTCOME_VOID];
+}
+
+static enum assay_decision decision(const struct assay_matrix_cell *cell,
+                                    enum assay_outcome outcome)
+{
+    return assay_decide(cell->outcomes[outcome], valid(cell), ASSAY_MATRIX_LOW, ASSAY_MATRIX_HIGH,
+                        ASSAY_MATRIX_ALPHA);
+}
+
+static bool is_decided(const struct assay_matrix_cell *cell)
+{
+    unsigned flags = cell->info->flags;
+    if (flags & ASSAY_MISUSE_ENTROPY)
+        return cell->value_count >= ASSAY_MATRIX_ADDRESSES;
+    if (flags & ASSAY_MISUSE_NUMBER)
+        return cell->value_count >= ASSAY_MATRIX_NUMBERS;
+    if (flags & ASSAY_MISUSE_BITS)
+        return cell->trials >= ASSAY_MISUSE_BIT_TRIALS;
+    if (flags & ASSAY_MISUSE_MODEL)
+        return cell->trials >= ASSAY_MATRIX_MODEL;
+    for (unsigned o = ASSAY_OUTCOME_DETECTED; o < ASSAY_OUTCOME_COUNT; o++)
+        if (decision(cell, (enum assay_outcome)o) == ASSAY_UNDECIDED)
+            return false;
+    return true;
+}
+
+enum assay_matrix_state assay_matrix_state(const struct assay_matrix_cell *cell)
+{
+    static const enum assay_matrix_state states[ASSAY_OUTCOME_COUNT] = {
+        [ASSAY_OUTCOME_DETECTED] = ASSAY_MATRIX_DETECTED,
+        [ASSAY_OUTCOME_NEUTRALISED] = ASSAY_MATRIX_NEUTRALISED,
+        [ASSAY_OUTCOME_EFFECT] = ASSAY_MATRIX_EFFECT};
+    if (is_figure(cell->info))
+        return cell->value_count ? ASSAY_MATRIX_MEASURED : ASSAY_MATRIX_NOT_JUDGED;
+    if (valid(cell) == 0)
+        return ASSAY_MATRIX_NOT_JUDGED;
+    for (unsigned o = ASSAY_OUTCOME_DETECTED; o < ASSAY_OUTCOME_COUNT; o++)
+        if (is_counted(cell->info) ? cell->outcomes[o] == valid(cell)
+                                   : decision(cell, (enum assay_outcome)o) == ASSAY_ALWAYS)
+            return states[o];
+    return is_decided(cell) ? ASSAY_MATRIX_MIXED : ASSAY_MATRIX_UNDECIDED;
+}
+
+bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
+                              const struct assay_profile *profile)
+{
+    enum assay_decision detected, effect;
+    if (!assay_misuse_promised(cell->info, profile) || valid(cell) == 0)
+        return false;
+    detected = decision(cell, ASSAY_OUTCOME_DETECTED);
+    effect = decision(cell, ASSAY_OUTCOME_EFFECT);
+    if (cell->info->promise == ASSAY_PROMISE_DETECTS)
+        return detected == ASSAY_NEVER || detected == ASSAY_SOMETIMES;
+    return effect == ASSAY_ALWAYS || effect == ASSAY_SOMETIMES;
+}
+
+/* ---- workers -------------------------------------------------------------------------------- */
+
+static void add(struct assay_matrix_cell *cell, const struct assay_misuse_verdict *verdict,
+                const struct assay_misuse *m, const char *said)
+{
+    bool figure = is_figure(cell->info);
+    cell->trials++;
+    if (figure && m->measured)
+        cell->values[cell->value_count++] = m->value;
+    enum assay_outcome outcome = figure && !m->measured ? ASSAY_OUTCOME_VOID : verdict->outcome;
+    cell->outcomes[outcome]++;
+    if (outcome == ASSAY_OUTCOME_VOID) {
+        cell->reason = verdict->reason ? verdict->reason : "nothing could be measured";
+        return;
+    }
+    if (outcome == ASSAY_OUTCOME_EFFECT)
+        cell->effects[verdict->effect]++;
+    if (verdict->how == ASSAY_HOW_NONE)
+        return;
+    cell->hows[verdict->how]++;
+    cell->moments[verdict->moment]++;
+    cell->late += outcome == ASSAY_OUTCOME_EFFECT;
+    if (said[0] && !cell->said[0])
+        snprintf(cell->said, sizeof cell->said, "%s", said);
+}
+
+static bool is_over(const struct assay_matrix *matrix)
+{
+    return *matrix->config.interrupted || matrix->err.code ||
+           now_ns() - matrix->start_ns >= matrix->config.max_time_ns;
+}
+
+static void settle(struct assay_matrix *matrix, struct assay_matrix_cell *cell)
+{
+    bool hopeless = valid(cell) == 0 && cell->trials >= VOID_ENOUGH;
+    bool capped =
+        cell->trials >= matrix->config.max_trials && !(cell->info->flags & ASSAY_MISUSE_MODEL);
+    bool done = is_decided(cell) || hopeless || capped || cell->spent_ns >= CELL_NS;
+    if (done && !cell->done)
+        matrix->done_count++;
+    cell->done = done;
+}
+
+/* The cell with the fewest trials that is free and not decided. */
+static struct assay_matrix_cell *take(struct assay_matrix *matrix)
+{
+    struct assay_matrix_cell *taken = NULL;
+    for (size_t i = 0; i < matrix->cell_count; i++) {
+        struct assay_matrix_cell *cell = &matrix->cells[i];
+        if (!cell->done && !cell->busy && (!taken || cell->trials < taken->trials))
+            taken = cell;
+    }
+    if (taken)
+        taken->busy = true;
+    return taken;
+}
+
+static void run_batch(struct worker *worker, struct assay_matrix_cell *cell)
+{
+    struct assay_matrix *matrix = worker->matrix;
+    for (int i = 0; i < BATCH && !cell->done && !is_over(matrix); i++) {
+        struct assay_misuse_verdict verdict;
+        struct assay_error err = {0};
+        char said[sizeof cell->said];
+        uint64_t start = now_ns();
+        int code = run_trial(worker, cell, cell->begun++, &verdict, said, sizeof said, &err);
+        pthread_mutex_lock(&matrix->lock);
+        if (code < 0) {
+            if (!matrix->err.code)
+                matrix->err = err;
+        } else {
+            matrix->trials++;
+            cell->spent_ns += now_ns() - start;
+            add(cell, &verdict, &worker->misuse, said);
+            settle(matrix, cell);
+        }
+        pthread_mutex_unlock(&matrix->lock);
+    }
+}
+
+static void *work(void *self)
+{
+    struct worker *worker = self;
+    struct assay_matrix *matrix = worker->matrix;
+    while (!is_over(matrix)) {
+        pthread_mutex_lock(&matrix->lock);
+        struct assay_matrix_cell *cell = take(matrix);
+        bool finished = matrix->done_count == matrix->cell_count;
+        pthread_mutex_unlock(&matrix->lock);
+        if (!cell && finished)
+            break;
+        if (!cell) { /* the others are busy with what is left */
+            nanosleep(&(struct timespec){0, 1000000}, NULL);
+            continue;
+        }
+        run_batch(worker, cell);
+        pthread_mutex_lock(&matrix->lock);
+        cell->busy = false;
+        pthread_mutex_unlock(&matrix->lock);
+    }
+    atomic_store(&worker->left, true);
+    return NULL;
+}
+
+int assay_matrix_create(const struct assay_matrix_config *config, struct assay_matrix *ret_matrix,
+                        struct assay_error *err)
+{
+    const struct assay_misuse_info *rows;
+    size_t variants = assay_misuse_list(&rows);
+    memset(ret_matrix, 0, sizeof *ret_matrix);
+    ret_matrix->config = *config;
+    ret_matrix->cells = calloc(variants * config->subject_count, sizeof *ret_matrix->cells);
+    if (!ret_matrix->cells)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    for (size_t v = 0; v < variants; v++)
+        for (size_t s = 0; s < config->subject_count && config->rows[rows[v].row]; s++) {
+            struct assay_matrix_cell *cell = &ret_matrix->cells[ret_matrix->cell_count++];
+            cell->info = &rows[v];
+            cell->subject = s;
+            if (!is_figure(&rows[v]))
+                continue;
+            cell->values = calloc(ASSAY_MATRIX_ADDRESSES + BATCH, sizeof *cell->values);
+            if (!cell->values) {
+                assay_matrix_free(ret_matrix);
+                return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+            }
+        }
+    pthread_mutex_init(&ret_matrix->lock, NULL);
+    return 0;
+}
+
+int assay_matrix_run(struct assay_matrix *matrix,
+                     void (*tick)(void *self, const struct assay_matrix *), void *self,
+                     struct assay_error *err)
+{
+    unsigned jobs = matrix->config.jobs, started = 0;
+    struct worker *workers = calloc(jobs, sizeof *workers);
+    int code = 0;
+    matrix->start_ns = now_ns();
+    for (unsigned i = 0; workers && i < jobs; i++, started++) {
+        workers[i].matrix = matrix;
+        workers[i].maps = calloc(MAPS_ROOM, sizeof *workers[i].maps);
+        if (!workers[i].maps || pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) {
+            free(workers[i].maps);
+            break;
+        }
+    }
+    if (started < jobs)
+        code = assay_fail(err, ASSAY_E_SYSTEM, "cannot start %u threads", jobs);
+    pthread_mutex_lock(&matrix->lock);
+    if (code < 0)
+        matrix->err = *err; /* those that started leave */
+    pthread_mutex_unlock(&matrix->lock);
+    for (unsigned i = 0; i < started;) {
+        if (atomic_load(&workers[i].left)) {
+            pthread_join(workers[i].thread, NULL);
+            assay_misuse_free(&workers[i].misuse);
+            free(workers[i].maps);
+            i++;
+            continue;
+        }
+        pthread_mutex_lock(&matrix->lock);
+        tick(self, matrix);
+        pthread_mutex_unlock(&matrix->lock);
+        nanosleep(&(struct timespec){0, 5 * 1000 * 1000}, NULL);
+    }
+    free(workers);
+    if (code == 0 && matrix->err.code) {
+        *err = matrix->err;
+        code = err->code;
+    }
+    return code;
+}
+
+void assay_matrix_free(struct assay_matrix *matrix)
+{
+    for (size_t i = 0; i < matrix->cell_count; i++)
+        free(matrix->cells[i].values);
+    free(matrix->cells);
+    memset(matrix, 0, sizeof *matrix);
+}

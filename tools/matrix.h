@@ -1,0 +1,100 @@
+/* The security matrix: trials of misuse, each in a child of its own, until every verdict is
+ * decided.
+ *
+ * A cell is one variant of misuse.def on one subject. Every trial execs a child with real
+ * randomness, because forked children would share layout, keys and generator state; so the rows
+ * whose unit is a process or a heap are sampled right, and the others cost a millisecond more than
+ * they must. Workers take the cell with the fewest trials that is not decided yet. Host only. */
+#ifndef ASSAY_MATRIX_H
+#define ASSAY_MATRIX_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "oracles/misuse/misuse.h"
+#include "oracles/misuse/sequential.h"
+
+enum {
+    ASSAY_MATRIX_SUBJECTS = 16,
+    ASSAY_MATRIX_NUMBERS = 64,    /* trials of a figure */
+    ASSAY_MATRIX_ADDRESSES = 512, /* and of one from collisions */
+    ASSAY_MATRIX_MODEL = 10000    /* and of the tag model, which cost nothing */
+};
+
+/* A rate above HIGH is 'always', below LOW 'never', and where it lies is decided with this error
+ * for each of the three outcomes. */
+#define ASSAY_MATRIX_LOW   0.05
+#define ASSAY_MATRIX_HIGH  0.95
+#define ASSAY_MATRIX_ALPHA (0.05 / 3)
+
+struct assay_matrix_config {
+    const struct assay_subject_spec *subjects; /* outlive the matrix */
+    const struct assay_profile *profiles;
+    struct assay_tags tags[ASSAY_MATRIX_SUBJECTS]; /* granule not 0: the subject is the tag model */
+    size_t subject_count;
+    bool rows[ASSAY_CATALOGUE_COUNT];
+    uint64_t seed;       /* of what the programs draw; layout and keys are the system's */
+    uint64_t size;       /* of the objects */
+    uint64_t max_trials; /* of a cell */
+    uint64_t max_time_ns;
+    unsigned jobs;
+    const volatile sig_atomic_t *interrupted;
+};
+
+struct assay_matrix_cell {
+    const struct assay_misuse_info *info;
+    size_t subject;
+    uint64_t begun, trials; /* trials: with an outcome, void ones included */
+    uint64_t outcomes[ASSAY_OUTCOME_COUNT];
+    uint64_t effects[ASSAY_EFFECT_COUNT], moments[ASSAY_MOMENT_COUNT], hows[ASSAY_HOW_COUNT];
+    uint64_t late; /* noticed, but after an effect */
+    uint64_t spent_ns;
+    uint64_t *values; /* of figures */
+    size_t value_count;
+    char said[160];     /* the subject's message where it noticed */
+    const char *reason; /* of void trials */
+    bool busy, done;
+};
+
+struct assay_matrix {
+    struct assay_matrix_config config;
+    struct assay_matrix_cell *cells; /* variants of a row together, subjects within a variant */
+    size_t cell_count, done_count;
+    uint64_t trials, start_ns;
+    pthread_mutex_t lock;
+    struct assay_error err; /* of the first child that could not be had */
+};
+
+int assay_matrix_create(const struct assay_matrix_config *config, struct assay_matrix *ret_matrix,
+                        struct assay_error *err);
+/* Runs until all is decided, time is up, or interrupted; tick is called some twenty times a second.
+ * Returns 0 or ASSAY_E_*. */
+int assay_matrix_run(struct assay_matrix *matrix,
+                     void (*tick)(void *self, const struct assay_matrix *), void *self,
+                     struct assay_error *err);
+void assay_matrix_free(struct assay_matrix *matrix);
+
+enum assay_matrix_state {
+    ASSAY_MATRIX_NOT_JUDGED,
+    ASSAY_MATRIX_UNDECIDED,
+    ASSAY_MATRIX_DETECTED,
+    ASSAY_MATRIX_NEUTRALISED,
+    ASSAY_MATRIX_EFFECT,
+    ASSAY_MATRIX_MIXED,
+    ASSAY_MATRIX_MEASURED
+};
+enum assay_matrix_state assay_matrix_state(const struct assay_matrix_cell *cell);
+/* True where the trials contradict what the profile promises, at the stated error. */
+bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
+                              const struct assay_profile *profile);
+
+/* One object per cell: schema assay.matrix.row. */
+json_t *assay_matrix_row(const struct assay_matrix *matrix, const struct assay_matrix_cell *cell);
+/* The whole: schema assay.matrix. */
+json_t *assay_matrix_summary(const struct assay_matrix *matrix, json_t *rows, double seconds);
+/* A page that asks for nothing else: the grid as a picture, every cell's figures beside it. */
+int assay_matrix_html(const char *path, const json_t *summary, const json_t *rows,
+                      struct assay_error *err);
+
+#endif

@@ -1,0 +1,240 @@
+/* What the trials say, as JSON objects; every other form is made of these. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/emit.h"
+#include "tools/matrix.h"
+
+#define Z95 1.959964
+
+static const char *state_name(enum assay_matrix_state state)
+{
+    static const char *const names[] = {
+        [ASSAY_MATRIX_NOT_JUDGED] = "not judged", [ASSAY_MATRIX_UNDECIDED] = "undecided",
+        [ASSAY_MATRIX_DETECTED] = "detected",     [ASSAY_MATRIX_NEUTRALISED] = "neutralised",
+        [ASSAY_MATRIX_EFFECT] = "effect",         [ASSAY_MATRIX_MIXED] = "mixed",
+        [ASSAY_MATRIX_MEASURED] = "measured"};
+    return names[state];
+}
+
+static size_t most(const uint64_t *counts, size_t n)
+{
+    size_t at = 0;
+    for (size_t i = 1; i < n; i++)
+        if (counts[i] > counts[at])
+            at = i;
+    return at;
+}
+
+/* ---- figures -------------------------------------------------------------------------------- */
+
+struct figure {
+    uint64_t least, most;
+    double mean;
+};
+
+static struct figure number_of(const struct assay_matrix_cell *cell)
+{
+    struct figure f = {UINT64_MAX, 0, 0};
+    for (size_t i = 0; i < cell->value_count; i++) {
+        uint64_t value = cell->values[i];
+        f.least = value < f.least ? value : f.least;
+        f.most = value > f.most ? value : f.most;
+        f.mean += (double)value / (double)cell->value_count;
+    }
+    return f;
+}
+
+static struct assay_collisions collisions_of(const struct assay_matrix_cell *cell)
+{
+    return assay_collisions(cell->values, cell->value_count);
+}
+
+static json_t *figure_object(const struct assay_matrix_cell *cell)
+{
+    if (cell->value_count == 0)
+        return json_null();
+    if (cell->info->flags & ASSAY_MISUSE_ENTROPY) {
+        struct assay_collisions c = collisions_of(cell);
+        return json_pack("{s:I, s:I, s:I, s:I, s:f}", "values", (json_int_t)c.n, "distinct",
+                         (json_int_t)c.distinct, "most_often", (json_int_t)c.most, "equal_pairs",
+                         (json_int_t)c.pairs, "entropy_bits_at_least",
+                         assay_entropy_bound(&c, 0.05));
+    }
+    struct figure f = number_of(cell);
+    return json_pack("{s:I, s:I, s:f, s:I, s:s}", "values", (json_int_t)cell->value_count, "least",
+                     (json_int_t)f.least, "mean", f.mean, "most", (json_int_t)f.most, "unit",
+                     cell->info->row == ASSAY_PROPERTY_S21 ? "bytes" : "calls");
+}
+
+/* ---- a cell in a few characters -------------------------------------------------------------- */
+
+static const char *where(const struct assay_matrix_cell *cell)
+{
+    static const char *const names[ASSAY_MOMENT_COUNT] = {"",     "",      " own",
+                                                          " nbr", " next", " later"};
+    return names[most(cell->moments, ASSAY_MOMENT_COUNT)];
+}
+
+/* Neither 0 nor 100 where it is not quite that. */
+static void share(FILE *out, const char *gap, const char *name, uint64_t hits, double n)
+{
+    double percent = 100 * (double)hits / n;
+    bool edge = percent < 100 && (percent < 1 || percent > 99);
+    fprintf(out, edge ? "%s%s %.1f%%" : "%s%s %.0f%%", gap, name, percent);
+}
+
+static void mixed_text(FILE *out, const struct assay_matrix_cell *cell, double n)
+{
+    const char *gap = "";
+    uint64_t detected = cell->outcomes[ASSAY_OUTCOME_DETECTED],
+             neutral = cell->outcomes[ASSAY_OUTCOME_NEUTRALISED],
+             effects = cell->outcomes[ASSAY_OUTCOME_EFFECT];
+    if (effects) {
+        share(out, gap, assay_effect_name((unsigned)most(cell->effects, ASSAY_EFFECT_COUNT)),
+              effects, n);
+        gap = " ";
+    }
+    if (detected) {
+        share(out, gap, "D", detected, n);
+        fputs(where(cell), out);
+        gap = " ";
+    }
+    if (neutral)
+        share(out, gap, "N", neutral, n);
+}
+
+static void figure_text(FILE *out, const struct assay_matrix_cell *cell)
+{
+    if (cell->info->flags & ASSAY_MISUSE_ENTROPY) {
+        struct assay_collisions c = collisions_of(cell);
+        fprintf(out, ">= %.1f bits", assay_entropy_bound(&c, 0.05));
+        return;
+    }
+    struct figure f = number_of(cell);
+    fprintf(out, "%llu / %.0f", (unsigned long long)f.least, f.mean);
+}
+
+static json_t *cell_text(const struct assay_matrix_cell *cell, bool contradicts)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    double n = (double)(cell->trials - cell->outcomes[ASSAY_OUTCOME_VOID]);
+    ASSAY_CHECK(out);
+    switch (assay_matrix_state(cell)) {
+    case ASSAY_MATRIX_DETECTED: fprintf(out, "D%s", where(cell)); break;
+    case ASSAY_MATRIX_NEUTRALISED: fputs("N", out); break;
+    case ASSAY_MATRIX_EFFECT:
+        fputs(assay_effect_name((unsigned)most(cell->effects, ASSAY_EFFECT_COUNT)), out);
+        break;
+    case ASSAY_MATRIX_MEASURED: figure_text(out, cell); break;
+    case ASSAY_MATRIX_MIXED: mixed_text(out, cell, n); break;
+    case ASSAY_MATRIX_UNDECIDED:
+        mixed_text(out, cell, n);
+        fputs(" ?", out);
+        break;
+    default: fputs("-", out); break;
+    }
+    if (contradicts)
+        fputs(" !", out);
+    ASSAY_CHECK(fclose(out) == 0 && text);
+    json_t *value = json_string(text);
+    free(text);
+    return value;
+}
+
+/* ---- objects -------------------------------------------------------------------------------- */
+
+static json_t *rate_object(uint64_t hits, uint64_t n)
+{
+    struct assay_interval w = assay_wilson(hits, n, Z95);
+    return json_pack("{s:I, s:f, s:f, s:f}", "n", (json_int_t)hits, "rate",
+                     n ? (double)hits / (double)n : 0.0, "low", w.low, "high", w.high);
+}
+
+static json_t *counts_object(const uint64_t *counts, size_t n, const char *(*name)(unsigned))
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < n; i++)
+        if (counts[i])
+            json_object_set_new(object, name((unsigned)i), json_integer((json_int_t)counts[i]));
+    return object;
+}
+
+json_t *assay_matrix_row(const struct assay_matrix *matrix, const struct assay_matrix_cell *cell)
+{
+    const struct assay_property_info *info = assay_property_info(cell->info->row);
+    const struct assay_profile *profile = &matrix->config.profiles[cell->subject];
+    bool contradicts = assay_matrix_contradicts(cell, profile);
+    enum assay_matrix_state state = assay_matrix_state(cell);
+    uint64_t n = cell->trials - cell->outcomes[ASSAY_OUTCOME_VOID];
+    json_t *row =
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I}", "row", info->id, "variant",
+                  cell->info->variant, "subject", matrix->config.subjects[cell->subject].name,
+                  "verdict", state_name(state), "cell", cell_text(cell, contradicts), "unit",
+                  assay_unit_name(info->unit == ASSAY_UNIT_EVENT ? ASSAY_UNIT_OP : info->unit),
+                  "trials", (json_int_t)n, "void", (json_int_t)cell->outcomes[ASSAY_OUTCOME_VOID]);
+    ASSAY_CHECK(row);
+    json_object_set_new(row, "reason",
+                        state == ASSAY_MATRIX_NOT_JUDGED
+                            ? json_string(cell->reason ? cell->reason : "no time")
+                            : json_null());
+    if (cell->values) {
+        json_object_set_new(row, "figure", figure_object(cell));
+    } else {
+        static const char *const keys[ASSAY_OUTCOME_COUNT] = {NULL, "detected", "neutralised",
+                                                              "effect"};
+        for (unsigned o = ASSAY_OUTCOME_DETECTED; o < ASSAY_OUTCOME_COUNT; o++)
+            json_object_set_new(row, keys[o], rate_object(cell->outcomes[o], n));
+        json_object_set_new(row, "effects",
+                            counts_object(cell->effects, ASSAY_EFFECT_COUNT, assay_effect_name));
+        json_object_set_new(row, "noticed",
+                            counts_object(cell->moments, ASSAY_MOMENT_COUNT, assay_moment_name));
+        json_object_set_new(row, "how", counts_object(cell->hows, ASSAY_HOW_COUNT, assay_how_name));
+        json_object_set_new(row, "noticed_after_effect", json_integer((json_int_t)cell->late));
+    }
+    json_object_set_new(row, "message", cell->said[0] ? json_string(cell->said) : json_null());
+    bool promised = assay_misuse_promised(cell->info, profile);
+    json_object_set_new(row, "promise",
+                        promised ? json_string(cell->info->promise_key) : json_null());
+    json_object_set_new(row, "contradicts", json_boolean(contradicts));
+    return row;
+}
+
+static bool is_state(const json_t *row, enum assay_matrix_state state)
+{
+    return strcmp(json_string_value(json_object_get(row, "verdict")), state_name(state)) == 0;
+}
+
+json_t *assay_matrix_summary(const struct assay_matrix *matrix, json_t *rows, double seconds)
+{
+    json_t *subjects = json_array(), *judged = json_array(), *not_judged = json_array();
+    json_int_t contradictions = 0, undecided = 0;
+    size_t i;
+    const json_t *row;
+    for (size_t s = 0; s < matrix->config.subject_count; s++)
+        json_array_append_new(subjects, json_string(matrix->config.subjects[s].name));
+    for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++) {
+        const char *id = assay_property_info(p)->id;
+        bool any = false;
+        json_array_foreach(rows, i, row) any |=
+            strcmp(json_string_value(json_object_get(row, "row")), id) == 0 &&
+            !is_state(row, ASSAY_MATRIX_NOT_JUDGED);
+        if (id[0] == 'S')
+            json_array_append_new(any ? judged : not_judged, json_string(id));
+    }
+    json_array_foreach(rows, i, row)
+    {
+        contradictions += json_is_true(json_object_get(row, "contradicts"));
+        undecided += is_state(row, ASSAY_MATRIX_UNDECIDED);
+    }
+    json_t *summary = json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "subjects",
+                                subjects, "judged", judged, "not_judged", not_judged, "cells",
+                                (json_int_t)json_array_size(rows), "contradictions", contradictions,
+                                "undecided", undecided, "trials", (json_int_t)matrix->trials,
+                                "seed", (json_int_t)matrix->config.seed, "object_bytes",
+                                (json_int_t)matrix->config.size, "seconds", seconds);
+    ASSAY_CHECK(summary);
+    return summary;
+}
