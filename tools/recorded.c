@@ -137,6 +137,7 @@ int assay_recorded_run(struct assay_replay_source *source,
     struct assay_replay_result *result = &ret_result->replay;
     result->findings = assay_finding_set_create(&options->profile);
     run.batch = malloc(BATCH * sizeof *run.batch);
+    leaks &= !assay_replay_lossy(source); /* what is missing may have freed it */
     if (leaks)
         run.sites = calloc((size_t)assay_replay_max_object(source) + 1, sizeof *run.sites);
     if (!result->findings || !run.batch || (leaks && !run.sites))
