@@ -674,7 +674,8 @@ static inline __attribute__((always_inline)) void after(struct assay_judge *judg
                                                         const struct assay_event *event)
 {
     bool misuse = false;
-    if (__builtin_expect(event->kind >= ASSAY_OP_MISUSE, 0)) {
+    bool mark = event->kind == ASSAY_OP_MISUSE || event->kind == ASSAY_OP_EVIDENCE;
+    if (__builtin_expect(mark || event->kind >= ASSAY_OP_COUNT, 0)) {
         if (event->kind == ASSAY_OP_EVIDENCE) {
             take_evidence(judge, event);
             return;

@@ -106,9 +106,12 @@ int assay_cmd_import(int argc, char **argv)
         return assay_report_error(&err);
     if (options.import.note[0])
         fprintf(stderr, "assay import: note: %s\n", assay_printable(&note, options.import.note));
-    assay_emit_record(&options.common.emit, "assay.import", fields,
-                      json_pack("{s:o, s:s, s:I}", "file", assay_emit_string(options.import.to),
-                                "format", options.format->name, "events",
-                                (json_int_t)options.import.events));
+    const struct assay_trace_totals *totals = &options.import.totals;
+    json_t *object =
+        json_pack("{s:o, s:s, s:I}", "file", assay_emit_string(options.import.to), "format",
+                  options.format->name, "events", (json_int_t)options.import.events);
+    json_object_set_new(object, "fragment", json_boolean(totals->fragment));
+    json_object_set_new(object, "lost_blocks", json_integer((json_int_t)totals->lost_blocks));
+    assay_emit_record(&options.common.emit, "assay.import", fields, object);
     return ASSAY_EXIT_CLEAN;
 }

@@ -416,6 +416,12 @@ static int replay_recorded(const struct options *options, struct assay_replay_re
         assay_progress_end(&watch.progress);
         if (code == 0)
             print_leaks(&emit, source, &recorded);
+        if (code == 0 && options->leaks && assay_replay_lossy(source))
+            assay_complain("leaks are not judged: what is missing in '%s' may have freed them",
+                           options->file);
+        if (code == 0 && assay_replay_has_gaps(source))
+            assay_complain("only what stands before the first damaged block of '%s' is judged",
+                           options->file);
     }
     *result = recorded.replay;
     free(recorded.leaks);

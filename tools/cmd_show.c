@@ -173,7 +173,7 @@ static json_t *column_counts(const struct assay_trace_reader *reader)
 }
 
 static json_t *describe(const char *path, const struct assay_trace_reader *reader,
-                        const struct summary *summary)
+                        const struct summary *summary, bool all)
 {
     const struct assay_trace_meta *meta = assay_trace_meta(reader);
     const struct assay_trace_totals *totals = assay_trace_totals(reader);
@@ -195,7 +195,11 @@ static json_t *describe(const char *path, const struct assay_trace_reader *reade
     set_count(object, "threads", totals->threads);
     set_count(object, "objects", totals->objects);
     set_count(object, "duration_ns", summary->last_time);
+    if (all || totals->fragment)
+        set(object, "fragment", json_boolean(totals->fragment));
     set_count(object, "dropped", totals->dropped);
+    if (all || totals->lost_blocks)
+        set_count(object, "lost_blocks", totals->lost_blocks);
     set_count(object, "nested", totals->nested);
     set_count(object, "unknown_frees", totals->unknown_frees);
     set_count(object, "library_calls", totals->library_calls);
@@ -305,7 +309,9 @@ static const struct assay_emit_field fields[] = {
     {"processes", "processes", ASSAY_EMIT_COUNT},
     {"threads", "threads", ASSAY_EMIT_COUNT},
     {"duration_ns", "duration", ASSAY_EMIT_DURATION},
+    {"fragment", "fragment", ASSAY_EMIT_PLAIN},
     {"dropped", "events lost", ASSAY_EMIT_COUNT},
+    {"lost_blocks", "blocks lost", ASSAY_EMIT_COUNT},
     {"unknown_frees", "unknown frees", ASSAY_EMIT_COUNT},
     {"library_calls", "library's calls", ASSAY_EMIT_COUNT},
     {"repaired", "order repaired", ASSAY_EMIT_COUNT},
@@ -372,8 +378,8 @@ static int show_summary(struct options *options, struct assay_trace_reader *read
     summary->addresses = assay_trace_meta(reader)->has & ASSAY_HAS_ADDRESS;
     int code = summarise(reader, summary, options->head, options->common.quiet, err);
     if (!code) {
-        json_t *object = describe(options->path, reader, summary);
         struct assay_emit *emit = &options->common.emit;
+        json_t *object = describe(options->path, reader, summary, emit->json);
         FILE *out = assay_emit_text(emit);
         assay_emit_record(emit, "assay.show", fields, json_incref(object));
         if (!emit->json) {
@@ -410,6 +416,8 @@ int assay_cmd_show(int argc, char **argv)
         code = assay_text_write(reader, stdout, options.head, &err);
     else
         code = show_summary(&options, reader, &err);
+    if (!code && options.head == 0)
+        code = assay_trace_check_rest(reader, &err);
     if (!code && !assay_trace_complete(reader))
         code = assay_fail(&err, ASSAY_E_TRUNCATED,
                           "'%s' is incomplete: it was cut off or damaged, or its capture did not "

@@ -82,7 +82,7 @@ static struct assay_judge_config judging(struct run *run)
                                        .profile = run->options->profile,
                                        .legal = true,
                                        .program = true,
-                                       .leaks = run->sites != NULL && assay_replay_complete(source),
+                                       .leaks = run->sites && !assay_replay_lossy(source),
                                        .report_self = run,
                                        .report = on_violation};
 }
@@ -176,6 +176,7 @@ int assay_recorded_run(struct assay_replay_source *source,
     struct assay_replay_result *result = &ret_result->replay;
     result->findings = assay_finding_set_create(&options->profile);
     run.batch = malloc(BATCH * sizeof *run.batch);
+    leaks &= !assay_replay_lossy(source); /* what is missing may have freed it */
     if (leaks)
         run.sites = calloc((size_t)assay_replay_max_object(source) + 1, sizeof *run.sites);
     if (!result->findings || !run.batch || (leaks && !run.sites))

@@ -28,6 +28,7 @@ struct image {
     uint64_t fork_at; /* events of the parent before that */
     uint32_t first_block, last_block;
     struct block *open; /* while sorting */
+    bool after_gap;     /* it starts behind lost blocks */
     uint64_t live;
 };
 
@@ -51,6 +52,7 @@ struct assay_replay_source {
     uint64_t events;
     uint32_t max_object, threads;
     bool has_access, has_misuse, has_address, as_recorded;
+    bool lossy, gaps; /* events are missing; blocks in the middle are */
     /* the image being read */
     uint32_t lineage[IMAGES_MAX]; /* ancestors, oldest first, the image last */
     size_t lineage_count, lineage_at;
@@ -59,6 +61,7 @@ struct assay_replay_source {
     struct birth *births;
     uint32_t inherited; /* next object to re-create, 0 = none left */
     bool misuse_next;
+    bool at_gap; /* nothing more is to be had of it as it was recorded */
     struct assay_event *batch;
     struct block block;
     struct assay_event buffer[BATCH];
@@ -84,7 +87,8 @@ static struct image *image_of(struct assay_replay_source *source, uint16_t proce
     index = (int32_t)source->image_count++;
     source->by_process[process] = index;
     struct image *image = &source->images[index];
-    *image = (struct image){.shown = {.process = process, .exec = exec}, .parent = -1};
+    *image = (struct image){
+        .shown = {.process = process, .exec = exec}, .parent = -1, .after_gap = source->gaps};
     if (exec == 0 && source->forks[process].image >= 0) {
         image->parent = source->forks[process].image;
         image->fork_at = source->forks[process].at;
@@ -148,9 +152,22 @@ static void count_live(struct image *image, const struct assay_event *event)
         image->shown.max_live = (uint32_t)image->live;
 }
 
+/* What is lost is lost to every image. */
+static int scan_gap(struct assay_replay_source *source, const struct assay_event *event, bool sort,
+                    struct assay_error *err)
+{
+    int code = 0;
+    source->gaps = true;
+    for (size_t i = 0; sort && i < source->image_count && code == 0; i++)
+        code = sort_one(source, &source->images[i], event, err);
+    return code;
+}
+
 static int scan_one(struct assay_replay_source *source, const struct assay_event *event, bool sort,
                     struct assay_error *err)
 {
+    if (event->kind == ASSAY_OP_GAP)
+        return scan_gap(source, event, sort, err);
     if (event->kind == ASSAY_OP_EXEC) {
         source->execs[event->process]++;
         return 0;
@@ -173,6 +190,7 @@ static int scan(struct assay_replay_source *source, bool sort, struct assay_erro
     long n = 0;
     int code = 0;
     source->image_count = 0;
+    source->gaps = false;
     memset(source->execs, 0, PROCESSES * sizeof *source->execs);
     for (int i = 0; i < PROCESSES; i++) {
         source->by_process[i] = -1;
@@ -235,16 +253,21 @@ static int choose(struct assay_replay_source *source, long process, struct assay
 static int check_loss(const struct assay_replay_source *source, const char *path,
                       struct assay_error *err)
 {
-    unsigned long long dropped = assay_trace_totals(source->reader)->dropped;
-    if (dropped > 0)
-        return assay_fail(err, ASSAY_E_LOSSY,
-                          "'%s' lost %llu events; --allow-lossy replays what is there", path,
-                          dropped);
+    const struct assay_trace_totals *totals = assay_trace_totals(source->reader);
     if (!assay_trace_complete(source->reader))
         return assay_fail(err, ASSAY_E_TRUNCATED,
                           "'%.200s' is incomplete: it was cut off or damaged, or its capture did "
                           "not end; --allow-lossy replays what is there",
                           path);
+    if (totals->fragment)
+        return assay_fail(err, ASSAY_E_LOSSY,
+                          "'%.200s' is a fragment: what was cut off or damaged is missing; "
+                          "--allow-lossy replays what is there",
+                          path);
+    if (totals->dropped > 0)
+        return assay_fail(err, ASSAY_E_LOSSY,
+                          "'%s' lost %llu events; --allow-lossy replays what is there", path,
+                          (unsigned long long)totals->dropped);
     return 0;
 }
 
@@ -271,9 +294,10 @@ int assay_replay_open(const char *path, bool allow_lossy, long process,
         goto fail;
     }
     code = scan(source, false, err);
-    if (code == 0 && source->image_count == 0 && !assay_trace_complete(source->reader))
-        code = assay_fail(err, ASSAY_E_TRUNCATED,
-                          "'%s' is incomplete: nothing of it is whole; capture it again", path);
+    if (code == 0)
+        code = assay_trace_check_rest(source->reader, err);
+    source->lossy = assay_trace_totals(source->reader)->dropped > 0 ||
+                    assay_trace_totals(source->reader)->fragment;
     if (code == 0 && !allow_lossy)
         code = check_loss(source, path, err);
     if (code == 0 && source->image_count > 1)
@@ -319,6 +343,7 @@ int assay_replay_begin(struct assay_replay_source *source, size_t image, struct 
     memset(source->births, 0, ((size_t)source->max_object + 1) * sizeof *source->births);
     memset(&source->left_out, 0, sizeof source->left_out);
     source->misuse_next = false;
+    source->at_gap = source->as_recorded && source->images[source->chosen[image]].after_gap;
     source->inherited = 0;
     /* an image's parent has a lower number: no circles */
     source->lineage_count = 0;
@@ -471,7 +496,7 @@ long assay_replay_next(struct assay_replay_source *source, struct assay_event *e
                        struct assay_error *err)
 {
     size_t filled = 0;
-    while (filled < n) {
+    while (filled < n && !source->at_gap) {
         if (source->inherited > 0) {
             if (next_inherited(source, &events[filled]))
                 filled++;
@@ -493,6 +518,10 @@ long assay_replay_next(struct assay_replay_source *source, struct assay_event *e
                 break;
         }
         struct assay_event *event = &source->batch[source->batch_at++];
+        if (event->kind == ASSAY_OP_GAP) {
+            source->at_gap = source->as_recorded;
+            continue;
+        }
         source->read_of_lineage++;
         bool own = source->lineage_at + 1 == source->lineage_count;
         if (event->kind == ASSAY_OP_EXEC)
@@ -551,9 +580,14 @@ const struct assay_trace_totals *assay_replay_totals(const struct assay_replay_s
     return assay_trace_totals(source->reader);
 }
 
-bool assay_replay_complete(const struct assay_replay_source *source)
+bool assay_replay_lossy(const struct assay_replay_source *source)
 {
-    return assay_trace_complete(source->reader);
+    return source->lossy;
+}
+
+bool assay_replay_has_gaps(const struct assay_replay_source *source)
+{
+    return source->gaps;
 }
 
 const struct assay_trace_site *assay_replay_site(const struct assay_replay_source *source,

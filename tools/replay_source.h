@@ -33,7 +33,6 @@ int assay_replay_open(const char *path, bool allow_lossy, long process,
                       struct assay_replay_source **ret_source, struct assay_error *err);
 const struct assay_trace_meta *assay_replay_meta(const struct assay_replay_source *source);
 const struct assay_trace_totals *assay_replay_totals(const struct assay_replay_source *source);
-bool assay_replay_complete(const struct assay_replay_source *source);
 size_t assay_replay_images(const struct assay_replay_source *source,
                            const struct assay_replay_image **ret_images);
 uint64_t assay_replay_events(const struct assay_replay_source *source); /* of all images */
@@ -41,9 +40,14 @@ uint32_t assay_replay_max_object(const struct assay_replay_source *source);
 uint32_t assay_replay_threads(const struct assay_replay_source *source);
 bool assay_replay_has_access(const struct assay_replay_source *source);
 bool assay_replay_has_misuse(const struct assay_replay_source *source);
+/* Events are missing: lost in the capture, cut off or damaged. */
+bool assay_replay_lossy(const struct assay_replay_source *source);
+/* Some of them in the middle: damaged blocks. */
+bool assay_replay_has_gaps(const struct assay_replay_source *source);
 /* From the next image on: as it was recorded, with both halves of a resize, the program's own
- * mistakes and the C library's calls; inherited objects are PREEXISTING at their addresses. For who
- * judges the recording itself. */
+ * mistakes and the C library's calls; inherited objects are PREEXISTING at their addresses. It ends
+ * before the first damaged block, since what lives behind it is not known. For who judges the
+ * recording itself. */
 void assay_replay_as_recorded(struct assay_replay_source *source);
 /* Starts an image from its beginning. */
 int assay_replay_begin(struct assay_replay_source *source, size_t image, struct assay_error *err);

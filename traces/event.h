@@ -17,7 +17,7 @@ enum assay_op {
 #define ASSAY_OP(number, NAME, name, op_class, arg) ASSAY_OP_##NAME = number,
 #include "traces/ops.def"
 #undef ASSAY_OP
-    ASSAY_OP_COUNT = 40
+    ASSAY_OP_COUNT = 41
 };
 
 enum assay_op_class {

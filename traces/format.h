@@ -14,6 +14,7 @@ struct assay_import {
     struct assay_trace_options options;
     /* results */
     uint64_t events;
+    struct assay_trace_totals totals;
     char note[600]; /* what people should know about the result, "" for nothing */
 };
 

@@ -1,8 +1,9 @@
 /* The trace file: writer, reader, recovery. The byte format is traces/FORMAT.md.
  *
  * A writer fills '<path>.partial' and renames it to '<path>' when closed; every whole block of a
- * .partial file can be read after a crash. A reader trusts nothing: declared sizes are capped,
- * checksums tested, strings bounded. Host side (zstd, malloc). The runner never includes this. */
+ * .partial file can be read after a crash. Damaged blocks are passed over. A reader trusts nothing:
+ * declared sizes are capped, checksums tested, strings bounded. Host side (zstd, malloc). The
+ * runner never includes this. */
 #ifndef ASSAY_TRACE_H
 #define ASSAY_TRACE_H
 
@@ -38,7 +39,9 @@ struct assay_trace_totals {
     uint64_t repaired;      /* allocation at a live address: its free was pulled forward */
     uint32_t threads;       /* over all processes */
     uint32_t processes;
-    uint32_t objects; /* highest object number */
+    uint32_t objects;     /* highest object number */
+    uint32_t fragment;    /* 1: what was cut off or damaged is missing, also after a repair */
+    uint64_t lost_blocks; /* damaged ones; an ASSAY_OP_GAP event stands where they were */
 };
 
 /* A call site. */
@@ -83,14 +86,20 @@ void assay_trace_discard(const char *path);
 int assay_trace_open(const char *path, struct assay_trace_reader **ret_reader,
                      struct assay_error *err);
 /* Reads up to n events. Returns how many, 0 at the end (of the last whole block for an incomplete
- * trace), or ASSAY_E_*. */
+ * trace), or ASSAY_E_*. For damaged blocks with whole ones behind them comes one ASSAY_OP_GAP; from
+ * there on objects that the lost blocks bore appear unborn and call sites that they named are 0. */
 long assay_trace_read(struct assay_trace_reader *reader, struct assay_event *events, size_t n,
                       struct assay_error *err);
 int assay_trace_rewind(struct assay_trace_reader *reader, struct assay_error *err);
 const struct assay_trace_meta *assay_trace_meta(const struct assay_trace_reader *reader);
-/* From the footer; for an incomplete trace what has been counted so far by reading. */
+/* From the footer; for an incomplete trace what has been counted so far by reading, and fragment.
+ */
 const struct assay_trace_totals *assay_trace_totals(const struct assay_trace_reader *reader);
+/* False without a footer, and once a damaged block has been met. */
 bool assay_trace_complete(const struct assay_trace_reader *reader);
+/* For who has read an incomplete trace to its end: 0, or ASSAY_E_TRUNCATED with a line if no block
+ * of it is whole. */
+int assay_trace_check_rest(const struct assay_trace_reader *reader, struct assay_error *err);
 uint64_t assay_trace_file_bytes(const struct assay_trace_reader *reader);
 /* Times in the file are multiples of this. */
 uint32_t assay_trace_time_unit_ns(const struct assay_trace_reader *reader);

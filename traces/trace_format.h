@@ -12,7 +12,8 @@
     "ASSAY\x1a\n"
 #define TRACE_MAGIC_BYTES 8
 #define TRACE_MAJOR       1
-#define TRACE_MINOR       0
+#define TRACE_MINOR       0 /* of what every trace needs */
+#define TRACE_MINOR_GAPS  1 /* the totals fragment and lost_blocks, the kind gap */
 
 /* Every chunk: type, sequence, events, payload bytes, CRC-32C of these 16 bytes and the payload. */
 #define TRACE_CHUNK_HEADER_BYTES 20
@@ -23,7 +24,9 @@
 #define TRACE_BLOCK_EVENTS     65536      /* what the writer puts into a block */
 #define TRACE_BLOCK_EVENTS_MAX (1u << 18) /* what the reader accepts */
 #define TRACE_PAYLOAD_MAX      (64u << 20)
-#define TRACE_META_MAX         (1u << 18)          /* bytes of the META and FOOT payloads */
+#define TRACE_META_MAX         (1u << 18) /* bytes of the META and FOOT payloads */
+#define TRACE_RESYNC_MAX       (UINT64_C(2) * TRACE_PAYLOAD_MAX) /* looked through for a next chunk */
+#define TRACE_RESYNC_TRIES     256 /* chunks with a wrong checksum on the way, per file */
 #define TRACE_PIPE_MAX         (UINT64_C(1) << 30) /* bytes of a trace that comes through a pipe */
 #define TRACE_STRING_MAX       (1u << 15)          /* bytes of one value or module path */
 #define TRACE_SITES_MAX        (1u << 20)

@@ -40,8 +40,9 @@ int trace_meta_string_set(struct trace_meta *meta, unsigned row, const char *val
             sizeof((struct assay_trace_totals){0}.name)                                            \
     }
 const struct trace_total trace_totals[TRACE_TOTALS] = {
-    TOTAL(events),   TOTAL(dropped), TOTAL(nested),    TOTAL(unknown_frees), TOTAL(library_calls),
-    TOTAL(repaired), TOTAL(threads), TOTAL(processes), TOTAL(objects),
+    TOTAL(events),        TOTAL(dropped),  TOTAL(nested),      TOTAL(unknown_frees),
+    TOTAL(library_calls), TOTAL(repaired), TOTAL(threads),     TOTAL(processes),
+    TOTAL(objects),       TOTAL(fragment), TOTAL(lost_blocks),
 };
 
 uint64_t trace_total_get(const struct assay_trace_totals *totals, unsigned row)

@@ -48,7 +48,7 @@ struct trace_total {
     const char *key;
     size_t offset, bytes; /* of the 8- or 4-byte number in struct assay_trace_totals */
 };
-#define TRACE_TOTALS 9
+#define TRACE_TOTALS 11
 extern const struct trace_total trace_totals[TRACE_TOTALS];
 uint64_t trace_total_get(const struct assay_trace_totals *totals, unsigned row);
 /* False if the value does not fit. */

@@ -16,10 +16,14 @@ struct assay_trace_reader {
     int fd;
     char *name;
     uint64_t file_bytes, first_block, at; /* offsets */
-    bool complete;
+    bool closed;                          /* it has a footer */
+    bool damaged;                         /* a chunk before the footer is */
+    bool sites_lost;   /* what later blocks add to the tables of sites cannot be numbered */
     uint32_t sequence; /* of the chunk at `at` */
+    unsigned tries;    /* left for wrong checksums when looking for the next chunk */
     struct trace_meta meta;
-    struct assay_trace_totals totals; /* from the footer, or counted */
+    struct assay_trace_totals footer, counted, totals; /* totals: what of these is true */
+    uint64_t gaps, lost_events;
 
     uint8_t *payload;
     size_t payload_room;
@@ -119,8 +123,9 @@ static uint64_t after_chunk(uint64_t offset, const struct chunk *chunk)
 static int load_chunk(struct assay_trace_reader *reader, uint64_t offset, const struct chunk *chunk,
                       struct assay_error *err)
 {
-    if (chunk->bytes > TRACE_PAYLOAD_MAX || chunk->events > TRACE_BLOCK_EVENTS_MAX)
-        return malformed(reader, err, "a block declares an impossible size");
+    if (chunk->bytes > TRACE_PAYLOAD_MAX)
+        return assay_fail(err, ASSAY_E_CHECKSUM, "cannot read '%s': block %u is damaged",
+                          reader->name, chunk->sequence);
     if (chunk->bytes >= reader->payload_room) {
         uint8_t *bigger = realloc(reader->payload, chunk->bytes + 1u);
         if (!bigger)
@@ -136,7 +141,65 @@ static int load_chunk(struct assay_trace_reader *reader, uint64_t offset, const 
         return assay_fail(err, ASSAY_E_CHECKSUM,
                           "cannot read '%s': block %u at byte %llu is corrupted", reader->name,
                           chunk->sequence, (unsigned long long)offset);
+    if (chunk->events > TRACE_BLOCK_EVENTS_MAX)
+        return malformed(reader, err, "a block declares an impossible size");
     return 0;
+}
+
+/* ---- damage ---- */
+
+/* True if a whole chunk that comes after the sequence number is at the offset; it is loaded then.
+ */
+static bool try_chunk(struct assay_trace_reader *reader, uint64_t offset, uint32_t sequence,
+                      struct chunk *chunk)
+{
+    if (peek_chunk(reader, offset, chunk, NULL) <= 0 || chunk->sequence < sequence ||
+        chunk->sequence - sequence > reader->file_bytes / TRACE_CHUNK_HEADER_BYTES ||
+        chunk->bytes > TRACE_PAYLOAD_MAX || reader->tries == 0)
+        return false;
+    if (load_chunk(reader, offset, chunk, NULL) == 0)
+        return true;
+    reader->tries--;
+    return false;
+}
+
+/* Looks from the offset on for the next whole chunk. False: there is none. */
+static bool find_chunk(struct assay_trace_reader *reader, uint64_t offset, uint32_t sequence,
+                       struct chunk *chunk, uint64_t *ret_offset)
+{
+    enum { WINDOW = 65536, OVERLAP = 3 };
+    static const char types[2][5] = {"BLCK", "FOOT"};
+    char window[WINDOW];
+    uint64_t end = offset + TRACE_RESYNC_MAX;
+    for (uint64_t at = offset; at < end && reader->tries > 0; at += WINDOW - OVERLAP) {
+        long got = read_at(reader, at, window, sizeof window, NULL);
+        for (long i = 0; i + 4 <= got; i++)
+            if ((memcmp(window + i, types[0], 4) == 0 || memcmp(window + i, types[1], 4) == 0) &&
+                try_chunk(reader, at + (uint64_t)i, sequence, chunk)) {
+                *ret_offset = at + (uint64_t)i;
+                return true;
+            }
+        if (got < (long)sizeof window)
+            return false;
+    }
+    return false;
+}
+
+/* The next whole chunk where `bad`, which stands at the offset, is none. *ret_events: what the lost
+ * blocks held, 0 if that is not known. */
+static bool after_damage(struct assay_trace_reader *reader, uint64_t offset, uint32_t sequence,
+                         const struct chunk *bad, struct chunk *chunk, uint64_t *ret_offset,
+                         uint64_t *ret_events)
+{
+    bool one = bad->sequence == sequence && bad->type == TRACE_CHUNK_BLOCK &&
+               bad->events <= TRACE_BLOCK_EVENTS_MAX;
+    *ret_events = one ? bad->events : 0;
+    *ret_offset = after_chunk(offset, bad);
+    if (one && try_chunk(reader, *ret_offset, sequence + 1, chunk) &&
+        chunk->sequence == sequence + 1)
+        return true;
+    *ret_events = 0;
+    return find_chunk(reader, offset, sequence, chunk, ret_offset);
 }
 
 static int read_start(struct assay_trace_reader *reader, struct assay_error *err)
@@ -176,13 +239,20 @@ static int read_start(struct assay_trace_reader *reader, struct assay_error *err
  * block. */
 static int find_footer(struct assay_trace_reader *reader, struct assay_error *err)
 {
-    struct chunk chunk;
-    uint64_t offset = reader->first_block;
+    struct chunk chunk = {0};
+    uint64_t offset = reader->first_block, lost;
     uint32_t sequence = 1;
-    int whole;
-    while ((whole = peek_chunk(reader, offset, &chunk, err)) > 0) {
-        if (chunk.sequence != sequence++)
-            return 0; /* zeros or garbage after a crash: no need to walk through it */
+    for (;;) {
+        int whole = peek_chunk(reader, offset, &chunk, err);
+        if (whole < 0)
+            return whole;
+        if (!whole || chunk.sequence != sequence || chunk.bytes > TRACE_PAYLOAD_MAX) {
+            struct chunk bad = chunk;
+            reader->damaged = true;
+            if (reader->file_bytes < offset + sizeof chunk.header ||
+                !after_damage(reader, offset, sequence, &bad, &chunk, &offset, &lost))
+                return 0; /* cut off, or zeros and garbage after a crash */
+        }
         if (chunk.type == TRACE_CHUNK_FOOTER) {
             int code = load_chunk(reader, offset, &chunk, err);
             if (code == ASSAY_E_CHECKSUM)
@@ -191,14 +261,36 @@ static int find_footer(struct assay_trace_reader *reader, struct assay_error *er
                 return code;
             if (after_chunk(offset, &chunk) != reader->file_bytes)
                 return malformed(reader, err, "something follows its end");
-            if (trace_totals_decode(reader->payload, chunk.bytes, &reader->totals))
+            if (trace_totals_decode(reader->payload, chunk.bytes, &reader->footer))
                 return malformed(reader, err, "its footer is malformed");
-            reader->complete = true;
+            reader->closed = true;
             return 0;
         }
+        sequence = chunk.sequence + 1;
         offset = after_chunk(offset, &chunk);
     }
-    return whole;
+}
+
+/* The totals: the footer's for a whole file, else what was counted and what is known to be lost. */
+static void update_totals(struct assay_trace_reader *reader)
+{
+    const struct assay_trace_totals *counted = &reader->counted;
+    uint64_t real = counted->events - reader->gaps;
+    reader->totals = reader->footer;
+    if (assay_trace_complete(reader))
+        return;
+    reader->totals.events = counted->events;
+    if (!reader->closed || counted->objects > reader->footer.objects)
+        reader->totals.objects = counted->objects;
+    if (!reader->closed) {
+        reader->totals.threads = counted->threads;
+        reader->totals.processes = counted->processes;
+    }
+    reader->totals.fragment = 1;
+    reader->totals.lost_blocks += counted->lost_blocks;
+    reader->totals.dropped += reader->closed && reader->footer.events > real
+                                  ? reader->footer.events - real
+                                  : reader->lost_events;
 }
 
 int assay_trace_open(const char *path, struct assay_trace_reader **ret_reader,
@@ -209,6 +301,7 @@ int assay_trace_open(const char *path, struct assay_trace_reader **ret_reader,
     if (!reader)
         return assay_fail(err, ASSAY_E_MEMORY, "cannot open '%s': out of memory", path);
     reader->fd = -1;
+    reader->tries = TRACE_RESYNC_TRIES;
     reader->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
     int code = reader->name ? open_file(path, reader->name, &reader->fd, err) : ASSAY_E_MEMORY;
     if (!code && fstat(reader->fd, &status) != 0)
@@ -264,8 +357,11 @@ int assay_trace_rewind(struct assay_trace_reader *reader, struct assay_error *er
     reader->broken.code = 0;
     block_decoder_reset(reader->decoder);
     forget_sites(reader);
-    if (!reader->complete)
-        reader->totals = (struct assay_trace_totals){0};
+    reader->sites_lost = false;
+    reader->tries = TRACE_RESYNC_TRIES;
+    reader->gaps = reader->lost_events = 0;
+    reader->counted = (struct assay_trace_totals){0};
+    update_totals(reader);
     return 0;
 }
 
@@ -323,21 +419,36 @@ static int take_sites(struct assay_trace_reader *reader, struct assay_bytes_in *
     return 0;
 }
 
+static int reserve_events(struct assay_trace_reader *reader, size_t n, struct assay_error *err)
+{
+    if (n <= reader->events_room)
+        return 0;
+    free(reader->events);
+    reader->events_room = 0;
+    reader->events = malloc(n * sizeof *reader->events);
+    if (!reader->events)
+        return no_memory(reader, err);
+    reader->events_room = n;
+    return 0;
+}
+
+static void count_events(struct assay_trace_reader *reader)
+{
+    for (size_t i = 0; i < reader->events_n; i++)
+        trace_totals_count(&reader->counted, &reader->events[i]);
+    update_totals(reader);
+}
+
 static int decode_chunk(struct assay_trace_reader *reader, const struct chunk *chunk,
                         struct assay_error *err)
 {
     struct assay_bytes_in sites;
-    if (chunk->events > reader->events_room) {
-        free(reader->events);
-        reader->events_room = 0;
-        reader->events = malloc(chunk->events * sizeof *reader->events);
-        if (!reader->events)
-            return no_memory(reader, err);
-        reader->events_room = chunk->events;
-    }
-    int code = block_decode(reader->decoder, reader->payload, chunk->bytes, reader->events,
-                            chunk->events, &sites);
-    if (!code)
+    int code = reserve_events(reader, chunk->events, err);
+    if (code)
+        return code;
+    code = block_decode(reader->decoder, reader->payload, chunk->bytes, reader->events,
+                        chunk->events, &sites);
+    if (!code && !reader->sites_lost)
         code = take_sites(reader, &sites);
     if (code == ASSAY_E_MEMORY)
         return no_memory(reader, err);
@@ -345,9 +456,41 @@ static int decode_chunk(struct assay_trace_reader *reader, const struct chunk *c
         return assay_fail(err, code, "cannot read '%s': block %u is malformed", reader->name,
                           chunk->sequence);
     reader->events_n = chunk->events;
-    for (size_t i = 0; !reader->complete && i < reader->events_n; i++)
-        trace_totals_count(&reader->totals, &reader->events[i]);
+    for (size_t i = 0; reader->sites_lost && i < reader->events_n; i++)
+        if (reader->events[i].site > reader->sites_n)
+            reader->events[i].site = 0;
+    count_events(reader);
     return 0;
+}
+
+/* Passes over what is damaged at the current place: the events up to the next whole chunk become
+ * one gap. Returns 1, or 0 when nothing whole follows, ASSAY_E_*. */
+static int pass_over(struct assay_trace_reader *reader, const struct chunk *bad,
+                     struct assay_error *err)
+{
+    struct chunk next;
+    uint64_t offset, events;
+    reader->damaged = true;
+    if (!after_damage(reader, reader->at, reader->sequence, bad, &next, &offset, &events)) {
+        reader->file_bytes = reader->at; /* the torn end of a file that was not closed */
+        update_totals(reader);
+        return 0;
+    }
+    int code = reserve_events(reader, 1, err);
+    if (code)
+        return code;
+    uint32_t blocks = next.sequence - reader->sequence;
+    reader->events[0] =
+        (struct assay_event){.kind = ASSAY_OP_GAP, .arg = blocks ? blocks : 1, .size = events};
+    reader->at = offset;
+    reader->sequence = next.sequence;
+    reader->sites_lost = true;
+    reader->gaps++;
+    reader->lost_events += events;
+    reader->counted.lost_blocks += reader->events[0].arg;
+    reader->events_n = 1;
+    count_events(reader);
+    return 1;
 }
 
 /* Makes the next block current. Returns 1, 0 at the end, ASSAY_E_*. */
@@ -355,24 +498,19 @@ static int next_block(struct assay_trace_reader *reader, struct assay_error *err
 {
     for (;;) {
         struct chunk chunk;
+        reader->events_n = reader->events_at = 0;
         int whole = peek_chunk(reader, reader->at, &chunk, err);
-        if (whole <= 0)
-            return whole;
-        int code = load_chunk(reader, reader->at, &chunk, err);
-        if (code && !reader->complete && code != ASSAY_E_MEMORY && code != ASSAY_E_SYSTEM) {
-            /* The torn end of a file that was not closed. */
-            reader->file_bytes = reader->at;
-            return 0;
-        }
+        if (whole < 0 || reader->at + sizeof chunk.header > reader->file_bytes)
+            return whole < 0 ? whole : 0;
+        int code = whole ? load_chunk(reader, reader->at, &chunk, err) : ASSAY_E_CHECKSUM;
+        if (code == ASSAY_E_CHECKSUM || (!code && chunk.sequence != reader->sequence))
+            return pass_over(reader, &chunk, err);
         if (code)
             return code;
-        if (chunk.sequence != reader->sequence)
-            return malformed(reader, err, "a block is missing");
         if (chunk.type == TRACE_CHUNK_FOOTER)
             return 0;
         reader->at = after_chunk(reader->at, &chunk);
         reader->sequence++;
-        reader->events_n = reader->events_at = 0;
         if (chunk.type != TRACE_CHUNK_BLOCK)
             continue;
         code = decode_chunk(reader, &chunk, err);
@@ -422,7 +560,15 @@ const struct assay_trace_totals *assay_trace_totals(const struct assay_trace_rea
 
 bool assay_trace_complete(const struct assay_trace_reader *reader)
 {
-    return reader->complete;
+    return reader->closed && !reader->damaged;
+}
+
+int assay_trace_check_rest(const struct assay_trace_reader *reader, struct assay_error *err)
+{
+    if (assay_trace_complete(reader) || reader->counted.events > reader->gaps)
+        return 0;
+    return assay_fail(err, ASSAY_E_TRUNCATED,
+                      "'%s' is incomplete: nothing of it is whole; capture it again", reader->name);
 }
 
 uint64_t assay_trace_file_bytes(const struct assay_trace_reader *reader)

@@ -28,6 +28,7 @@ struct assay_trace_writer {
     uint32_t sequence;
     struct assay_trace_totals counted;
     bool addresses, callers, failed;
+    bool gaps; /* there are ASSAY_OP_GAP events */
 
     struct site_slot *sites; /* hash table */
     size_t sites_mask;
@@ -329,6 +330,7 @@ static void keep_event(struct assay_trace_writer *writer, const struct assay_eve
 {
     struct assay_event *kept = &writer->events[writer->n++];
     trace_totals_count(&writer->counted, event);
+    writer->gaps |= event->kind == ASSAY_OP_GAP;
     *kept = *event;
     if (!writer->callers)
         kept->site = 0;
@@ -365,6 +367,15 @@ int assay_trace_append(struct assay_trace_writer *writer, const struct assay_eve
 
 /* ---- end ---- */
 
+/* The version is the lowest that has what was written, and that is known at the end. */
+static int raise_minor(const struct assay_trace_writer *writer, uint8_t minor,
+                       struct assay_error *err)
+{
+    return pwrite(writer->fd, &minor, 1, TRACE_MAGIC_BYTES + 2) == 1
+               ? 0
+               : assay_fail_errno(err, "cannot write '%s'", writer->partial);
+}
+
 static int finish(struct assay_trace_writer *writer, const struct assay_trace_totals *totals,
                   struct assay_error *err)
 {
@@ -385,6 +396,8 @@ static int finish(struct assay_trace_writer *writer, const struct assay_trace_to
     size_t n = trace_totals_encode(&kept, payload);
     code = write_chunk(writer, TRACE_CHUNK_FOOTER, 0, payload, n, err);
     free(payload);
+    if (!code && (kept.fragment || kept.lost_blocks || writer->gaps))
+        code = raise_minor(writer, TRACE_MINOR_GAPS, err);
     if (code)
         return code;
     if (fsync(writer->fd) != 0 && errno != EINVAL)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -251,6 +252,36 @@ static void process_tree_is_followed(void **state)
     run_release(&run);
 }
 
+/* All records of a program that ends within a millisecond come in one batch, its end included. */
+static void callers_of_short_programs_have_modules(void **state)
+{
+    char *const alone[] = {PROGRAM("known_calls"), "1", NULL};
+    char *const children[] = {"/bin/sh", "-c",
+                              PROGRAM("known_calls") " 1; " PROGRAM("known_calls") " 2; :", NULL};
+    char *const *const commands[] = {alone, children};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct run run;
+        struct assay_trace_reader *reader;
+        struct assay_error err;
+        const struct assay_trace_site *site;
+        bool own = false;
+        capture(&run, commands[i], NULL);
+        if (assay_trace_open(run.path, &reader, &err) < 0)
+            fail_msg("%s", err.text);
+        while (assay_trace_read(reader, run.events, run.n, &err) > 0)
+            ;
+        for (uint32_t number = 1; (site = assay_trace_get_site(reader, number)); number++) {
+            if (!site->module)
+                fail_msg("site %u at 0x%" PRIx64 " has no module", number, site->address);
+            own |= strstr(site->module, "/known_calls") != NULL;
+        }
+        assert_true(own);
+        assay_trace_free(reader);
+        run_release(&run);
+    }
+}
+
 /* In a container the kernel's tools name processes differently: nothing may depend on it. Returns
  * the exit code of a child that captures in a pid namespace of its own. */
 static int capture_in_a_pid_namespace(void)
@@ -478,6 +509,7 @@ int main(void)
         cmocka_unit_test(what_is_lost_is_counted),
         cmocka_unit_test(threads_are_whole),
         cmocka_unit_test(process_tree_is_followed),
+        cmocka_unit_test(callers_of_short_programs_have_modules),
         cmocka_unit_test(works_in_a_pid_namespace),
         cmocka_unit_test(jemalloc_is_probed_instead),
         cmocka_unit_test(tcmalloc_is_probed_instead),

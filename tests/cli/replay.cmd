@@ -17,7 +17,10 @@ make_trace long.trace 150000 7; head -c $(($(stat -c %s long.trace) - 100)) long
 assay replay torn.trace --subject glibc
 assay diff torn.trace --a glibc --b glibc
 assay replay torn.trace --subject glibc --allow-lossy --json | grep -o '"findings":0'
-assay import torn.trace -o whole.trace | grep events; assay replay whole.trace --subject glibc --json | grep -o '"findings":0'
+assay import torn.trace -o whole.trace | grep events; assay replay whole.trace --subject glibc
+assay replay whole.trace --subject glibc --allow-lossy --json | grep -o '"findings":0'
+printf '\xff' | dd of=long.trace bs=1 seek=130000 conv=notrunc status=none; assay replay long.trace --subject glibc
+assay replay long.trace --subject glibc --allow-lossy --json | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["events"] < 100000, r["left_out"] > 0, r["findings"])'
 # the keys that scripts rely on
 assay replay p.trace --subject glibc --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["events"], r["findings"], r["ns_per_event"] > 0, r["overhead_ns"] != 0, len(r["judged"]) > 15, type(r["not_judged"]).__name__)'
 assay replay p.trace --subject glibc --unchecked --json | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["touch"], r["judged"], r["findings"])'

@@ -6,4 +6,11 @@ assay show $SOURCE/tests/format/golden-1.trace --head 0
 head -c 650 $SOURCE/tests/format/golden-1.trace >cut.trace; assay show cut.trace --json >/dev/null
 assay import cut.trace -o whole.trace
 assay show whole.trace --json | grep -o '"complete":[a-z]*,"events":[0-9]*'
+assay show whole.trace | grep -E '^(complete|fragment)'
+make_trace long.trace 150000 7; printf '\xff' | dd of=long.trace bs=1 seek=130000 conv=notrunc status=none; assay show long.trace | grep -E '^(complete|events|fragment|blocks|  gap) .*[a-z0-9]$'
+assay import long.trace -o whole.trace; assay show whole.trace | grep -E '^(complete|events|fragment|blocks|  gap) .*[a-z0-9]$'
+assay show whole.trace --text | grep -E '^(gap|%total [dfl])'
+# nothing to repair
+head -c 400 $SOURCE/tests/format/golden-1.trace >bare.trace; assay show bare.trace >/dev/null
+assay import bare.trace -o none.trace; ls none.trace*
 cat $SOURCE/tests/format/golden-1.trace | assay show - --text | cmp - $SOURCE/tests/format/golden-1.txt

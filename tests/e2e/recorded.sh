@@ -70,6 +70,28 @@ realloc object=1 size=0 address=0 flags=executed' --leaks)" ""
 expect "$(judge 0 "$fork")" ""
 expect "$(judge 1 "$fork" --leaks)" "T05 "
 grep -q '"schema":"assay.replay.leak","bytes":40,"objects":1' "$work/out"
+# a fragment may lack the free, and behind a gap nothing is known
+fragment=$(printf '%s\n' "$fork" '%total fragment 1')
+expect "$(judge 0 "$fragment" --leaks --allow-lossy)" ""
+grep -q '"not_judged":\[[^]]*"T05"' "$work/out"
+grep -q 'leaks are not judged' "$work/err"
+expect "$(judge 3 "$fragment")" ""
+expect "$(judge 0 "$life
+gap arg=1
+free object=2 address=0x1030 flags=executed
+free object=2 address=0x1030 flags=executed
+malloc size=40 born=9 address=0x1030 flags=executed
+malloc process=1 size=40 born=10 address=0x1030 flags=executed
+malloc process=1 size=40 born=11 address=0x1030 flags=executed
+%total fragment 1" --allow-lossy)" ""
+grep -q 'before the first damaged block' "$work/err"
+expect "$(judge 1 "$life
+free object=1 address=0x1000 flags=executed
+gap arg=1
+malloc process=1 size=40 born=10 address=0x1030 flags=executed
+%total fragment 1" --allow-lossy)" "T03 "
+
+expect "$(judge 1 "$fork" --leaks)" "T05 "
 code=0
 "$bin/assay" replay "$work/t.trace" --subject glibc --leaks >/dev/null 2>"$work/err" || code=$?
 [ "$code" = 2 ] && [ "$(wc -l <"$work/err")" = 1 ]

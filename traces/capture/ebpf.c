@@ -198,6 +198,7 @@ static void take_life(struct capture *c, const struct assay_ebpf_record *record,
             raw->kind = ASSAY_OP_THREAD_EXIT;
             break;
         }
+        flush(c); /* its calls may stand in this batch: their callers are found by its own id */
         pay_back(c, process);
         HASH_DEL(c->processes, process);
         free(process);

@@ -193,6 +193,7 @@ int assay_text_import(struct assay_import *import, struct assay_error *err)
     code = take_lines(&state, err);
     if (!code) {
         import->events = state.counted.events;
+        import->totals = state.totals;
         code = assay_trace_close(state.writer, &state.totals, err);
         state.writer = NULL;
         if (code)

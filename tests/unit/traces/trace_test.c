@@ -343,6 +343,81 @@ static uint32_t u32_at(const uint8_t *bytes)
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
+/* Each chunk but the first damaged in turn, in its header and in its payload. */
+static void a_damaged_block_is_passed_over(void **state)
+{
+    (void)state;
+    struct assay_event *events = calloc(EVENTS, sizeof *events);
+    struct assay_event *back = calloc(EVENTS + 1, sizeof *back);
+    size_t n = make_stream(events, EVENTS, 5), bytes_n, before = 0, passed = 0;
+    write_trace(events, n, &exact);
+    uint8_t *bytes = load(&bytes_n);
+    for (size_t at = 12; at < bytes_n;) {
+        size_t chunk = 20 + u32_at(bytes + at + 12), held = u32_at(bytes + at + 8);
+        const size_t points[] = {at, at + 12, at + 15, at + 19, at + chunk / 2, at + chunk - 1};
+        for (unsigned i = 0; i < 6 && held; i++) {
+            struct assay_error err;
+            bool complete = true;
+            bytes[points[i]] ^= 0x40;
+            copy_head(bytes, bytes_n);
+            bytes[points[i]] ^= 0x40;
+            long got = read_all(partial, back, EVENTS + 1, &complete, &err);
+            assert_int_equal(got, n - held + 1);
+            assert_false(complete);
+            assert_same_events(events, back, before);
+            assert_int_equal(back[before].kind, ASSAY_OP_GAP);
+            assert_int_equal(back[before].arg, 1);
+            assert_true(back[before].size == held || back[before].size == 0);
+            for (size_t k = before + held; k < n; k++) {
+                const struct assay_event *event = &back[k - held + 1];
+                assert_int_equal(event->kind, events[k].kind);
+                assert_int_equal(event->object, events[k].object);
+                assert_int_equal(event->born, events[k].born);
+                assert_int_equal(event->size, events[k].size);
+                assert_int_equal(event->time, events[k].time);
+                assert_true(event->site == events[k].site || event->site == 0);
+            }
+            passed++;
+        }
+        before += held;
+        at += chunk;
+    }
+    assert_true(passed >= 12);
+    free(bytes);
+    free(events);
+    free(back);
+}
+
+/* What is counted of a damaged trace, again after a rewind. */
+static void a_damaged_trace_counts_its_loss(void **state)
+{
+    (void)state;
+    struct assay_event *events = calloc(EVENTS, sizeof *events);
+    struct assay_trace_reader *reader;
+    struct assay_error err;
+    size_t n = make_stream(events, EVENTS, 6), bytes_n;
+    write_trace(events, n, &exact);
+    uint8_t *bytes = load(&bytes_n);
+    size_t first = 32 + u32_at(bytes + 24), held = u32_at(bytes + first + 8);
+    bytes[first + 500] ^= 1;
+    copy_head(bytes, bytes_n);
+    assert_int_equal(assay_trace_open(partial, &reader, &err), 0);
+    for (int pass = 0; pass < 2; pass++) {
+        while (assay_trace_read(reader, events, 1000, &err) > 0)
+            ;
+        assert_false(assay_trace_complete(reader));
+        assert_int_equal(assay_trace_totals(reader)->lost_blocks, 1);
+        assert_int_equal(assay_trace_totals(reader)->dropped, 3 + held);
+        assert_int_equal(assay_trace_totals(reader)->events, n - held + 1);
+        assert_int_equal(assay_trace_totals(reader)->fragment, 1);
+        assert_int_equal(assay_trace_check_rest(reader, &err), 0);
+        assert_int_equal(assay_trace_rewind(reader, &err), 0);
+    }
+    assay_trace_free(reader);
+    free(bytes);
+    free(events);
+}
+
 /* Cuts the file at, just before and just after each chunk boundary, and in the middle. */
 static void a_cut_file_gives_its_whole_blocks(void **state)
 {
@@ -511,6 +586,8 @@ int main(void)
         cmocka_unit_test(columns_can_be_left_out),
         cmocka_unit_test(meta_totals_and_sites_survive),
         cmocka_unit_test(a_cut_file_gives_its_whole_blocks),
+        cmocka_unit_test(a_damaged_block_is_passed_over),
+        cmocka_unit_test(a_damaged_trace_counts_its_loss),
         cmocka_unit_test(a_tail_of_zeros_is_not_walked),
         cmocka_unit_test(a_flipped_bit_is_noticed),
         cmocka_unit_test(a_later_minor_is_read_and_a_later_major_refused),
