@@ -48,7 +48,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option table[] = {
     {"output", 'o', "FILE", 0, "write the trace to FILE (default: COMMAND's name with .trace)", 0},
     {"method", KEY_METHOD, "METHOD", 0,
-     "auto: ebpf where it can be used, else preload; ebpf; preload", 0},
+     "auto (default: ebpf where it can be used, else preload), ebpf or preload", 0},
     {"scrub", KEY_SCRUB, NULL, 0, "leave command line, host name and module paths out", 0},
     {"no-addresses", KEY_NO_ADDRESSES, NULL, 0, "leave addresses out", 0},
     {"no-callers", KEY_NO_CALLERS, NULL, 0, "leave callers out", 0},
@@ -60,8 +60,10 @@ static const struct argp argp = {
     .parser = parse,
     .args_doc = "COMMAND [ARG...]",
     .doc = "Runs COMMAND and writes every allocation call of its processes and threads to a trace "
-           "file.",
-    .children = assay_common_children};
+           "file.\v"
+           "Exit: 0 written, whatever the command's own status, 2 usage, 3 could not run, 130 "
+           "interrupted.",
+    .children = assay_progress_children};
 
 static void on_progress(void *self, const struct assay_capture_progress *progress)
 {

@@ -83,9 +83,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!options->file)
-            return assay_usage(state, "which trace?");
+            return assay_usage(state, "no trace given");
         if (!options->a || !options->b)
             return assay_usage(state, "two subjects are needed: --a and --b");
+        if (strcmp(options->a, "recorded") == 0 || strcmp(options->b, "recorded") == 0)
+            return assay_usage(state, "--%s: 'recorded' goes with 'assay replay' only",
+                               strcmp(options->a, "recorded") == 0 ? "a" : "b");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -110,8 +113,9 @@ static const struct argp argp = {
     .options = option_table,
     .parser = parse_option,
     .args_doc = "FILE --a SUBJECT --b SUBJECT",
-    .doc = "Replays a trace on two builds of an allocator and says where they behave differently.",
-    .children = assay_common_children,
+    .doc = "Replays a trace on two builds of an allocator and says where they behave differently.\v"
+           "Exit: 0 the same, 1 differences, 2 usage, 3 could not run, 130 interrupted.",
+    .children = assay_progress_children,
 };
 
 static int start(struct diff *diff, struct side *side, bool behaviour, struct assay_error *err)

@@ -469,9 +469,14 @@ int assay_cmd_doctor(int argc, char **argv)
          "only what containers refuse, with the option of the container that allows it", 0},
         {0},
     };
-    static const struct argp argp = {
-        option_table,          parse, "",  "Tells what this machine offers to assay.",
-        assay_common_children, NULL,  NULL};
+    static const struct argp argp = {option_table,
+                                     parse,
+                                     "",
+                                     "Tells what this machine offers to assay.\v"
+                                     "Exit: 0, 2 usage, 3 what assay cannot do without is missing.",
+                                     assay_common_children,
+                                     NULL,
+                                     NULL};
     struct options options = {0};
     assay_options_parse(&argp, argc, argv, 0, &options);
 
@@ -480,7 +485,7 @@ int assay_cmd_doctor(int argc, char **argv)
     const char *inside = container();
     bool people = !options.common.emit.json;
     if (people && options.ci)
-        printf("%s\n", inside ? inside : "no container was recognised");
+        printf("container: %s\n", inside ? inside : "none recognised");
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         const struct check *check = &checks[i];
         struct outcome outcome = {.status = STATUS_MISSING, .found = ""};

@@ -63,6 +63,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_MIX: options->mix = true; return 0;
     case ARGP_KEY_ARG: return assay_usage(state, "'%s' is one word too many", arg);
     case ARGP_KEY_END:
+        if (strcmp(options->subject, "recorded") == 0)
+            return assay_usage(state, "--subject: 'recorded' goes with 'assay replay' only");
         if (options->mix && options->misuse)
             return assay_usage(state, "--mix is a legal mix: it cannot go with --misuse");
         if (options->mix && options->guidance == GUIDANCE_FEATURES)
@@ -75,7 +77,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option table[] = {
     {"subject", 's', "S", 0,
      "bulwark (default), glibc, jemalloc, mimalloc, tcmalloc, scudo, a path, or adapter:FILE.c", 0},
-    {"max-time", KEY_TIME, "TIME", 0, "stop after TIME (default 30s)", 0},
+    {"max-time", KEY_TIME, "TIME", 0, "stop after TIME, more than 0 (default 30s)", 0},
     {"runs", KEY_RUNS, "N", 0, "stop after N programs (then no time limit is set by itself)", 0},
     {"seed", KEY_SEED, "N", 0, "programs follow from it; default: a random one, printed", 0},
     {"out", 'o', "DIR", 0, "where findings and stats.json go (default: assay-fuzz-SUBJECT)", 0},
@@ -83,16 +85,18 @@ static const struct argp_option table[] = {
     {"misuse", KEY_MISUSE, NULL, 0, "end some programs in a misuse that the profile detects", 0},
     {"mix", KEY_MIX, NULL, 0, "the committed mix in place of ever different programs", 0},
     {"guidance", KEY_GUIDANCE, "WHAT", 0,
-     "coverage (bulwark only, its default), features (what the subject answers), or none", 0},
-    {"profile", KEY_PROFILE, "FILE", 0, "what the subject promises; default: the shipped one", 0},
+     "coverage (bulwark only, its default), features (what the subject answers) or none", 0},
+    {"profile", KEY_PROFILE, "FILE", 0,
+     "what the subject promises, see assay-profile(5); default: the shipped one", 0},
     {0}};
 
 static const struct argp argp = {
     .options = table,
     .parser = parse,
     .doc = "Drives a subject with generated programs, judges every answer, and leaves each kind of "
-           "finding as a folder with a minimal program and a C reproducer.",
-    .children = assay_common_children};
+           "finding as a folder with a minimal program and a C reproducer.\v"
+           "Exit: 0 clean, 1 findings, 2 usage, 3 could not run, 4 inconclusive, 130 interrupted.",
+    .children = assay_progress_children};
 
 /* ---- results -------------------------------------------------------------------------------- */
 

@@ -144,7 +144,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             if (strcmp(lists[i].name, arg) == 0)
                 options->list = i;
         if (options->list == SIZE_MAX)
-            return assay_usage(state, "there is no list '%s', 'assay list' names them", arg);
+            return assay_usage_without_hint(state, "there is no list '%s'; 'assay list' names them",
+                                            arg);
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -155,7 +156,8 @@ int assay_cmd_list(int argc, char **argv)
     static const struct argp argp = {NULL,
                                      parse,
                                      "[LIST]",
-                                     "Prints one of the registries; without LIST, their names.",
+                                     "Prints one of the registries; without LIST, their names.\v"
+                                     "Exit: 0, 2 usage, 3 could not write.",
                                      assay_common_children,
                                      NULL,
                                      NULL};

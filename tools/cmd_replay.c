@@ -97,7 +97,8 @@ static const struct argp_option option_table[] = {
      "what the runner does with memory: none, recorded, page or full (default)", 0},
     {"content", KEY_CONTENT, "HOW", 0,
      "sampled (default) or full: verify every byte of large objects too", 0},
-    {"profile", KEY_PROFILE, "FILE", 0, "what the subject promises; default: the shipped one", 0},
+    {"profile", KEY_PROFILE, "FILE", 0,
+     "what the subject promises, see assay-profile(5); default: the shipped one", 0},
     {"process", KEY_PROCESS, "N", 0, "only this process of the trace", 0},
     {"allow-lossy", KEY_LOSSY, NULL, 0, "replay a trace that lost events", 0},
     {"unchecked", KEY_UNCHECKED, NULL, 0, "no judge, touch none: figures only", 0},
@@ -430,9 +431,9 @@ int assay_cmd_replay(int argc, char **argv)
         parse,
         "FILE",
         "Replays a trace against a subject in a child process and judges every answer.\v"
-        "A suspicion is run again in a fresh child; only what repeats there is a finding. Exit: 0 "
-        "clean, 1 findings, 3 could not run, 4 inconclusive, 130 interrupted.",
-        assay_common_children,
+        "A suspicion is run again in a fresh child; only what repeats there is a finding.\n\n"
+        "Exit: 0 clean, 1 findings, 2 usage, 3 could not run, 4 inconclusive, 130 interrupted.",
+        assay_progress_children,
         NULL,
         NULL};
     struct options options = {.touch = ASSAY_TOUCH_FULL, .process = -1, .seed = 1};

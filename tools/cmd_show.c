@@ -355,7 +355,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!options->path)
-            return assay_usage(state, "which trace?");
+            return assay_usage(state, "no trace given");
         if (options->text && options->common.emit.json)
             return assay_usage(state, "--text and --json exclude each other");
         return 0;
@@ -394,8 +394,10 @@ int assay_cmd_show(int argc, char **argv)
     static const struct argp argp = {option_table,
                                      parse,
                                      "FILE",
-                                     "Shows what is in a trace file ('-' is standard input).",
-                                     assay_common_children,
+                                     "Shows what is in a trace file ('-' is standard input).\v"
+                                     "Exit: 0, 2 usage, 3 could not read all of it, 130 "
+                                     "interrupted.",
+                                     assay_progress_children,
                                      NULL,
                                      NULL};
     struct options options = {0};

@@ -7,3 +7,4 @@ assay properties --dot | grep -c -- '->'
 assay properties X99
 assay properties C01 C02
 assay properties --dot --json
+assay properties c05 | sed -n 1p

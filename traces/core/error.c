@@ -33,6 +33,19 @@ int assay_fail(struct assay_error *err, int code, const char *format, ...)
     return code;
 }
 
+struct assay_reason assay_reason(int error)
+{
+    struct assay_reason reason;
+    const char *text = strerrordesc_np(error);
+    if (!text)
+        snprintf(reason.text, sizeof reason.text, "errno %d", error);
+    else
+        snprintf(reason.text, sizeof reason.text, "%s", text);
+    if (reason.text[0] >= 'A' && reason.text[0] <= 'Z')
+        reason.text[0] = (char)(reason.text[0] - 'A' + 'a');
+    return reason;
+}
+
 int assay_fail_errno(struct assay_error *err, const char *format, ...)
 {
     int saved = errno;
@@ -48,15 +61,8 @@ int assay_fail_errno(struct assay_error *err, const char *format, ...)
         int n = vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
         if (n >= 0 && (size_t)n < sizeof err->text) {
-            const char *reason = strerrordesc_np(saved);
-            size_t room = sizeof err->text - (size_t)n;
-            char *end = err->text + n;
-            if (!reason)
-                snprintf(end, room, ": errno %d", saved);
-            else
-                snprintf(end, room, ": %s", reason);
-            if (reason && room > 3 && end[2] >= 'A' && end[2] <= 'Z')
-                end[2] = (char)(end[2] - 'A' + 'a');
+            struct assay_reason reason = assay_reason(saved);
+            snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", reason.text);
         }
     }
     errno = saved;

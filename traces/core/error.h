@@ -39,6 +39,12 @@ int assay_fail(struct assay_error *err, int code, const char *format, ...)
 int assay_fail_errno(struct assay_error *err, const char *format, ...)
     __attribute__((format(__printf__, 2, 3)));
 
+/* What errno says, as messages here are written: "no such file or directory". */
+struct assay_reason {
+    char text[80];
+};
+struct assay_reason assay_reason(int error);
+
 /* A bug of ours: one line with file and line to stderr by write(2), then _exit(70). */
 _Noreturn void assay_bug(const char *file, int line, const char *what);
 #define ASSAY_CHECK(condition) ((condition) ? (void)0 : assay_bug(__FILE__, __LINE__, #condition))
