@@ -4,8 +4,8 @@
  * progress, assay_progress_children, with --quiet) and whose parser starts with
  *     case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
  * and is parsed by assay_options_parse(). That gives --json, --help, --usage, --version and the
- * same wording of errors everywhere. Completion and the test that --help agrees with the man page read
- * the same tables through --help. Wrong usage is one line on stderr and exit 2. */
+ * same wording of errors everywhere. Completion and the test that --help agrees with the man page
+ * read the same tables through --help. Wrong usage is one line on stderr and exit 2. */
 #ifndef ASSAY_OPTIONS_H
 #define ASSAY_OPTIONS_H
 

@@ -7,6 +7,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/usr" >"$work/log"
 cd "$work"
+for helper in assay-engine assay-engine-plain assay-runner; do
+    [ ! -e "usr/bin/$helper" ] || { echo "$helper is no command: it belongs to libexec"; exit 1; }
+    [ ! -e "usr/libexec/assay/$helper" ] || timeout 20 "usr/libexec/assay/$helper" --help >/dev/null || { echo "$helper --help fails"; exit 1; }
+done
+timeout 20 usr/libexec/assay/assay-engine-plain -runs=0 2>/dev/null || { echo "assay-engine-plain -runs=0 does not end"; exit 1; }
 export PATH="$work/usr/bin:$PATH" ASSAY_PROGRESS=0
 
 assay --version

@@ -1,9 +1,11 @@
 #include "traces/core/error.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char *const error_texts[] = {
@@ -67,6 +69,21 @@ int assay_fail_errno(struct assay_error *err, const char *format, ...)
     }
     errno = saved;
     return code;
+}
+
+int assay_fail_mapping(struct assay_error *err, const char *what, size_t bytes)
+{
+    struct rlimit limit;
+    int saved = errno;
+    size_t mebibytes = (bytes >> 20) + ((bytes & ((1u << 20) - 1)) != 0);
+    bool limited =
+        saved == ENOMEM && getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    if (limited)
+        return assay_fail(err, ASSAY_E_SYSTEM,
+                          "cannot map %zu MiB of %s: the address space is limited to %zu MiB; lift "
+                          "the limit with 'ulimit -v unlimited'",
+                          mebibytes, what, (size_t)limit.rlim_cur >> 20);
+    return assay_fail_errno(err, "cannot map %zu MiB of %s", mebibytes, what);
 }
 
 _Noreturn void assay_bug(const char *file, int line, const char *what)
