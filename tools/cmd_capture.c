@@ -126,7 +126,7 @@ static void report(struct options *options, const struct assay_capture_result *r
 {
     const struct assay_trace_totals *totals = &result->totals;
     char ended[96];
-    struct assay_human human[4];
+    struct assay_human human[5];
     struct assay_printable shown;
     describe_status(result->status, ended, sizeof ended);
     double per_event = totals->events ? (double)result->bytes / (double)totals->events : 0;
@@ -163,12 +163,14 @@ static void report(struct options *options, const struct assay_capture_result *r
             : result->interrupted ? " (interrupted)"
                                   : "");
     fprintf(stderr,
-            "assay capture: '%s': %s events, %s objects, %u threads, %u processes, %llu dropped, "
+            "assay capture: '%s': %s, %s, %s, %s, %llu dropped, "
             "%s, %.2f bytes/event\n",
             assay_printable(&shown, options->config.output),
-            assay_human_count(&human[0], totals->events),
-            assay_human_count(&human[1], totals->objects), totals->threads, totals->processes,
-            (unsigned long long)totals->dropped, assay_human_bytes(&human[2], result->bytes),
+            assay_human_of(&human[0], totals->events, "event", "events"),
+            assay_human_of(&human[1], totals->objects, "object", "objects"),
+            assay_human_of(&human[2], totals->threads, "thread", "threads"),
+            assay_human_of(&human[3], totals->processes, "process", "processes"),
+            (unsigned long long)totals->dropped, assay_human_bytes(&human[4], result->bytes),
             per_event);
     for (const char *line = result->notes; *line; line += strspn(line, "\n")) {
         char *note = strndup(line, strcspn(line, "\n"));
@@ -181,10 +183,12 @@ static void report(struct options *options, const struct assay_capture_result *r
         fprintf(stderr, "assay capture: the trace is lossy: free disk or memory, then capture "
                         "again; replay refuses it without --allow-lossy\n");
     if (totals->unknown_frees)
-        fprintf(stderr, "assay capture: %s frees of pointers never seen allocated\n",
-                assay_human_count(&human[0], totals->unknown_frees));
+        fprintf(stderr, "assay capture: %s never seen allocated\n",
+                assay_human_of(&human[0], totals->unknown_frees, "free of a pointer",
+                               "frees of pointers"));
     if (result->unfollowed)
-        fprintf(stderr, "assay capture: %u processes could not be followed\n", result->unfollowed);
+        fprintf(stderr, "assay capture: %s not be followed\n",
+                assay_human_of(&human[0], result->unfollowed, "process could", "processes could"));
 }
 
 /* With --json, standard output holds only JSON: what the command prints goes to standard error. */

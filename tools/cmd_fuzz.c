@@ -232,10 +232,11 @@ static void print_summary(FILE *out, const struct options *options, const struct
     struct assay_printable subject;
     double seconds = totals->seconds > 0 ? totals->seconds : 1e-9;
     print_findings(out, state);
-    fprintf(out, "\n%s: %s programs (%s/s), %s judged calls (%s/s) in %s, seed %" PRIu64 "\n",
-            assay_printable(&subject, options->subject), assay_human_count(&a, totals->programs),
+    fprintf(out, "\n%s: %s (%s/s), %s (%s/s) in %s, seed %" PRIu64 "\n",
+            assay_printable(&subject, options->subject),
+            assay_human_of(&a, totals->programs, "program", "programs"),
             assay_human_rate(&b, (double)totals->programs / seconds),
-            assay_human_count(&c, totals->calls),
+            assay_human_of(&c, totals->calls, "judged call", "judged calls"),
             assay_human_rate(&d, (double)totals->calls / seconds),
             assay_human_duration(&e, (uint64_t)(totals->seconds * 1e9)), state->config->seed);
     fprintf(out, "evaluations:");
@@ -244,30 +245,39 @@ static void print_summary(FILE *out, const struct options *options, const struct
             fprintf(out, " %s %s", assay_property_info(p)->id,
                     assay_human_count(&a, totals->evaluations[p]));
     fprintf(out, "\n");
-    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
-        if (totals->judged[p] && totals->evaluations[p] == 0)
-            fprintf(out, "NEVER EVALUATED: %s (%s): nothing can be said about it\n",
-                    assay_property_info(p)->id, assay_property_info(p)->statement);
+    if (count_idle(totals) > 0) {
+        fprintf(out, "NEVER EVALUATED:");
+        for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+            if (totals->judged[p] && totals->evaluations[p] == 0)
+                fprintf(out, " %s", assay_property_info(p)->id);
+        fprintf(out, ": nothing can be said of %s; run longer (%s)\n",
+                count_idle(totals) == 1 ? "it" : "them", options->runs ? "--runs" : "--max-time");
+    }
     fprintf(out, "not judged:");
+    bool all = true;
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
-        if (!totals->judged[p] && !of_program(p))
+        if (!totals->judged[p] && !of_program(p)) {
             fprintf(out, " %s", assay_property_info(p)->id);
-    fprintf(out, "\n");
+            all = false;
+        }
+    fprintf(out, "%s\n", all ? " none" : "");
     if (atomic_load(&state->unconfirmed))
-        fprintf(out, "%" PRIu64 " suspicions did not come back in a fresh child\n",
-                atomic_load(&state->unconfirmed));
+        fprintf(out, "%s did not come back in a fresh child\n",
+                assay_human_of(&a, atomic_load(&state->unconfirmed), "suspicion", "suspicions"));
     if (atomic_load(&state->unfrozen))
         fprintf(out,
                 "randomness was not frozen: findings may need several runs; 'assay doctor' says "
                 "why\n");
     if (atomic_load(&state->out_of_memory))
-        fprintf(out, "%" PRIu64 " children were ended at the memory limit and replaced\n",
-                atomic_load(&state->out_of_memory));
+        fprintf(
+            out, "%s ended at the memory limit and replaced\n",
+            assay_human_of(&a, atomic_load(&state->out_of_memory), "child was", "children were"));
     if (state->config->corpus_folder)
-        fprintf(out, "%" PRIu64 " features seen, %" PRIu64 " programs kept in '%s'\n",
-                atomic_load(&state->features), atomic_load(&state->kept),
-                state->config->corpus_folder);
-    fprintf(out, "%" PRIu64 " findings%s", totals->findings,
+        fprintf(out, "%s seen, %s kept in '%s'\n",
+                assay_human_of(&a, atomic_load(&state->features), "feature", "features"),
+                assay_human_of(&b, atomic_load(&state->kept), "program", "programs"),
+                assay_printable(&subject, state->config->corpus_folder));
+    fprintf(out, "%s%s", assay_human_of(&a, totals->findings, "finding", "findings"),
             totals->first_finding_s < 0 ? "\n" : "");
     if (totals->first_finding_s >= 0)
         fprintf(out, ", the first after %.2f s\n", totals->first_finding_s);

@@ -39,7 +39,19 @@ static void list_properties(struct assay_emit *emit)
         {"needs", "needs", ASSAY_EMIT_PLAIN},
         {0},
     };
-    assay_emit_table(emit, "assay.list.property", fields, assay_catalogue_rows());
+    json_t *rows = assay_catalogue_rows(), *row;
+    size_t i;
+    json_array_foreach(rows, i, row)
+    {
+        const char *judge = json_string_value(json_object_get(row, "judged_by"));
+        if (emit->json || strcmp(judge, "oracle") == 0)
+            continue; /* an oracle needs facts of a stream; others are told */
+        bool nothing = strncmp(judge, "nothing", 7) == 0;
+        json_object_set_new(row, "needs",
+                            nothing ? json_string("(not judged yet)")
+                                    : json_sprintf("(measured by '%s')", judge));
+    }
+    assay_emit_table(emit, "assay.list.property", fields, rows);
 }
 
 static void list_formats(struct assay_emit *emit)

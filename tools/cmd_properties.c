@@ -87,6 +87,12 @@ static void print_one(struct assay_emit *emit, unsigned property)
         {0},
     };
     json_t *row = assay_catalogue_row(property);
+    if (!emit->json) { /* people need not read what there is nothing of */
+        static const char *const lists[] = {"needs", "optional"};
+        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+            if (json_array_size(json_object_get(row, lists[i])) == 0)
+                json_object_del(row, lists[i]);
+    }
     json_t *kept = json_incref(row);
     assay_emit_record(emit, "assay.properties", fields, row);
     if (!emit->json)
