@@ -28,3 +28,5 @@ set_tests_properties(e2e_recorded PROPERTIES LABELS e2e TIMEOUT 120)
 add_test(NAME e2e_features COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/e2e/features.sh" "${CMAKE_BINARY_DIR}/bin" "${CMAKE_BINARY_DIR}/lib"
     "${CMAKE_CURRENT_SOURCE_DIR}/zoo")
 set_tests_properties(e2e_features PROPERTIES LABELS e2e TIMEOUT 300)
+add_test(NAME e2e_completion COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/e2e/completion.sh" "${CMAKE_BINARY_DIR}/completion/assay")
+set_tests_properties(e2e_completion PROPERTIES LABELS e2e TIMEOUT 60)
