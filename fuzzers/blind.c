@@ -37,10 +37,14 @@ static unsigned long number_after(const char *arg, const char *name, unsigned lo
 int main(int argc, char **argv)
 {
     unsigned long seed = 1, runs = 0, seconds = 0;
+    bool limited = false;
     enum assay_generate_mode mode = ASSAY_GENERATE_SWARM;
     for (int i = 1; i < argc; i++) {
         seed = number_after(argv[i], "-seed=", seed);
-        runs = number_after(argv[i], "-runs=", runs);
+        if (strncmp(argv[i], "-runs=", 6) == 0) {
+            limited = true; /* 0 as well: none */
+            runs = strtoul(argv[i] + 6, NULL, 10);
+        }
         seconds = number_after(argv[i], "-max_total_time=", seconds);
         if (strcmp(argv[i], "--assay-mix") == 0)
             mode = ASSAY_GENERATE_MIX;
@@ -51,7 +55,7 @@ int main(int argc, char **argv)
     struct assay_program_limits limits = assay_fuzz_model_limits();
     assay_generate_init(&generator, mode, &limits);
     double start = now_s();
-    for (unsigned long index = 0; !stop && (runs == 0 || index < runs); index++) {
+    for (unsigned long index = 0; !stop && (!limited || index < runs); index++) {
         struct assay_program program = {.ops = ops, .capacity = ASSAY_GENERATE_MIX_OPS};
         bool last = false;
         assay_generate_start(&generator, seed, index);

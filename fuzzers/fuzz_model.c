@@ -3,6 +3,7 @@
  * aborts; with it, it becomes a suspect file. */
 #include "fuzzers/fuzz.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,12 @@ static void report(void *self, const struct assay_violation *v)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     for (int i = 1; i < *argc; i++) {
+        if (strcmp((*argv)[i], "--help") == 0 || strcmp((*argv)[i], "-h") == 0) {
+            printf("%s: started by 'assay fuzz', whose --help lists the options; by hand it takes "
+                   "libFuzzer's flags (-help=1) and corpus folders\n",
+                   program_invocation_short_name);
+            exit(0);
+        }
         if (strncmp((*argv)[i], "--assay-out=", 12) == 0)
             out_folder = (*argv)[i] + 12;
         else if (strcmp((*argv)[i], "--assay-misuse") == 0)

@@ -217,11 +217,14 @@ static void seen_text(char *text, size_t bytes, const struct assay_violation *v)
 
 void assay_finding_line(char *ret_text, size_t bytes, const struct assay_violation *violation)
 {
-    char seen[256];
+    char seen[256], op[160];
     seen_text(seen, sizeof seen, violation);
-    snprintf(ret_text, bytes, "%s %s %s %s: %s", assay_property_info(violation->property)->id,
-             assay_op_info(violation->kind)->name, assay_finding_size_class(violation),
-             assay_relation_name(violation->relation), seen);
+    if (violation->event.kind == violation->kind)
+        describe_op(op, sizeof op, &violation->event);
+    else
+        snprintf(op, sizeof op, "%s", assay_op_info(violation->kind)->name);
+    snprintf(ret_text, bytes, "%s %s %s %s: %s", assay_property_info(violation->property)->id, op,
+             assay_finding_size_class(violation), assay_relation_name(violation->relation), seen);
 }
 
 static bool concerns(const struct assay_event *event, uint32_t number)

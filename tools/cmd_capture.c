@@ -48,7 +48,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option table[] = {
     {"output", 'o', "FILE", 0, "write the trace to FILE (default: COMMAND's name with .trace)", 0},
     {"method", KEY_METHOD, "METHOD", 0,
-     "auto: ebpf where it can be used, else preload; ebpf; preload", 0},
+     "auto (default: ebpf where it can be used, else preload), ebpf or preload", 0},
     {"scrub", KEY_SCRUB, NULL, 0, "leave command line, host name and module paths out", 0},
     {"no-addresses", KEY_NO_ADDRESSES, NULL, 0, "leave addresses out", 0},
     {"no-callers", KEY_NO_CALLERS, NULL, 0, "leave callers out", 0},
@@ -60,8 +60,10 @@ static const struct argp argp = {
     .parser = parse,
     .args_doc = "COMMAND [ARG...]",
     .doc = "Runs COMMAND and writes every allocation call of its processes and threads to a trace "
-           "file.",
-    .children = assay_common_children};
+           "file.\v"
+           "Exit: 0 written, whatever the command's own status, 2 usage, 3 could not run, 130 "
+           "interrupted.",
+    .children = assay_progress_children};
 
 static void on_progress(void *self, const struct assay_capture_progress *progress)
 {
@@ -124,7 +126,7 @@ static void report(struct options *options, const struct assay_capture_result *r
 {
     const struct assay_trace_totals *totals = &result->totals;
     char ended[96];
-    struct assay_human human[4];
+    struct assay_human human[5];
     struct assay_printable shown;
     describe_status(result->status, ended, sizeof ended);
     double per_event = totals->events ? (double)result->bytes / (double)totals->events : 0;
@@ -161,12 +163,14 @@ static void report(struct options *options, const struct assay_capture_result *r
             : result->interrupted ? " (interrupted)"
                                   : "");
     fprintf(stderr,
-            "assay capture: '%s': %s events, %s objects, %u threads, %u processes, %llu dropped, "
+            "assay capture: '%s': %s, %s, %s, %s, %llu dropped, "
             "%s, %.2f bytes/event\n",
             assay_printable(&shown, options->config.output),
-            assay_human_count(&human[0], totals->events),
-            assay_human_count(&human[1], totals->objects), totals->threads, totals->processes,
-            (unsigned long long)totals->dropped, assay_human_bytes(&human[2], result->bytes),
+            assay_human_of(&human[0], totals->events, "event", "events"),
+            assay_human_of(&human[1], totals->objects, "object", "objects"),
+            assay_human_of(&human[2], totals->threads, "thread", "threads"),
+            assay_human_of(&human[3], totals->processes, "process", "processes"),
+            (unsigned long long)totals->dropped, assay_human_bytes(&human[4], result->bytes),
             per_event);
     for (const char *line = result->notes; *line; line += strspn(line, "\n")) {
         char *note = strndup(line, strcspn(line, "\n"));
@@ -179,10 +183,12 @@ static void report(struct options *options, const struct assay_capture_result *r
         fprintf(stderr, "assay capture: the trace is lossy: free disk or memory, then capture "
                         "again; replay refuses it without --allow-lossy\n");
     if (totals->unknown_frees)
-        fprintf(stderr, "assay capture: %s frees of pointers never seen allocated\n",
-                assay_human_count(&human[0], totals->unknown_frees));
+        fprintf(stderr, "assay capture: %s never seen allocated\n",
+                assay_human_of(&human[0], totals->unknown_frees, "free of a pointer",
+                               "frees of pointers"));
     if (result->unfollowed)
-        fprintf(stderr, "assay capture: %u processes could not be followed\n", result->unfollowed);
+        fprintf(stderr, "assay capture: %s not be followed\n",
+                assay_human_of(&human[0], result->unfollowed, "process could", "processes could"));
 }
 
 /* With --json, standard output holds only JSON: what the command prints goes to standard error. */

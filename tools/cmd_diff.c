@@ -25,7 +25,7 @@ enum {
     KEY_ALL
 };
 
-enum { CLASSES_LISTED = 16 };
+enum { CLASSES_LISTED = 16, COST_OPS_MIN = 1000 }; /* fewer say nothing of time */
 
 struct diff_options {
     struct assay_common common;
@@ -83,9 +83,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!options->file)
-            return assay_usage(state, "which trace?");
+            return assay_usage(state, "no trace given");
         if (!options->a || !options->b)
             return assay_usage(state, "two subjects are needed: --a and --b");
+        if (strcmp(options->a, "recorded") == 0 || strcmp(options->b, "recorded") == 0)
+            return assay_usage(state, "--%s: 'recorded' goes with 'assay replay' only",
+                               strcmp(options->a, "recorded") == 0 ? "a" : "b");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -110,8 +113,9 @@ static const struct argp argp = {
     .options = option_table,
     .parser = parse_option,
     .args_doc = "FILE --a SUBJECT --b SUBJECT",
-    .doc = "Replays a trace on two builds of an allocator and says where they behave differently.",
-    .children = assay_common_children,
+    .doc = "Replays a trace on two builds of an allocator and says where they behave differently.\v"
+           "Exit: 0 the same, 1 differences, 2 usage, 3 could not run, 130 interrupted.",
+    .children = assay_progress_children,
 };
 
 static int start(struct diff *diff, struct side *side, bool behaviour, struct assay_error *err)
@@ -186,6 +190,10 @@ static long compare(struct diff *diff, struct assay_error *err)
             counts[i] = 0;
     }
     size_t n = counts[0] < counts[1] ? counts[0] : counts[1];
+    for (int i = 0; i < 2; i++) /* the op that a side died in has no answer */
+        while (n > 0 && n == counts[i] &&
+               !(events[i][n - 1].flags & (ASSAY_FLAG_EXECUTED | ASSAY_FLAG_SKIPPED)))
+            counts[i] = --n;
     int code = assay_session_check(diff->sides[0].session, err);
     if (code == 0)
         code = assay_session_check(diff->sides[1].session, err);
@@ -292,7 +300,7 @@ static int cost_of_image(struct diff *diff, struct side *side, size_t image,
         code = (int)n;
     if (code >= 0) {
         assay_session_wait(side->session, &status);
-        if (status.executed >= side->cost.executed)
+        if (status.executed >= COST_OPS_MIN && status.executed >= side->cost.executed)
             side->cost = status; /* the largest image stands for the trace */
     }
     stop(side);
@@ -403,9 +411,14 @@ static char *command_line(const struct diff_options *options)
 }
 
 /* What to try then, malloc'ed; NULL: nothing more. */
-static char *next_line(const struct diff_options *options, const char *line, bool differs)
+static char *next_line(const struct diff *diff, const char *line, bool differs)
 {
+    const struct diff_options *options = diff->options;
+    const char *died = json_string_value(json_object_get(json_array_get(diff->ends, 0), "subject"));
     char *text;
+    if (died) /* replay judges that, and says what was seen */
+        return assay_shell_line("assay", "replay", options->file, "--subject", died,
+                                options->allow_lossy ? "--allow-lossy" : NULL, NULL);
     const char *more = !(options->compare.ignore >> ASSAY_FIELD_PLACEMENT & 1)
                            ? "--ignore placement"
                        : !options->all ? "--all"
@@ -422,30 +435,39 @@ static void print_summary(FILE *out, struct diff *diff, bool differs)
     struct assay_printable subject;
     size_t index;
     json_t *end;
-    fprintf(out, "%s calls compared: %s, %s in %zu classes",
-            assay_human_count(&compared, diff->totals.compared),
-            differs ? "behaviour differs" : "no difference",
-            assay_human_count(&fresh, diff->totals.fresh), diff->class_count);
-    fprintf(out, " (and %s consequences of these)\n",
-            assay_human_count(&consequences, diff->totals.consequences));
+    fprintf(out, "%s compared: %s",
+            assay_human_of(&compared, diff->totals.compared, "call", "calls"),
+            differs ? "behaviour differs" : "no difference");
+    if (diff->totals.fresh)
+        fprintf(out, ", %s in %zu class%s",
+                assay_human_of(&fresh, diff->totals.fresh, "difference", "differences"),
+                diff->class_count, diff->class_count == 1 ? "" : "es");
+    if (diff->totals.consequences)
+        fprintf(out, " (and %s of these)",
+                assay_human_of(&consequences, diff->totals.consequences, "consequence",
+                               "consequences"));
+    fputc('\n', out);
     if (diff->totals.one_sided)
-        fprintf(out, "%" PRIu64 " calls were made on one side only: the other lacks the API\n",
-                diff->totals.one_sided);
+        fprintf(out, "%s made on one side only: the other lacks the API\n",
+                assay_human_of(&compared, diff->totals.one_sided, "call was", "calls were"));
     if (diff->totals.incomparable)
-        fprintf(out,
-                "%" PRIu64 " calls could not be compared: an argument was live on one side only\n",
-                diff->totals.incomparable);
+        fprintf(out, "%s not be compared: an argument was live on one side only\n",
+                assay_human_of(&compared, diff->totals.incomparable, "call could", "calls could"));
     json_array_foreach(diff->ends, index, end)
+    {
+        if (index > 0 && json_equal(end, json_array_get(diff->ends, index - 1)))
+            continue; /* another process image, the same end */
         fprintf(out, "%s (%s) %s at op %lld\n", json_string_value(json_object_get(end, "side")),
                 assay_printable(&subject, json_string_value(json_object_get(end, "subject"))),
                 json_string_value(json_object_get(end, "state")),
                 (long long)json_integer_value(json_object_get(end, "op")));
+    }
     if (differs && !(assay_session_frozen(&diff->sides[0].status) &&
                      assay_session_frozen(&diff->sides[1].status)))
         fprintf(out, "randomness was not frozen: a difference may be chance; 'assay doctor' says "
                      "why\n");
     print_cost(out, diff);
-    char *line = command_line(diff->options), *next = next_line(diff->options, line, differs);
+    char *line = command_line(diff->options), *next = next_line(diff, line, differs);
     fprintf(out, "reproduce: %s\n", line);
     if (next)
         fprintf(out, "next: %s\n", next);
@@ -462,6 +484,7 @@ static int print_results(struct diff *diff, struct diff_options *options)
         {0},
     };
     struct assay_emit *emit = &options->common.emit;
+    struct assay_human more;
     bool differs = diff->class_count > 0 || json_array_size(diff->ends) > 0;
     json_t *rows = json_array();
     if (diff->class_count)
@@ -476,7 +499,8 @@ static int print_results(struct diff *diff, struct diff_options *options)
     else
         json_decref(rows);
     if (listed < diff->class_count)
-        fprintf(stdout, "... and %zu classes more; --all lists them\n", diff->class_count - listed);
+        fprintf(stdout, "... and %s more; --all lists them\n",
+                assay_human_of(&more, diff->class_count - listed, "class", "classes"));
     if (!emit->json)
         print_summary(stdout, diff, differs);
     json_t *object =
@@ -488,7 +512,7 @@ static int print_results(struct diff *diff, struct diff_options *options)
                   "incomparable", (json_int_t)diff->totals.incomparable, "differs", differs, "a",
                   side_json(&diff->sides[0]), "b", side_json(&diff->sides[1]), "ends", diff->ends);
     ASSAY_CHECK(object);
-    char *line = command_line(options), *next = next_line(options, line, differs);
+    char *line = command_line(options), *next = next_line(diff, line, differs);
     json_object_set_new(object, "reproduce", assay_emit_string(line));
     if (next)
         json_object_set_new(object, "next", assay_emit_string(next));

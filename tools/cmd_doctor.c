@@ -20,6 +20,7 @@
 #include "tools/command.h"
 #include "tools/options.h"
 #include "traces/capture/ebpf.h"
+#include "traces/parts.h"
 #include "traces/core/printable.h"
 #include "traces/runner/session.h"
 #include "traces/runner/supervise.h"
@@ -295,20 +296,10 @@ static void look_probe_sites(struct outcome *outcome)
     outcome->status = fine ? STATUS_OK : STATUS_LIMITED;
 }
 
-/* Looks for a part of ours beside the executable: bin/NAME or lib/NAME. */
-static void look_part(struct outcome *outcome, const char *folder, const char *name)
+static void look_part(struct outcome *outcome, const char *name)
 {
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n < 0)
-        n = 0;
-    path[n] = '\0';
-    char *slash = strrchr(path, '/');
-    if (slash)
-        *slash = '\0';
-    char part[4300];
-    snprintf(part, sizeof part, "%s/%s/%s", path, folder, name);
-    if (access(part, R_OK) == 0)
+    struct assay_part part;
+    if (assay_part_find(&part, name))
         found(outcome, STATUS_OK, "%s", name);
     else
         found(outcome, STATUS_MISSING, "%s is not beside assay", name);
@@ -316,22 +307,22 @@ static void look_part(struct outcome *outcome, const char *folder, const char *n
 
 static void look_runner(struct outcome *outcome)
 {
-    look_part(outcome, ".", "assay-runner");
+    look_part(outcome, "assay-runner");
 }
 
 static void look_engine(struct outcome *outcome)
 {
-    look_part(outcome, ".", "assay-engine");
+    look_part(outcome, "assay-engine");
 }
 
 static void look_bulwark(struct outcome *outcome)
 {
-    look_part(outcome, "../lib", "libbulwark.so");
+    look_part(outcome, "libbulwark.so");
 }
 
 static void look_recorder(struct outcome *outcome)
 {
-    look_part(outcome, "../lib", "libassay_recorder.so");
+    look_part(outcome, "libassay_recorder.so");
 }
 
 static void look_subjects(struct outcome *outcome)
@@ -469,9 +460,14 @@ int assay_cmd_doctor(int argc, char **argv)
          "only what containers refuse, with the option of the container that allows it", 0},
         {0},
     };
-    static const struct argp argp = {
-        option_table,          parse, "",  "Tells what this machine offers to assay.",
-        assay_common_children, NULL,  NULL};
+    static const struct argp argp = {option_table,
+                                     parse,
+                                     "",
+                                     "Tells what this machine offers to assay.\v"
+                                     "Exit: 0, 2 usage, 3 what assay cannot do without is missing.",
+                                     assay_common_children,
+                                     NULL,
+                                     NULL};
     struct options options = {0};
     assay_options_parse(&argp, argc, argv, 0, &options);
 
@@ -480,7 +476,7 @@ int assay_cmd_doctor(int argc, char **argv)
     const char *inside = container();
     bool people = !options.common.emit.json;
     if (people && options.ci)
-        printf("%s\n", inside ? inside : "no container was recognised");
+        printf("container: %s\n", inside ? inside : "none recognised");
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         const struct check *check = &checks[i];
         struct outcome outcome = {.status = STATUS_MISSING, .found = ""};

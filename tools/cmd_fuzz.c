@@ -63,6 +63,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_MIX: options->mix = true; return 0;
     case ARGP_KEY_ARG: return assay_usage(state, "'%s' is one word too many", arg);
     case ARGP_KEY_END:
+        if (strcmp(options->subject, "recorded") == 0)
+            return assay_usage(state, "--subject: 'recorded' goes with 'assay replay' only");
         if (options->mix && options->misuse)
             return assay_usage(state, "--mix is a legal mix: it cannot go with --misuse");
         if (options->mix && options->guidance == GUIDANCE_FEATURES)
@@ -75,7 +77,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option table[] = {
     {"subject", 's', "S", 0,
      "bulwark (default), glibc, jemalloc, mimalloc, tcmalloc, scudo, a path, or adapter:FILE.c", 0},
-    {"max-time", KEY_TIME, "TIME", 0, "stop after TIME (default 30s)", 0},
+    {"max-time", KEY_TIME, "TIME", 0, "stop after TIME, more than 0 (default 30s)", 0},
     {"runs", KEY_RUNS, "N", 0, "stop after N programs (then no time limit is set by itself)", 0},
     {"seed", KEY_SEED, "N", 0, "programs follow from it; default: a random one, printed", 0},
     {"out", 'o', "DIR", 0, "where findings and stats.json go (default: assay-fuzz-SUBJECT)", 0},
@@ -83,16 +85,18 @@ static const struct argp_option table[] = {
     {"misuse", KEY_MISUSE, NULL, 0, "end some programs in a misuse that the profile detects", 0},
     {"mix", KEY_MIX, NULL, 0, "the committed mix in place of ever different programs", 0},
     {"guidance", KEY_GUIDANCE, "WHAT", 0,
-     "coverage (bulwark only, its default), features (what the subject answers), or none", 0},
-    {"profile", KEY_PROFILE, "FILE", 0, "what the subject promises; default: the shipped one", 0},
+     "coverage (bulwark only, its default), features (what the subject answers) or none", 0},
+    {"profile", KEY_PROFILE, "FILE", 0,
+     "what the subject promises, see assay-profile(5); default: the shipped one", 0},
     {0}};
 
 static const struct argp argp = {
     .options = table,
     .parser = parse,
     .doc = "Drives a subject with generated programs, judges every answer, and leaves each kind of "
-           "finding as a folder with a minimal program and a C reproducer.",
-    .children = assay_common_children};
+           "finding as a folder with a minimal program and a C reproducer.\v"
+           "Exit: 0 clean, 1 findings, 2 usage, 3 could not run, 4 inconclusive, 130 interrupted.",
+    .children = assay_progress_children};
 
 /* ---- results -------------------------------------------------------------------------------- */
 
@@ -228,10 +232,11 @@ static void print_summary(FILE *out, const struct options *options, const struct
     struct assay_printable subject;
     double seconds = totals->seconds > 0 ? totals->seconds : 1e-9;
     print_findings(out, state);
-    fprintf(out, "\n%s: %s programs (%s/s), %s judged calls (%s/s) in %s, seed %" PRIu64 "\n",
-            assay_printable(&subject, options->subject), assay_human_count(&a, totals->programs),
+    fprintf(out, "\n%s: %s (%s/s), %s (%s/s) in %s, seed %" PRIu64 "\n",
+            assay_printable(&subject, options->subject),
+            assay_human_of(&a, totals->programs, "program", "programs"),
             assay_human_rate(&b, (double)totals->programs / seconds),
-            assay_human_count(&c, totals->calls),
+            assay_human_of(&c, totals->calls, "judged call", "judged calls"),
             assay_human_rate(&d, (double)totals->calls / seconds),
             assay_human_duration(&e, (uint64_t)(totals->seconds * 1e9)), state->config->seed);
     fprintf(out, "evaluations:");
@@ -240,30 +245,39 @@ static void print_summary(FILE *out, const struct options *options, const struct
             fprintf(out, " %s %s", assay_property_info(p)->id,
                     assay_human_count(&a, totals->evaluations[p]));
     fprintf(out, "\n");
-    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
-        if (totals->judged[p] && totals->evaluations[p] == 0)
-            fprintf(out, "NEVER EVALUATED: %s (%s): nothing can be said about it\n",
-                    assay_property_info(p)->id, assay_property_info(p)->statement);
+    if (count_idle(totals) > 0) {
+        fprintf(out, "NEVER EVALUATED:");
+        for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+            if (totals->judged[p] && totals->evaluations[p] == 0)
+                fprintf(out, " %s", assay_property_info(p)->id);
+        fprintf(out, ": nothing can be said of %s; run longer (%s)\n",
+                count_idle(totals) == 1 ? "it" : "them", options->runs ? "--runs" : "--max-time");
+    }
     fprintf(out, "not judged:");
+    bool all = true;
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
-        if (!totals->judged[p] && !of_program(p))
+        if (!totals->judged[p] && !of_program(p)) {
             fprintf(out, " %s", assay_property_info(p)->id);
-    fprintf(out, "\n");
+            all = false;
+        }
+    fprintf(out, "%s\n", all ? " none" : "");
     if (atomic_load(&state->unconfirmed))
-        fprintf(out, "%" PRIu64 " suspicions did not come back in a fresh child\n",
-                atomic_load(&state->unconfirmed));
+        fprintf(out, "%s did not come back in a fresh child\n",
+                assay_human_of(&a, atomic_load(&state->unconfirmed), "suspicion", "suspicions"));
     if (atomic_load(&state->unfrozen))
         fprintf(out,
                 "randomness was not frozen: findings may need several runs; 'assay doctor' says "
                 "why\n");
     if (atomic_load(&state->out_of_memory))
-        fprintf(out, "%" PRIu64 " children were ended at the memory limit and replaced\n",
-                atomic_load(&state->out_of_memory));
+        fprintf(
+            out, "%s ended at the memory limit and replaced\n",
+            assay_human_of(&a, atomic_load(&state->out_of_memory), "child was", "children were"));
     if (state->config->corpus_folder)
-        fprintf(out, "%" PRIu64 " features seen, %" PRIu64 " programs kept in '%s'\n",
-                atomic_load(&state->features), atomic_load(&state->kept),
+        fprintf(out, "%s seen, %s kept in '%s'\n",
+                assay_human_of(&a, atomic_load(&state->features), "feature", "features"),
+                assay_human_of(&b, atomic_load(&state->kept), "program", "programs"),
                 assay_printable(&subject, state->config->corpus_folder));
-    fprintf(out, "%" PRIu64 " findings%s", totals->findings,
+    fprintf(out, "%s%s", assay_human_of(&a, totals->findings, "finding", "findings"),
             totals->first_finding_s < 0 ? "\n" : "");
     if (totals->first_finding_s >= 0)
         fprintf(out, ", the first after %.2f s\n", totals->first_finding_s);

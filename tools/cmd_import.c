@@ -46,9 +46,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!options->import.from)
-            return assay_usage(state, "which file?");
+            return assay_usage(state, "no file given");
         if (!options->import.to)
-            return assay_usage(state, "say where to write with -o FILE");
+            return assay_usage(state, "no -o FILE given to write to");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -85,7 +85,8 @@ int assay_cmd_import(int argc, char **argv)
         parse,
         "FILE -o FILE.trace",
         "Makes a trace file from another format, or a whole one from a trace file that was cut "
-        "off.",
+        "off.\v"
+        "Exit: 0, 2 usage, 3 could not run, 130 interrupted.",
         assay_common_children,
         NULL,
         NULL};

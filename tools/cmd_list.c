@@ -39,7 +39,19 @@ static void list_properties(struct assay_emit *emit)
         {"needs", "needs", ASSAY_EMIT_PLAIN},
         {0},
     };
-    assay_emit_table(emit, "assay.list.property", fields, assay_catalogue_rows());
+    json_t *rows = assay_catalogue_rows(), *row;
+    size_t i;
+    json_array_foreach(rows, i, row)
+    {
+        const char *judge = json_string_value(json_object_get(row, "judged_by"));
+        if (emit->json || strcmp(judge, "oracle") == 0)
+            continue; /* an oracle needs facts of a stream; others are told */
+        bool nothing = strncmp(judge, "nothing", 7) == 0;
+        json_object_set_new(row, "needs",
+                            nothing ? json_string("(not judged yet)")
+                                    : json_sprintf("(measured by '%s')", judge));
+    }
+    assay_emit_table(emit, "assay.list.property", fields, rows);
 }
 
 static void list_formats(struct assay_emit *emit)
@@ -144,7 +156,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             if (strcmp(lists[i].name, arg) == 0)
                 options->list = i;
         if (options->list == SIZE_MAX)
-            return assay_usage(state, "there is no list '%s', 'assay list' names them", arg);
+            return assay_usage_without_hint(state, "there is no list '%s'; 'assay list' names them",
+                                            arg);
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -155,7 +168,8 @@ int assay_cmd_list(int argc, char **argv)
     static const struct argp argp = {NULL,
                                      parse,
                                      "[LIST]",
-                                     "Prints one of the registries; without LIST, their names.",
+                                     "Prints one of the registries; without LIST, their names.\v"
+                                     "Exit: 0, 2 usage, 3 could not write.",
                                      assay_common_children,
                                      NULL,
                                      NULL};

@@ -1,4 +1,5 @@
 /* assay properties: the catalogue of what can be judged, and how its rows relate. */
+#include <ctype.h>
 #include <string.h>
 
 #include "oracles/judge.h"
@@ -12,6 +13,15 @@ struct options {
     unsigned property; /* ASSAY_PROPERTY_NONE: all */
 };
 
+/* c05 is as good as C05. */
+static unsigned property_by_id(const char *text)
+{
+    char id[16];
+    snprintf(id, sizeof id, "%s", text);
+    id[0] = (char)toupper((unsigned char)id[0]);
+    return strlen(text) < sizeof id ? assay_property_by_id(id) : ASSAY_PROPERTY_NONE;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -21,10 +31,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_ARG:
         if (state->arg_num > 0)
             return assay_usage(state, "one property at a time, '%s' is the second", arg);
-        options->property = assay_property_by_id(arg);
+        options->property = property_by_id(arg);
         if (options->property == ASSAY_PROPERTY_NONE)
-            return assay_usage(state, "there is no property '%s', 'assay properties' lists them",
-                               arg);
+            return assay_usage_without_hint(
+                state, "there is no property '%s'; 'assay properties' lists them", arg);
         return 0;
     case ARGP_KEY_END:
         if (options->dot && (options->property || options->common.emit.json))
@@ -77,6 +87,12 @@ static void print_one(struct assay_emit *emit, unsigned property)
         {0},
     };
     json_t *row = assay_catalogue_row(property);
+    if (!emit->json) { /* people need not read what there is nothing of */
+        static const char *const lists[] = {"needs", "optional"};
+        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+            if (json_array_size(json_object_get(row, lists[i])) == 0)
+                json_object_del(row, lists[i]);
+    }
     json_t *kept = json_incref(row);
     assay_emit_record(emit, "assay.properties", fields, row);
     if (!emit->json)
@@ -87,14 +103,14 @@ static void print_one(struct assay_emit *emit, unsigned property)
 int assay_cmd_properties(int argc, char **argv)
 {
     static const struct argp_option table[] = {
-        {"dot", 'd', NULL, 0, "Print the ontology as a graph, for Graphviz", 0}, {0}};
+        {"dot", 'd', NULL, 0, "print the ontology as a graph, for Graphviz", 0}, {0}};
     static const struct argp argp = {
         table,
         parse,
         "[ID]",
         "Prints the catalogue of properties: what each states, who judges it, what it needs.\v"
-        "With an ID (C05) all that is known of one property and how it relates to others. Exit: 0, "
-        "or 2 for wrong usage.",
+        "With an ID (C05) all that is known of one property and how it relates to others.\n\n"
+        "Exit: 0, 2 usage, 3 could not write.",
         assay_common_children,
         NULL,
         NULL};

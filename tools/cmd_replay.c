@@ -36,6 +36,8 @@ struct options {
     uint64_t max_time_ns, memory_bytes, seed;
 };
 
+enum { TIMED_OPS_MIN = 1000 };
+
 static const char *const orders[] = {"serial", "partial", NULL};
 static const char *const touches[] = {"none", "recorded", "page", "full", NULL};
 static const char *const contents[] = {"sampled", "full", NULL};
@@ -97,7 +99,8 @@ static const struct argp_option option_table[] = {
      "what the runner does with memory: none, recorded, page or full (default)", 0},
     {"content", KEY_CONTENT, "HOW", 0,
      "sampled (default) or full: verify every byte of large objects too", 0},
-    {"profile", KEY_PROFILE, "FILE", 0, "what the subject promises; default: the shipped one", 0},
+    {"profile", KEY_PROFILE, "FILE", 0,
+     "what the subject promises, see assay-profile(5); default: the shipped one", 0},
     {"process", KEY_PROCESS, "N", 0, "only this process of the trace", 0},
     {"allow-lossy", KEY_LOSSY, NULL, 0, "replay a trace that lost events", 0},
     {"unchecked", KEY_UNCHECKED, NULL, 0, "no judge, touch none: figures only", 0},
@@ -151,17 +154,24 @@ static char *reproduce_line(const struct options *options)
     return text;
 }
 
+/* The events around what the recording shows. */
+static char *recorded_next(const struct options *options, const struct assay_violation *violation)
+{
+    char at[24], process[24];
+    snprintf(at, sizeof at, "%llu", (unsigned long long)violation->op_index);
+    snprintf(process, sizeof process, "%u", violation->event.process);
+    return assay_shell_line("assay", "show", options->file, "--text", "--at", at,
+                            violation->event.process ? "--process" : NULL, process, NULL);
+}
+
 static void print_findings(const struct options *options, struct assay_emit *emit,
                            const struct assay_replay_result *result)
 {
     struct assay_printable shown;
     char *reproduce = reproduce_line(options);
     const char *other = strcmp(options->subject, "glibc") == 0 ? "bulwark" : "glibc";
-    char *next =
-        options->recorded
-            ? assay_shell_line("assay", "show", "--text", options->file, NULL)
-            : assay_shell_line("assay", "diff", options->file, "--a", options->subject, "--b",
-                               other, options->allow_lossy ? "--allow-lossy" : NULL, NULL);
+    char *next = assay_shell_line("assay", "diff", options->file, "--a", options->subject, "--b",
+                                  other, options->allow_lossy ? "--allow-lossy" : NULL, NULL);
     for (size_t i = 0; i < assay_finding_set_count(result->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(result->findings, i);
         json_t *object = assay_finding_json(&finding->violation, options->subject);
@@ -170,6 +180,10 @@ static void print_findings(const struct options *options, struct assay_emit *emi
         if (finding->accepted)
             json_object_set_new(object, "accepted", assay_emit_string(finding->accepted));
         json_object_set_new(object, "reproduce", json_string(reproduce));
+        if (options->recorded) {
+            free(next);
+            next = recorded_next(options, &finding->violation);
+        }
         json_object_set_new(object, "next", json_string(next));
         assay_emit_object(emit, "assay.finding", object);
         if (emit->json)
@@ -286,7 +300,8 @@ static void print_summary(const struct options *options, struct assay_emit *emit
         {0},
     };
     const struct assay_replay_left_out *out = &result->left_out;
-    double overhead = result->ns_per_event > 0 && result->bare_ns_per_event > 0
+    bool few = result->executed < TIMED_OPS_MIN; /* too few to say anything of time */
+    double overhead = !few && result->ns_per_event > 0 && result->bare_ns_per_event > 0
                           ? result->ns_per_event - result->bare_ns_per_event
                           : 0;
     json_t *object = json_pack(
@@ -298,8 +313,8 @@ static void print_summary(const struct options *options, struct assay_emit *emit
         "library_calls", (json_int_t)result->library_calls, "order", orders[options->order],
         "touch", touches[options->touch]);
     ASSAY_CHECK(object);
-    json_object_set_new(object, "ns_per_event", measured(result->ns_per_event));
-    json_object_set_new(object, "bare_ns_per_event", measured(result->bare_ns_per_event));
+    json_object_set_new(object, "ns_per_event", measured(few ? 0 : result->ns_per_event));
+    json_object_set_new(object, "bare_ns_per_event", measured(few ? 0 : result->bare_ns_per_event));
     json_object_set_new(object, "overhead_ns",
                         overhead != 0 ? json_real((double)(long long)(overhead * 100) / 100)
                                       : json_null());
@@ -308,7 +323,9 @@ static void print_summary(const struct options *options, struct assay_emit *emit
     json_object_set_new(object, "frozen_calls", json_boolean(result->frozen_calls));
     json_object_set_new(object, "judged", ids(result, true, options->recorded));
     json_object_set_new(object, "not_judged", ids(result, false, options->recorded));
-    json_object_set_new(object, "evaluations", evaluations(result));
+    json_object_set_new(object, "evaluations",
+                        options->unchecked && !emit->json ? json_string("nothing (--unchecked)")
+                                                          : evaluations(result));
     json_object_set_new(object, "unconfirmed", json_integer((json_int_t)result->unconfirmed));
     json_object_set_new(object, "findings",
                         json_integer((json_int_t)assay_finding_set_new(result->findings)));
@@ -436,9 +453,9 @@ int assay_cmd_replay(int argc, char **argv)
         parse,
         "FILE",
         "Replays a trace against a subject in a child process and judges every answer.\v"
-        "A suspicion is run again in a fresh child; only what repeats there is a finding. Exit: 0 "
-        "clean, 1 findings, 3 could not run, 4 inconclusive, 130 interrupted.",
-        assay_common_children,
+        "A suspicion is run again in a fresh child; only what repeats there is a finding.\n\n"
+        "Exit: 0 clean, 1 findings, 2 usage, 3 could not run, 4 inconclusive, 130 interrupted.",
+        assay_progress_children,
         NULL,
         NULL};
     struct options options = {.touch = ASSAY_TOUCH_FULL, .process = -1, .seed = 1};

@@ -31,14 +31,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             return assay_usage(state, "one finding at a time, '%s' is the second", arg);
         options->folder = arg;
         return 0;
-    case ARGP_KEY_END: return options->folder ? 0 : assay_usage(state, "no finding given");
+    case ARGP_KEY_END:
+        if (!options->folder)
+            return assay_usage(state, "no finding given");
+        if (options->subject && strcmp(options->subject, "recorded") == 0)
+            return assay_usage(state, "--subject: 'recorded' goes with 'assay replay' only");
+        return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
 
 static const struct argp_option table[] = {
     {"subject", 's', "S", 0, "another subject than the finding's own", 0},
-    {"profile", KEY_PROFILE, "FILE", 0, "what the subject promises; default: as when found", 0},
+    {"profile", KEY_PROFILE, "FILE", 0,
+     "what the subject promises, see assay-profile(5); default: as when found", 0},
     {"trials", KEY_TRIALS, "N", 0, "run it N times, each in a fresh child (default 1)", 0},
     {0}};
 
@@ -46,8 +52,10 @@ static const struct argp argp = {
     .options = table,
     .parser = parse,
     .args_doc = "FINDING",
-    .doc = "Runs the program of a finding again, in a fresh child, and judges what it does. Exit "
-           "code 1: the finding shows; 0: it does not; 125: the subject cannot be built or loaded.",
+    .doc =
+        "Runs the program of a finding again, in a fresh child, and judges what it does.\v"
+        "Exit: 0 the finding does not show, 1 it shows, 2 usage, 3 could not run, 125 the subject "
+        "cannot be built or loaded, 130 interrupted.",
     .children = assay_common_children};
 
 /* Runs the trials. Returns 0 or ASSAY_E_*; *ret_violation is the last one seen. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/around.h"
 #include "tools/command.h"
 #include "tools/options.h"
 #include "tools/progress.h"
@@ -332,16 +333,22 @@ static const struct assay_emit_field fields[] = {
 struct options {
     struct assay_common common;
     const char *path;
-    bool text, columns;
-    uint64_t head;
+    bool text, columns, at_given;
+    uint64_t head, at;
+    long process;
 };
 
-enum { KEY_TEXT = ASSAY_KEY_FIRST, KEY_HEAD, KEY_COLUMNS };
+enum { KEY_TEXT = ASSAY_KEY_FIRST, KEY_HEAD, KEY_COLUMNS, KEY_AT, KEY_PROCESS };
+enum { AROUND = 8 }; /* events before and behind --at */
 
 static const struct argp_option option_table[] = {
     {"text", KEY_TEXT, NULL, 0, "print the events, one per line; 'assay import' reads them back",
      0},
-    {"head", KEY_HEAD, "N", 0, "stop after the first N events", 0},
+    {"head", KEY_HEAD, "N", 0,
+     "stop after the first N events; with --at: so many before and behind it (default 8)", 0},
+    {"at", KEY_AT, "N", 0,
+     "with --text: the events around op N, numbered as 'replay --subject recorded' counts them", 0},
+    {"process", KEY_PROCESS, "N", 0, "with --at: of this process (default: the trace's first)", 0},
     {"columns", KEY_COLUMNS, NULL, 0, "say what each column costs", 0},
     {0},
 };
@@ -354,6 +361,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_TEXT: options->text = true; return 0;
     case KEY_COLUMNS: options->columns = true; return 0;
     case KEY_HEAD: options->head = assay_option_number(state, "head", arg, 1, INT64_MAX); return 0;
+    case KEY_AT:
+        options->at = assay_option_number(state, "at", arg, 0, INT64_MAX);
+        options->at_given = true;
+        return 0;
+    case KEY_PROCESS:
+        options->process = (long)assay_option_number(state, "process", arg, 0, UINT16_MAX);
+        return 0;
     case ARGP_KEY_ARG:
         if (options->path)
             return assay_usage(state, "one trace at a time, '%s' is the second", arg);
@@ -361,9 +375,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!options->path)
-            return assay_usage(state, "which trace?");
+            return assay_usage(state, "no trace given");
         if (options->text && options->common.emit.json)
             return assay_usage(state, "--text and --json exclude each other");
+        if (options->at_given && !options->text)
+            return assay_usage(state, "--at goes with --text");
+        if (options->process >= 0 && !options->at_given)
+            return assay_usage(state, "--process goes with --at");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -400,15 +418,25 @@ int assay_cmd_show(int argc, char **argv)
     static const struct argp argp = {option_table,
                                      parse,
                                      "FILE",
-                                     "Shows what is in a trace file ('-' is standard input).",
-                                     assay_common_children,
+                                     "Shows what is in a trace file ('-' is standard input).\v"
+                                     "Exit: 0, 2 usage, 3 could not read all of it, 130 "
+                                     "interrupted.",
+                                     assay_progress_children,
                                      NULL,
                                      NULL};
-    struct options options = {0};
+    struct options options = {.process = -1};
     struct assay_trace_reader *reader;
     struct assay_error err;
     setlocale(LC_CTYPE, "");
     assay_options_parse(&argp, argc, argv, 0, &options);
+    if (options.at_given) {
+        const struct assay_around around = {.path = options.path,
+                                            .process = options.process,
+                                            .at = options.at,
+                                            .events = options.head ? options.head : AROUND};
+        return assay_around_print(&around, stdout, &err) ? assay_report_error(&err)
+                                                         : ASSAY_EXIT_CLEAN;
+    }
     int code = assay_trace_open(options.path, &reader, &err);
     if (code)
         return assay_report_error(&err);

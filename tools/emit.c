@@ -1,6 +1,7 @@
 #include "tools/emit.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,12 +9,26 @@
 #include "traces/core/error.h"
 #include "traces/core/printable.h"
 
+/* Three decimals are more than any figure here is good for. */
+static void round_reals(json_t *value)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+    if (json_is_real(value))
+        json_real_set(value, round(json_real_value(value) * 1000) / 1000);
+    json_object_foreach(value, key, item) round_reals(item);
+    json_array_foreach(value, i, item) round_reals(item);
+}
+
 static void print_line(const char *schema, json_t *object)
 {
     json_t *line = json_pack("{s:s}", "schema", schema);
     ASSAY_CHECK(line && json_object_update(line, object) == 0);
+    round_reals(line);
     /* in ASCII, so that a terminal may have it too: only DEL is left to be escaped */
-    char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
+    char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII |
+                                      JSON_REAL_PRECISION(15));
     ASSAY_CHECK(text);
     for (const char *at = text; *at; at++)
         if (*at == 0x7f)
@@ -126,11 +141,19 @@ static char *render_number(json_t *value, enum assay_emit_format format)
     return copy_text(text);
 }
 
+/* What has nothing to say is left out of a record. */
+static bool is_empty(const json_t *value)
+{
+    return !value || json_is_null(value) || (json_is_string(value) && !json_string_length(value)) ||
+           (json_is_object(value) && json_object_size(value) == 0);
+}
+
 /* malloc'd text of a value; never NULL. */
 static char *render(json_t *value, enum assay_emit_format format)
 {
     switch (value ? json_typeof(value) : JSON_NULL) {
-    case JSON_STRING: return copy_printable(json_string_value(value));
+    case JSON_STRING:
+        return copy_printable(json_string_length(value) ? json_string_value(value) : "-");
     case JSON_INTEGER:
     case JSON_REAL: return render_number(value, format);
     case JSON_TRUE: return copy_text("yes");
@@ -177,11 +200,11 @@ void assay_emit_record(struct assay_emit *emit, const char *schema,
     }
     int width = 0;
     for (const struct assay_emit_field *f = fields; f->key; f++)
-        if ((int)strlen(f->title) > width)
+        if (!is_empty(json_object_get(object, f->key)) && (int)strlen(f->title) > width)
             width = (int)strlen(f->title);
     for (const struct assay_emit_field *f = fields; f->key; f++) {
         json_t *value = json_object_get(object, f->key);
-        if (!value)
+        if (is_empty(value))
             continue;
         char *text = render(value, f->format);
         printf("%-*s  ", width, f->title);

@@ -24,15 +24,16 @@ enum assay_emit_format {
     ASSAY_EMIT_DURATION, /* of nanoseconds: 1.4 ms */
 };
 
-/* One line of a record or one column of a table. A key that the object lacks is left out of a
- * record and is "-" in a table. Lists end with key NULL. */
+/* One line of a record or one column of a table. A key that the object lacks, or that has an empty
+ * or null value, is left out of a record and is "-" in a table. Lists end with key NULL. */
 struct assay_emit_field {
     const char *key;   /* in the JSON object */
     const char *title; /* for people */
     enum assay_emit_format format;
 };
 
-/* With --json: prints the object as one line with "schema": schema first. Else drops it: for
+/* With --json: prints the object as one line with "schema": schema first, reals with at most three
+ * decimals. Else drops it: for
  * objects whose text the command writes itself. */
 void assay_emit_object(struct assay_emit *emit, const char *schema, json_t *object);
 /* One object: a JSON line, or a "title  value" line per field. */

@@ -231,7 +231,7 @@ int assay_finding_dir_write(const char *folder, const struct assay_finding_recor
     make_hints(&hints, ret_path, record);
     remove_folder(temporary);
     if (mkdir(temporary, 0777) != 0) {
-        code = assay_fail_errno(err, "cannot create '%s'", temporary);
+        code = assay_fail_errno(err, "cannot create '%s'", ret_path);
         goto out;
     }
     if ((code = write_trace(temporary, record, err)) < 0 ||
@@ -245,7 +245,7 @@ int assay_finding_dir_write(const char *folder, const struct assay_finding_recor
     }
     remove_folder(ret_path);
     if (rename(temporary, ret_path) != 0) {
-        code = assay_fail_errno(err, "cannot rename '%s'", temporary);
+        code = assay_fail_errno(err, "cannot write '%s'", ret_path);
         remove_folder(temporary);
     }
 out:

@@ -16,6 +16,7 @@
 #include "fuzzers/engine.h"
 #include "tools/progress.h"
 #include "tools/trial.h"
+#include "traces/parts.h"
 
 enum { ENGINES_MAX = 256, SUSPECTS_MAX = 4096, INPUT_MAX = 1 << 20, QUICK_DEATHS_MAX = 5 };
 
@@ -40,13 +41,9 @@ struct fleet {
 
 static bool engine_path(char path[PATH_MAX])
 {
-    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 32);
-    if (n <= 0)
-        return false;
-    path[n] = '\0';
-    char *name = strrchr(path, '/') + 1;
-    memcpy(name, "assay-engine", sizeof "assay-engine");
-    return access(path, X_OK) == 0;
+    struct assay_part part;
+    return assay_part_find(&part, "assay-engine") && realpath(part.path, path) &&
+           access(path, X_OK) == 0;
 }
 
 bool assay_fuzz_engine_there(void)
@@ -203,6 +200,23 @@ static void look_at_suspects(struct fleet *fleet, const struct engine *engine)
         closedir(folder);
 }
 
+/* The last line of the engine's log that is its own and not libFuzzer's; empty: none. */
+static void last_words(const struct engine *engine, char *ret_text, size_t room)
+{
+    static const char own[] = "assay-engine: ";
+    char path[PATH_MAX], line[512];
+    ret_text[0] = '\0';
+    snprintf(path, sizeof path, "%.*s/log", PATH_MAX - 32, engine->folder);
+    FILE *log = fopen(path, "re");
+    while (log && fgets(line, sizeof line, log))
+        if (strncmp(line, own, sizeof own - 1) == 0) {
+            line[strcspn(line, "\n")] = '\0';
+            snprintf(ret_text, room, "%.*s", (int)room - 1, line + sizeof own - 1);
+        }
+    if (log)
+        fclose(log);
+}
+
 /* Returns false when the engine is done (-runs reached). */
 static bool look_after(struct fleet *fleet, struct engine *engine, unsigned number,
                        struct assay_error *err)
@@ -220,8 +234,10 @@ static bool look_after(struct fleet *fleet, struct engine *engine, unsigned numb
     bool quick = assay_fuzz_now_ns() - engine->start_ns < UINT64_C(1000000000);
     engine->quick_deaths = quick ? engine->quick_deaths + 1 : 0;
     if (engine->quick_deaths >= QUICK_DEATHS_MAX) {
-        assay_fail(err, ASSAY_E_SUBJECT, "the engine dies at once; see '%.400s/log'",
-                   engine->folder);
+        char said[300];
+        last_words(engine, said, sizeof said);
+        assay_fail(err, ASSAY_E_SUBJECT, "the engine dies at once%s%s; see '%.*s/log'",
+                   said[0] ? ": " : "", said, said[0] ? 120 : 400, engine->folder);
         return false;
     }
     return start_engine(fleet, engine, number, err) == 0;

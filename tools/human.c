@@ -23,6 +23,15 @@ const char *assay_human_count(struct assay_human *buffer, uint64_t n)
     return buffer->text;
 }
 
+const char *assay_human_of(struct assay_human *buffer, uint64_t n, const char *one,
+                           const char *many)
+{
+    struct assay_human count;
+    snprintf(buffer->text, sizeof buffer->text, "%s %.18s", assay_human_count(&count, n),
+             n == 1 ? one : many);
+    return buffer->text;
+}
+
 const char *assay_human_rate(struct assay_human *buffer, double per_second)
 {
     static const char *const units[] = {"", " k", " M", " G", " T"};

@@ -10,7 +10,7 @@
 #include "traces/core/error.h"
 
 struct assay_human {
-    char text[40];
+    char text[48];
 };
 
 /* 1234567 -> "1,234,567" */
@@ -21,6 +21,10 @@ const char *assay_human_rate(struct assay_human *buffer, double per_second);
 const char *assay_human_bytes(struct assay_human *buffer, uint64_t bytes);
 /* "812 ns", "1.4 us", "23 ms", "4.2 s", "2 min 05 s", "1 h 20 min" */
 const char *assay_human_duration(struct assay_human *buffer, uint64_t duration_ns);
+
+/* "1 thread", "2 threads", "1,024 threads" */
+const char *assay_human_of(struct assay_human *buffer, uint64_t n, const char *one,
+                           const char *many);
 
 /* "30s", "2m", "1h", "500ms", "250us", "10ns"; a bare number is seconds. Fractions are fine
  * ("1.5s"). Not negative. */

@@ -36,7 +36,11 @@ void assay_complain(const char *format, ...)
 
 int assay_report_error(const struct assay_error *err)
 {
-    assay_complain("%s", err->text);
+    struct assay_printable shown;
+    if (err->code == ASSAY_E_USAGE)
+        fprintf(stderr, "%s: %s\n", program_invocation_name, assay_printable(&shown, err->text));
+    else
+        assay_complain("%s", err->text);
     switch (err->code) {
     case ASSAY_E_USAGE: return ASSAY_EXIT_USAGE;
     case ASSAY_E_BUG: return ASSAY_EXIT_BUG;
@@ -59,8 +63,8 @@ static void print_help(FILE *out)
     }
     fprintf(out, "\n'assay COMMAND --help' tells the options of a command. Exit codes: 0 clean, 1 "
                  "findings,\n"
-                 "2 usage, 3 could not run, 4 inconclusive, 70 bug in assay, 125 no subject, 130 "
-                 "interrupted.\n");
+                 "2 usage, 3 could not run, 4 inconclusive, 70 bug in assay, 125 no subject\n"
+                 "(reproduce), 130 interrupted.\n");
 }
 
 static const struct command *find_command(const char *name)
@@ -100,6 +104,16 @@ static void catch_interrupt(int number)
         sigaction(number, &action, NULL);
 }
 
+/* A result that was not told whole is no success. */
+static int finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    assay_complain("cannot write to standard output: %s",
+                   errno ? assay_reason(errno).text : "some of it was lost");
+    return code == ASSAY_EXIT_INTERRUPTED ? code : ASSAY_EXIT_CANNOT_RUN;
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
     static char program_name[64];
@@ -108,12 +122,28 @@ static int run_command(const struct command *command, int argc, char **argv)
     argv[0] = program_name;
     catch_interrupt(SIGINT);
     catch_interrupt(SIGTERM);
-    int code = command->run(argc, argv);
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return code;
-    assay_complain("cannot write to standard output: %s",
-                   errno ? strerror(errno) : "some of it was lost");
-    return code == ASSAY_EXIT_INTERRUPTED ? code : ASSAY_EXIT_CANNOT_RUN;
+    return finish(command->run(argc, argv));
+}
+
+static int no_command(const char *name)
+{
+    const char *nearest = name[0] == '-' ? NULL : nearest_command(name);
+    if (name[0] == '-')
+        assay_complain("'%s' is not an option; 'assay help' lists the commands", name);
+    else if (nearest)
+        assay_complain("'%s' is not a command; did you mean '%s'?", name, nearest);
+    else
+        assay_complain("'%s' is not a command; 'assay help' lists them", name);
+    return ASSAY_EXIT_USAGE;
+}
+
+static bool asks_for_help(const char *word)
+{
+    static const char *const words[] = {"help", "--help", "-h", "-?", NULL};
+    for (int i = 0; words[i]; i++)
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    return false;
 }
 
 int main(int argc, char **argv)
@@ -125,26 +155,20 @@ int main(int argc, char **argv)
         print_help(stderr);
         return ASSAY_EXIT_USAGE;
     }
-    if (strcmp(name, "--version") == 0) {
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         puts(argp_program_version);
-        return ASSAY_EXIT_CLEAN;
+        return finish(ASSAY_EXIT_CLEAN);
     }
-    bool help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
-    if (help && argc < 3) {
+    bool help = asks_for_help(name);
+    if (help && (argc < 3 || asks_for_help(argv[2]))) {
         print_help(stdout);
-        return ASSAY_EXIT_CLEAN;
+        return finish(ASSAY_EXIT_CLEAN);
     }
     if (help)
         name = argv[2];
     const struct command *command = find_command(name);
-    if (!command) {
-        const char *nearest = nearest_command(name);
-        if (nearest)
-            assay_complain("'%s' is not a command; did you mean '%s'?", name, nearest);
-        else
-            assay_complain("'%s' is not a command; 'assay help' lists them", name);
-        return ASSAY_EXIT_USAGE;
-    }
+    if (!command)
+        return no_command(name);
     if (help) {
         static char help_option[] = "--help";
         return run_command(command, 2, (char *[]){NULL, help_option, NULL});

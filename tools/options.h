@@ -1,11 +1,11 @@
 /* What every command's option table shares, on top of argp.
  *
- * A command has a static struct argp whose children are assay_common_children and whose parser
- * starts with
+ * A command has a static struct argp whose children are assay_common_children (or, where it shows
+ * progress, assay_progress_children, with --quiet) and whose parser starts with
  *     case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
- * and is parsed by assay_options_parse(). That gives --json, --quiet, --help, --usage and the same
- * wording of errors everywhere. Completion and the test that --help agrees with the man page read
- * the same tables through --help. Wrong usage is one line on stderr and exit 2. */
+ * and is parsed by assay_options_parse(). That gives --json, --help, --usage, --version and the
+ * same wording of errors everywhere. Completion and the test that --help agrees with the man page
+ * read the same tables through --help. Wrong usage is one line on stderr and exit 2. */
 #ifndef ASSAY_OPTIONS_H
 #define ASSAY_OPTIONS_H
 
@@ -21,7 +21,7 @@ struct assay_common {
     bool quiet; /* no progress */
 };
 
-extern const struct argp_child assay_common_children[];
+extern const struct argp_child assay_common_children[], assay_progress_children[];
 
 /* Keys of long-only options start here: enum { KEY_ORDER = ASSAY_KEY_FIRST, KEY_TOUCH, ... }. */
 enum { ASSAY_KEY_FIRST = 0x200, ASSAY_KEY_JSON = 0x1000 };
@@ -35,11 +35,15 @@ void assay_options_parse(const struct argp *argp, int argc, char **argv, unsigne
  * Never returns in practice; the value lets a parser say `return assay_usage(...)`. */
 error_t assay_usage(const struct argp_state *state, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* For a text that says itself where to look. */
+error_t assay_usage_without_hint(const struct argp_state *state, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* As assay_usage with the text of err, "--name: " before it when name is not NULL. */
 error_t assay_usage_error(const struct argp_state *state, const char *name,
                           const struct assay_error *err);
 
-/* The value of an option, or exit 2. `name` is the long option's name without dashes. */
+/* The value of an option, or exit 2. `name` is the long option's name without dashes. A duration
+ * is more than 0. */
 uint64_t assay_option_duration(const struct argp_state *state, const char *name, const char *arg);
 uint64_t assay_option_size(const struct argp_state *state, const char *name, const char *arg);
 uint64_t assay_option_number(const struct argp_state *state, const char *name, const char *arg,

@@ -313,10 +313,11 @@ static void write_meta(const struct assay_trace_reader *reader, FILE *out)
     }
 }
 
-static uint32_t write_sites(const struct assay_trace_reader *reader, FILE *out, uint32_t written)
+static uint32_t write_sites(const struct assay_trace_reader *reader, FILE *out, uint32_t written,
+                            uint32_t last)
 {
     const struct assay_trace_site *site;
-    while ((site = assay_trace_get_site(reader, written + 1))) {
+    while (written < last && (site = assay_trace_get_site(reader, written + 1))) {
         fprintf(out, "%%site %" PRIu32 " 0x%" PRIx64, ++written, site->address);
         if (site->module) {
             fprintf(out, " 0x%" PRIx64 " ", site->offset);
@@ -348,8 +349,11 @@ int assay_text_write(struct assay_trace_reader *reader, FILE *out, uint64_t head
     write_meta(reader, out);
     while (left > 0 && !ferror(out) &&
            (n = assay_trace_read(reader, events, left < BATCH ? (size_t)left : BATCH, err)) > 0) {
-        sites = write_sites(reader, out, sites);
+        if (!head)
+            sites = write_sites(reader, out, sites, UINT32_MAX);
         for (long i = 0; i < n; i++) {
+            if (head) /* no more than these events name */
+                sites = write_sites(reader, out, sites, events[i].site);
             size_t length = assay_text_format(&events[i], line);
             line[length] = '\n';
             fwrite(line, 1, length + 1, out);
@@ -359,7 +363,7 @@ int assay_text_write(struct assay_trace_reader *reader, FILE *out, uint64_t head
     if (n < 0)
         return (int)n;
     if (left > 0) {
-        write_sites(reader, out, sites);
+        write_sites(reader, out, sites, UINT32_MAX);
         write_totals(reader, out);
     }
     if (fflush(out) != 0 || ferror(out))

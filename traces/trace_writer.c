@@ -50,7 +50,7 @@ static int write_all(struct assay_trace_writer *writer, const void *bytes, size_
             continue;
         if (written <= 0) {
             writer->failed = true;
-            return assay_fail_errno(err, "cannot write '%s'", writer->partial);
+            return assay_fail_errno(err, "cannot write '%s'", writer->path);
         }
         at += written;
         n -= (size_t)written;
@@ -113,7 +113,7 @@ static int open_partial(struct assay_trace_writer *writer, struct assay_error *e
     for (;;) {
         int fd = open(writer->partial, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0)
-            return assay_fail_errno(err, "cannot create '%s'", writer->partial);
+            return assay_fail_errno(err, "cannot create '%s'", writer->path);
         bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
         if (!locked && errno == EWOULDBLOCK) {
             close(fd);
@@ -128,7 +128,7 @@ static int open_partial(struct assay_trace_writer *writer, struct assay_error *e
         writer->fd = fd;
         if (ftruncate(fd, 0) == 0 || errno == EINVAL) /* EINVAL: not a regular file */
             return 0;
-        return assay_fail_errno(err, "cannot empty '%s'", writer->partial);
+        return assay_fail_errno(err, "cannot empty '%s'", writer->path);
     }
 }
 
@@ -318,7 +318,7 @@ static int flush_block(struct assay_trace_writer *writer, struct assay_error *er
                           writer->new_sites_bytes, &payload);
     if (n < 0) {
         writer->failed = true;
-        return assay_fail(err, (int)n, "cannot write '%s': out of memory", writer->partial);
+        return assay_fail(err, (int)n, "cannot write '%s': out of memory", writer->path);
     }
     int code = write_chunk(writer, TRACE_CHUNK_BLOCK, writer->n, payload, (size_t)n, err);
     writer->n = 0;
@@ -347,7 +347,7 @@ static void keep_event(struct assay_trace_writer *writer, const struct assay_eve
 static int fail_again(const struct assay_trace_writer *writer, struct assay_error *err)
 {
     return assay_fail(err, ASSAY_E_SYSTEM, "cannot write '%s': an earlier write failed",
-                      writer->partial);
+                      writer->path);
 }
 
 int assay_trace_append(struct assay_trace_writer *writer, const struct assay_event *events,
@@ -401,9 +401,9 @@ static int finish(struct assay_trace_writer *writer, const struct assay_trace_to
     if (code)
         return code;
     if (fsync(writer->fd) != 0 && errno != EINVAL)
-        return assay_fail_errno(err, "cannot write '%s'", writer->partial);
+        return assay_fail_errno(err, "cannot write '%s'", writer->path);
     if (rename(writer->partial, writer->path) != 0)
-        return assay_fail_errno(err, "cannot rename '%s' to '%s'", writer->partial, writer->path);
+        return assay_fail_errno(err, "cannot write '%s'", writer->path);
     return 0;
 }
 

@@ -7,3 +7,8 @@ assay properties --dot | grep -c -- '->'
 assay properties X99
 assay properties C01 C02
 assay properties --dot --json
+assay properties c05 | sed -n 1p
+assay properties T04
+assay list properties | grep -E '^(C01|S09|P01)' | sed -E 's/ +/ /g'
+assay list properties | grep -c ' none$'
+assay list properties | grep -c ' $'

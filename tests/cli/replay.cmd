@@ -11,6 +11,11 @@ assay replay p.trace --subject "$BUILD/lib/support/no_free.so"
 assay replay p.trace --subject "$BUILD/lib/support/dies_at_start.so"
 assay replay p.trace --subject /etc/passwd
 assay replay p.trace --subject glibc --process 7
+head -c 8000 "$BUILD/lib/libbulwark.so" >cut.so; assay replay p.trace --subject ./cut.so
+echo 'int malloc; void free(void *p) { (void)p; }' >data.c; cc -w -shared -fPIC data.c -o data.so; assay replay p.trace --subject ./data.so
+echo 'int x;' >none.c; assay replay p.trace --subject adapter:none.c
+(ulimit -v 100000; assay replay p.trace --subject glibc) 2>&1 | sed 's/cannot map [0-9]* MiB/cannot map N MiB/'
+(ulimit -v 900000; assay fuzz --subject bulwark --runs 5 --out f) 2>&1 | grep -o 'the address space is limited to.*unlimited'
 # what is not whole is refused, with what to do
 head -c 3000 p.trace >cut.trace; assay replay cut.trace --subject glibc --json
 make_trace long.trace 150000 7; head -c $(($(stat -c %s long.trace) - 100)) long.trace >torn.trace
@@ -24,6 +29,8 @@ assay replay long.trace --subject glibc --allow-lossy --json | python3 -c 'impor
 # the keys that scripts rely on
 assay replay p.trace --subject glibc --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["events"], r["findings"], r["ns_per_event"] > 0, r["overhead_ns"] != 0, len(r["judged"]) > 15, type(r["not_judged"]).__name__)'
 assay replay p.trace --subject glibc --unchecked --json | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["touch"], r["judged"], r["findings"])'
+assay replay p.trace --subject glibc --unchecked | grep judged,
+make_trace few.trace 500 7; assay replay few.trace --subject glibc | grep -c ns/event
 # findings, each with what to do next
 assay replay p.trace --subject "$BUILD/lib/support/crashes.so" | sed -n '1,/^next/p'
 assay replay p.trace --subject "$BUILD/lib/support/hangs.so" --json | head -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["property"], r["op"], r["relation"], r["op_index"]); print(r["reproduce"])'
@@ -35,6 +42,7 @@ assay replay p.trace --subject "$BUILD/lib/support/scribbles.so"
 assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/pool.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["skipped"] > 0, r["executed"] + r["skipped"] == r["events"], "C10" in r["judged"])'
 assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/dlmalloc_prefix.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["executed"] > 3000, "C10" in r["judged"])'
 assay replay p.trace --subject adapter:nosuch.c
+assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/smallest.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["executed"] > 2000)'
 # processes: a forked child starts with its parent's objects, an exec afresh; what cannot be repeated is left out
 cp "$SOURCE/tests/format/fork.txt" . && assay import --format text fork.txt -o fork.trace
 for p in "" "--process 0" "--process 1"; do assay replay fork.trace --subject glibc --json $p | python3 -c 'import json,sys; r=json.loads(sys.stdin.readlines()[-1]); print(r["processes"], r["executed"], r["left_out"], r["findings"])'; done

@@ -1,8 +1,14 @@
 # What is in a trace: the golden one.
 assay show $SOURCE/tests/format/golden-1.trace --columns | sed 's/bytes per event .*/bytes per event N/; s/^file .*/file N/; /^bytes by column/q'
 assay show $SOURCE/tests/format/golden-1.trace --text --head 2
-assay show $SOURCE/tests/format/golden-1.trace --json | python3 -c 'import json,sys; o=json.load(sys.stdin); print([o[k] for k in "schema events threads processes dropped method complete peak_live_bytes kinds".split()], o["bytes_per_event"] == o["file_bytes"] / o["events"])'
+assay show $SOURCE/tests/format/golden-1.trace --json | python3 -c 'import json,sys; o=json.load(sys.stdin); print([o[k] for k in "schema events threads processes dropped method complete peak_live_bytes kinds".split()], o["bytes_per_event"] == round(o["file_bytes"] / o["events"], 3))'
 assay show $SOURCE/tests/format/golden-1.trace --head 0
+assay show $SOURCE/tests/format/golden-1.trace --text --at 3 --head 1
+assay show $SOURCE/tests/format/golden-1.trace --text --at 300000
+assay show $SOURCE/tests/format/golden-1.trace --at 3
+# a finding of a recording names the events around it
+printf '%s\n' '%assay-text 1' '%has order address access' '%method import:text' 'malloc size=40 born=1 address=0x1000 flags=executed' 'free object=1 address=0x1000 flags=executed' 'free object=1 address=0x1000 flags=executed' >double.txt; assay import double.txt -o double.trace >/dev/null
+assay replay double.trace --subject recorded | sed -n '/^next/s/next: //p' >next; cat next; sh next
 head -c 650 $SOURCE/tests/format/golden-1.trace >cut.trace; assay show cut.trace --json >/dev/null
 assay import cut.trace -o whole.trace
 assay show whole.trace --json | grep -o '"complete":[a-z]*,"events":[0-9]*'

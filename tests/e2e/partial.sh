@@ -32,7 +32,7 @@ for i in range(30000):
         print("thread_exit thread=4")
         alive.remove(4)
 PY
-"$bin/assay" import -q --format text "$work/p.txt" -o "$work/p.trace" >/dev/null
+"$bin/assay" import --format text "$work/p.txt" -o "$work/p.trace" >/dev/null
 
 replay() { # SUBJECT: prints executed, findings, library calls
     "$bin/assay" replay "$work/p.trace" --subject "$1" --order partial --json -q >"$work/out" 2>"$work/err" || {

@@ -12,7 +12,7 @@ judge() {
     local wanted=$1 code=0
     printf '%s\n' "%assay-text 1" "%has order address access" "%method import:text" "$2" >"$work/t.txt"
     shift 2
-    "$bin/assay" import --quiet "$work/t.txt" -o "$work/t.trace" >/dev/null
+    "$bin/assay" import "$work/t.txt" -o "$work/t.trace" >/dev/null
     "$bin/assay" replay "$work/t.trace" --subject recorded --json --quiet "$@" >"$work/out" 2>"$work/err" || code=$?
     [ "$code" = "$wanted" ] || { cat "$work/t.txt" "$work/out" "$work/err" >&2; echo "exit $code, not $wanted" >&2; exit 1; }
     sed -n 's/.*"schema":"assay.finding","property":"\([A-Z0-9]*\)".*/\1/p' "$work/out" | sort -u | tr '\n' ' '

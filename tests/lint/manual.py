@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The options in each command's --help are those of its manual page, in both directions.
+"""The options and exit codes in each command's --help are those of its manual page, in both directions.
+
+The page must have SEE ALSO with assay(1), and every key of a profile must stand in assay-profile(5).
 
 usage: manual.py ROOT ASSAY
 """
@@ -34,6 +36,31 @@ def manual_options(path):
     return options
 
 
+def exit_codes(text):
+    return set(re.findall(r"(?<![\w.])(0|[1-4]|70|125|130)(?![\w.])", text))
+
+
+def help_codes(assay, command):
+    text = subprocess.run([assay, command, "--help"], capture_output=True, text=True, timeout=20, check=False).stdout
+    return exit_codes(text.rpartition("\nExit: ")[2]) if "\nExit: " in text else set()
+
+
+def section(path, name):
+    with open(path, encoding="utf-8") as text:
+        return text.read().partition(f"\n# {name}\n")[2].partition("\n# ")[0]
+
+
+def codes_and_links(root, assay, command):
+    page = f"{root}/tools/man/assay-{command}.1.scd"
+    page_codes = exit_codes(re.sub(r"\d+ GiB|\(1\)", "", section(page, "EXIT STATUS")))
+    problems = []
+    if help_codes(assay, command) != page_codes:
+        problems.append(f"exit codes: --help ends with {sorted(help_codes(assay, command))}, the page says {sorted(page_codes)}")
+    if "*assay*(1)" not in section(page, "SEE ALSO"):
+        problems.append("the page's SEE ALSO lacks *assay*(1)")
+    return problems
+
+
 def main():
     root, assay = sys.argv[1:3]
     problems = 0
@@ -51,6 +78,9 @@ def main():
         for option in sorted(says - has):
             print(f"assay {command}: the manual page has {option}, --help has not")
         problems += len(has ^ says)
+        for problem in codes_and_links(root, assay, command):
+            print(f"assay {command}: {problem}")
+            problems += 1
     return 1 if problems else 0
 
 

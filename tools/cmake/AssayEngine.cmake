@@ -42,4 +42,4 @@ else()
         INSTALL_COMMAND "${CMAKE_COMMAND}" -E copy_if_different <BINARY_DIR>/bin/assay-engine "${CMAKE_BINARY_DIR}/bin/assay-engine"
         BUILD_ALWAYS ON USES_TERMINAL_BUILD OFF)
 endif()
-install(PROGRAMS "${CMAKE_BINARY_DIR}/bin/assay-engine" DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(PROGRAMS "${CMAKE_BINARY_DIR}/bin/assay-engine" DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/assay")

@@ -1,17 +1,54 @@
 #!/usr/bin/env bash
 # Writes the bash completion of assay from its own help: generate.sh ASSAY >assay
 #
-# The words come from the command table and from each command's option table (--help prints both), so that a new command
-# or option is completed without a line here.
+# The words come from the command table and from each command's option table (--help prints both), what an option takes from
+# its metavariable and from what the command says of a value that it does not know, so that a new command, option or value
+# is completed without a line here. What is written needs nothing but bash.
 set -euo pipefail
 assay=$1
 
+help_of() { COLUMNS=200 "$assay" "$1" --help; }
+
 # --help of argp: "  -o, --output=FILE   text"; a continuation line has no dash.
 options_of() {
-    "$assay" "$1" --help | sed -nE 's/^ +(-., +)?(--[a-z0-9-]+(=[^ ]*|\[=[^ ]*)?).*/\2/p' | sed -E 's/\[?=.*/=/' | sort -u | tr '\n' ' '
+    help_of "$1" | sed -nE 's/^ +(-., +)?(--[a-z0-9-]+(=[^ ]*|\[=[^ ]*)?).*/\2/p' | sed -E 's/\[?=.*/=/' | sort -u | tr '\n' ' ' | sed 's/ $//'
+}
+
+# "none, recorded, page or full" of the line that refuses another value; --no-such-option keeps it from doing anything else.
+choices_of() { # COMMAND OPTION
+    { "$assay" "$1" "$2=:" --no-such-option 2>&1 || true; } | sed -nE "s/.* is not one of (.*); .*/\1/p" | sed 's/, / /g; s/ or / /'
+}
+
+names() { sed -nE 's/.*"(name|id)":"([^"]+)".*/\2/p' | tr '\n' ' ' | sed 's/ $//'; }
+
+# "command,-o | command,--output) kind": what stands behind each option that takes a value
+values_of() {
+    local short long metavariable words
+    help_of "$1" | sed -nE 's/^ +((-.), +)?(--[a-z0-9-]+)=([^ ]*).*/\2 \3 \4/p' | while read -r short long metavariable; do
+        if [ -z "$metavariable" ]; then metavariable=$long long=$short short=; fi
+        case $metavariable in
+        S | SUBJECT) words="subject" ;;
+        FILE) words="file" ;;
+        DIR) words="folder" ;;
+        N | TIME | SIZE) words="free" ;;
+        *)
+            words="words $(choices_of "$1" "$long")"
+            if [ "$words" = "words " ]; then words="free"; fi
+            ;;
+        esac
+        if [ "$1$long" = import--format ]; then words="words $formats"; fi
+        printf "    %s%s,%s) echo '%s' ;;\n" "${short:+$1,$short | }" "$1" "$long" "$words"
+    done
 }
 
 mapfile -t commands < <("$assay" list commands --json | sed -nE 's/.*"name":"([^"]+)".*/\1/p')
+formats=$("$assay" list formats --json | grep '"import":true' | names)
+lists=$("$assay" list --json | names)
+ids=$("$assay" properties --json | sed -nE 's/.*"schema":"[^"]*","id":"([^"]+)".*/\1/p' | tr '\n' ' ' | sed 's/ $//')
+subjects=$({ "$assay" fuzz --subject no-such-subject 2>&1 || true; } | sed -nE 's/.*: give (.*), a path or .*/\1/p' | sed 's/, / /g')
+for list in formats lists ids subjects; do
+    [ -n "${!list}" ] || { echo "generate.sh: no $list" >&2; exit 1; }
+done
 
 cat <<END
 # bash completion for assay; generated from the option tables
@@ -26,40 +63,121 @@ cat <<END
     esac
 }
 
+# What the option takes: subject, file, folder, free, or words and these. Nothing: it takes no value.
+_assay_value() {
+    case \$1 in
+END
+for command in "${commands[@]}"; do
+    values_of "$command"
+done
+cat <<END
+    esac
+}
+
+_assay_commands='${commands[*]}'
+_assay_subjects='$subjects adapter:'
+_assay_lists='$lists'
+_assay_ids='$ids'
+END
+cat <<'END'
+
+_assay_reply() { # PREFIX COMPGEN_ARGUMENT...
+    local prefix=$1
+    shift
+    mapfile -t COMPREPLY < <(compgen "$@")
+    COMPREPLY=("${COMPREPLY[@]/#/$prefix}")
+}
+
+_assay_files() { # PREFIX -f|-d WORD
+    [ -n "$1" ] || compopt -o filenames 2>/dev/null
+    _assay_reply "$1" "$2" -- "$3"
+}
+
+# The first word of capture's command: its index in COMP_WORDS, or nothing while options are given.
+_assay_command_at() {
+    local i=2 word
+    while ((i < COMP_CWORD)); do
+        word=${COMP_WORDS[i]}
+        case $word in
+        --) echo $((i + 1)) && return ;;
+        =) i=$((i + 2)) ;;
+        -*)
+            if [ -n "$(_assay_value "capture,$word")" ] && [ "${COMP_WORDS[i + 1]-}" != = ]; then i=$((i + 2)); else i=$((i + 1)); fi
+            ;;
+        *) echo "$i" && return ;;
+        esac
+    done
+    [[ ${COMP_WORDS[COMP_CWORD]} == -* || $i -gt $COMP_CWORD ]] || echo "$COMP_CWORD"
+}
+
+_assay_complete_value() { # KIND PREFIX WORD
+    case $1 in
+    subject)
+        if [[ $3 == */* ]]; then
+            _assay_files "$2" -f "$3"
+        else
+            _assay_files "$2" -f "$3"
+            local files=("${COMPREPLY[@]}")
+            _assay_reply "$2" -W "$_assay_subjects$([ "$command" = replay ] && echo ' recorded')" -- "$3"
+            COMPREPLY+=("${files[@]}")
+        fi
+        [[ ${COMPREPLY[0]-} == *: ]] && compopt -o nospace 2>/dev/null
+        ;;
+    file) _assay_files "$2" -f "$3" ;;
+    folder) _assay_files "$2" -d "$3" ;;
+    words\ *) _assay_reply "$2" -W "${1#words }" -- "$3" ;;
+    esac
+    return 0
+}
+
 _assay() {
-    local cur prev words cword command
-    if declare -F _init_completion >/dev/null; then
-        _init_completion -n = || return
-    else
-        cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} cword=\$COMP_CWORD words=("\${COMP_WORDS[@]}")
-    fi
-    if [ "\$cword" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W '${commands[*]} help --help --version' -- "\$cur")
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-} option='' prefix='' kind at=''
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        _assay_reply '' -W "$_assay_commands help --help --version" -- "$cur"
         return
     fi
-    command=\${words[1]}
-    case \$command,\$prev in
-    help,*)
-        mapfile -t COMPREPLY < <(compgen -W '${commands[*]}' -- "\$cur")
-        return
-        ;;
-    *,--subject | *,--a | *,--b)
-        mapfile -t COMPREPLY < <(compgen -W 'bulwark glibc jemalloc mimalloc tcmalloc scudo adapter:' -- "\$cur"; compgen -f -- "\$cur")
-        return
-        ;;
-    list,*)
-        if [[ \$cur != -* ]]; then
-            mapfile -t COMPREPLY < <(compgen -W "\$(assay list --json 2>/dev/null | sed -nE 's/.*"name":"([^"]+)".*/\1/p')" -- "\$cur")
+    if [ "$command" = capture ]; then
+        at=$(_assay_command_at)
+        if [ -n "$at" ] && ((COMP_CWORD > at)); then
+            _assay_files '' -f "$cur"
             return
         fi
-        ;;
-    esac
-    if [[ \$cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "\$(_assay_options "\$command")" -- "\$cur")
-        [[ \${COMPREPLY[0]-} == *= ]] && compopt -o nospace
-    else
-        mapfile -t COMPREPLY < <(compgen -f -- "\$cur")
     fi
+    # --option=VALUE is three words where '=' breaks words, as it does unless the user has it otherwise
+    if [ "$cur" = = ]; then
+        option=$prev cur=''
+    elif [ "$prev" = = ]; then
+        option=${COMP_WORDS[COMP_CWORD - 2]}
+    elif [[ $cur == --*=* ]]; then
+        option=${cur%%=*} prefix=${cur%%=*}= cur=${cur#*=}
+    elif [[ $prev == -* && $prev != -- ]]; then
+        option=$prev
+    elif [ "$prev" = : ] && [ "${COMP_WORDS[COMP_CWORD - 2]-}" = adapter ]; then
+        _assay_files '' -f "$cur"
+        return
+    elif [ "$cur" = : ] && [ "$prev" = adapter ]; then
+        _assay_files '' -f ''
+        return
+    fi
+    kind=$(_assay_value "$command,$option")
+    if [ -n "$kind" ]; then
+        _assay_complete_value "$kind" "$prefix" "$cur"
+    elif [[ $cur == -* ]]; then
+        _assay_reply '' -W "$(_assay_options "$command")" -- "$cur"
+        [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
+    else
+        case $command in
+        help) _assay_reply '' -W "$_assay_commands" -- "$cur" ;;
+        list) _assay_reply '' -W "$_assay_lists" -- "$cur" ;;
+        properties) _assay_reply '' -W "$_assay_ids" -- "${cur^^}" ;;
+        reproduce) _assay_files '' -d "$cur" ;;
+        capture) _assay_reply '' -c -- "$cur" ;;
+        doctor | fuzz) ;;
+        *) _assay_files '' -f "$cur" ;;
+        esac
+    fi
+    return 0
 }
-complete -o filenames -F _assay assay
+complete -F _assay assay
 END

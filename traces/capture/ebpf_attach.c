@@ -375,7 +375,7 @@ int assay_ebpf_start(const struct assay_ebpf_tuning *tuning,
     return rc == -EPERM || rc == -ENOMEM
                ? assay_fail_errno(err, "ebpf: cannot %s%s", strchr(step, '/') ? "probe " : "", step)
                : assay_fail(err, ASSAY_E_UNSUPPORTED, "ebpf: this kernel cannot %s%s: %s",
-                            strchr(step, '/') ? "probe " : "", step, strerror(-rc));
+                            strchr(step, '/') ? "probe " : "", step, assay_reason(-rc).text);
 }
 
 void assay_ebpf_stop(struct assay_ebpf *ebpf)

@@ -19,6 +19,7 @@
 #include "traces/capture/command.h"
 #include "traces/capture/merge.h"
 #include "traces/capture/recorder_log.h"
+#include "traces/parts.h"
 
 #define REPAIR_WINDOW_NS 1000
 #define PROGRESS_NS      UINT64_C(500000000)
@@ -46,35 +47,16 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Beside this executable: ../lib, or ../lib/assay where it is installed. */
 static int find_recorder(struct run *run, struct assay_error *err)
 {
-    static const char *const places[] = {"/../lib/libassay_recorder.so",
-                                         "/../lib/assay/libassay_recorder.so",
-                                         "/libassay_recorder.so"};
-    char self[2048];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (run->config->recorder) {
-        if (!realpath(run->config->recorder, run->recorder))
-            return assay_fail_errno(err, "cannot find the recorder '%s'", run->config->recorder);
-    } else {
-        char candidate[2200];
-        self[n < 0 ? 0 : n] = '\0';
-        char *slash = strrchr(self, '/');
-        if (slash)
-            *slash = '\0';
-        run->recorder[0] = '\0';
-        for (size_t i = 0; i < sizeof places / sizeof *places && !run->recorder[0]; i++) {
-            snprintf(candidate, sizeof candidate, "%s%s", self, places[i]);
-            if (!realpath(candidate, run->recorder))
-                run->recorder[0] = '\0';
-        }
-        if (!run->recorder[0])
-            return assay_fail(err, ASSAY_E_NOT_FOUND,
-                              "cannot find libassay_recorder.so near '%s': build it, or install it "
-                              "under lib/assay",
-                              self);
-    }
+    struct assay_part part;
+    const char *path = run->config->recorder;
+    if (!path && !assay_part_find(&part, "libassay_recorder.so"))
+        return assay_fail(err, ASSAY_E_NOT_FOUND,
+                          "cannot find libassay_recorder.so near '%s': build or install it",
+                          part.folder);
+    if (!realpath(path ? path : part.path, run->recorder))
+        return assay_fail_errno(err, "cannot find the recorder '%s'", path ? path : part.path);
     if (strpbrk(run->recorder, " :"))
         return assay_fail(err, ASSAY_E_UNSUPPORTED,
                           "the recorder's path '%s' has a space or a colon: the loader would split "

@@ -11,9 +11,9 @@ int assay_arena_create(struct assay_arena *arena, size_t bytes, struct assay_err
     char *map = mmap(NULL, capacity + 2 * PAGE, PROT_NONE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED)
-        return assay_fail_errno(err, "cannot map an arena of %zu bytes", capacity);
+        return assay_fail_mapping(err, "memory", capacity);
     if (mprotect(map + PAGE, capacity, PROT_READ | PROT_WRITE) != 0) {
-        int code = assay_fail_errno(err, "cannot make an arena of %zu bytes writable", capacity);
+        int code = assay_fail_mapping(err, "writable memory", capacity);
         munmap(map, capacity + 2 * PAGE);
         return code;
     }

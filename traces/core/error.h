@@ -5,6 +5,8 @@
 #ifndef ASSAY_CORE_ERROR_H
 #define ASSAY_CORE_ERROR_H
 
+#include <stddef.h>
+
 enum assay_error_index {
     ASSAY_ERROR_INDEX_NONE,
 #define ASSAY_ERROR(name, text) ASSAY_ERROR_INDEX_##name,
@@ -38,6 +40,15 @@ int assay_fail(struct assay_error *err, int code, const char *format, ...)
  * for ENOENT) and ": <strerror of errno>" added. */
 int assay_fail_errno(struct assay_error *err, const char *format, ...)
     __attribute__((format(__printf__, 2, 3)));
+
+/* As assay_fail_errno, of an mmap of so many bytes; names a limit on address space (ulimit -v). */
+int assay_fail_mapping(struct assay_error *err, const char *what, size_t bytes);
+
+/* What errno says, as messages here are written: "no such file or directory". */
+struct assay_reason {
+    char text[80];
+};
+struct assay_reason assay_reason(int error);
 
 /* A bug of ours: one line with file and line to stderr by write(2), then _exit(70). */
 _Noreturn void assay_bug(const char *file, int line, const char *what);

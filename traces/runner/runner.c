@@ -190,8 +190,12 @@ static int map_shared(int argc, char **argv)
 {
     int fd = 0;
     struct stat stat;
-    if (argc != 2)
-        return complain("assay-runner: started by assay, not by hand; try 'assay replay --help'\n");
+    static const char by_hand[] =
+        "assay-runner: started by assay, not by hand; try 'assay replay --help'\n";
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        _exit(write(STDOUT_FILENO, by_hand, sizeof by_hand - 1) < 0 ? EXIT_CANNOT : 0);
+    if (argc != 2 || argv[1][0] < '0' || argv[1][0] > '9')
+        return complain(by_hand);
     for (const char *p = argv[1]; *p >= '0' && *p <= '9'; p++)
         fd = fd * 10 + (*p - '0');
     if (fstat(fd, &stat) != 0 || (size_t)stat.st_size < sizeof *shared)

@@ -100,7 +100,7 @@ static int make_shared(struct assay_session *session, int *ret_fd, struct assay_
     }
     struct assay_shared *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (shared == MAP_FAILED) {
-        int code = assay_fail_errno(err, "cannot map %zu bytes of shared memory", bytes);
+        int code = assay_fail_mapping(err, "shared memory", bytes);
         close(fd);
         return code;
     }

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "traces/parts.h"
 #include "traces/runner/crash.h"
 
 extern char **environ;
@@ -18,7 +19,7 @@ extern char **environ;
 /* Made before the fork: behind it nothing may allocate. */
 struct plan {
     const struct assay_spawn *spawn;
-    char subject[4096], runner[4200], preload[4300], frozen[64], fd_text[16];
+    char subject[4096], runner[4500], preload[4300], frozen[64], fd_text[16];
     char *arguments[3];
     char **environment;
     int null_fd;
@@ -29,22 +30,13 @@ struct plan {
 static int runner_path(char *ret_path, size_t room, struct assay_error *err)
 {
     const char *chosen = getenv("ASSAY_RUNNER");
-    char self[4096];
     if (chosen && *chosen) {
         snprintf(ret_path, room, "%s", chosen);
     } else {
-        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-        if (n <= 0)
-            return assay_fail_errno(err, "cannot read '/proc/self/exe'");
-        self[n] = '\0';
-        *strrchr(self, '/') = '\0';
-        static const char *const beside[] = {"assay-runner", "../libexec/assay/assay-runner"};
-        for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
-            snprintf(ret_path, room, "%s/%s", self, beside[i]);
-            if (access(ret_path, X_OK) == 0)
-                return 0;
-        }
-        snprintf(ret_path, room, "%s/assay-runner", self);
+        struct assay_part part;
+        bool there = assay_part_find(&part, "assay-runner");
+        snprintf(ret_path, room, "%s%s", there ? part.path : part.folder,
+                 there ? "" : "/assay-runner");
     }
     if (access(ret_path, X_OK) != 0)
         return assay_fail_errno(err, "cannot run '%s'; is Assay built and installed whole?",

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "traces/parts.h"
 #include "traces/runner/session.h"
 
 extern char **environ;
@@ -63,13 +64,20 @@ struct exports {
     bool adapter;
 };
 
-static void take_symbol(struct exports *exports, const char *name)
+static void take_symbol(struct exports *exports, const char *name, bool call)
 {
     if (strcmp(name, "assay_subject") == 0)
         exports->adapter = true;
     for (int i = 0; i < APIS; i++)
-        if (strcmp(name, apis[i].symbol) == 0)
+        if (call && strcmp(name, apis[i].symbol) == 0)
             exports->missing &= ~(UINT64_C(1) << apis[i].kind);
+}
+
+/* Data is no allocator's call, whatever its name; the table of an adapter is data. */
+static bool is_call(const GElf_Sym *symbol)
+{
+    unsigned type = GELF_ST_TYPE(symbol->st_info);
+    return type != STT_OBJECT && type != STT_TLS && type != STT_COMMON;
 }
 
 static void read_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
@@ -86,7 +94,7 @@ static void read_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
             continue;
         const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
         if (name)
-            take_symbol(exports, name);
+            take_symbol(exports, name, is_call(&symbol));
     }
 }
 
@@ -106,6 +114,32 @@ static void read_build_id(Elf_Scn *section, char *ret_text, size_t room)
     }
 }
 
+/* Do the tables and segments that the header promises lie in the file? */
+static bool is_whole(Elf *elf, const GElf_Ehdr *header, uint64_t bytes)
+{
+    size_t sections = 0, segments = 0;
+    uint64_t end;
+    if (elf_getshdrnum(elf, &sections) != 0 || elf_getphdrnum(elf, &segments) != 0)
+        return false;
+    if (__builtin_add_overflow(header->e_shoff, sections * header->e_shentsize, &end) ||
+        end > bytes || (sections > 0 && header->e_shoff == 0))
+        return false;
+    for (size_t i = 0; i < segments; i++) {
+        GElf_Phdr segment;
+        if (!gelf_getphdr(elf, (int)i, &segment) ||
+            __builtin_add_overflow(segment.p_offset, segment.p_filesz, &end) ||
+            (segment.p_type == PT_LOAD && end > bytes))
+            return false;
+    }
+    return true;
+}
+
+static bool has_elf_magic(int fd)
+{
+    char magic[SELFMAG];
+    return pread(fd, magic, sizeof magic, 0) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0;
+}
+
 static int read_elf(const char *path, struct assay_subject_spec *spec, struct exports *exports,
                     struct assay_error *err)
 {
@@ -114,7 +148,7 @@ static int read_elf(const char *path, struct assay_subject_spec *spec, struct ex
     if (fd < 0)
         return assay_fail_errno(err, "cannot open the subject '%s'", path);
     struct stat stat;
-    if (fstat(fd, &stat) == 0 && !S_ISREG(stat.st_mode)) {
+    if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode)) {
         close(fd);
         return assay_fail(err, ASSAY_E_SUBJECT, "the subject '%s' is not a file", path);
     }
@@ -122,8 +156,9 @@ static int read_elf(const char *path, struct assay_subject_spec *spec, struct ex
     Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
     GElf_Ehdr header;
     if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header)) {
-        code =
-            assay_fail(err, ASSAY_E_SUBJECT, "the subject '%s' is not an ELF shared object", path);
+        code = assay_fail(err, ASSAY_E_SUBJECT, "the subject '%s' is %s", path,
+                          has_elf_magic(fd) ? "cut off or damaged: build or copy it again"
+                                            : "not an ELF shared object");
         goto out;
     }
     if (header.e_machine != ASSAY_ELF_MACHINE || header.e_ident[EI_CLASS] != ELFCLASS64) {
@@ -135,6 +170,11 @@ static int read_elf(const char *path, struct assay_subject_spec *spec, struct ex
         code = assay_fail(err, ASSAY_E_SUBJECT,
                           "the subject '%s' is not a shared object; build it with -shared -fPIC",
                           path);
+        goto out;
+    }
+    if (!is_whole(elf, &header, (uint64_t)stat.st_size)) {
+        code = assay_fail(err, ASSAY_E_SUBJECT,
+                          "the subject '%s' is cut off or damaged: build or copy it again", path);
         goto out;
     }
     for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section)) != NULL;) {
@@ -206,19 +246,9 @@ static int find_known(const char *text, struct assay_subject_spec *spec, struct 
 
 static int find_bulwark(struct assay_subject_spec *spec, struct assay_error *err)
 {
-    char self[4096], path[4200];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) {
-        self[n] = '\0';
-        *strrchr(self, '/') = '\0';
-        static const char *const beside[] = {"../lib/libbulwark.so", "../lib/assay/libbulwark.so",
-                                             "../lib/" ASSAY_MACHINE "-linux-gnu/libbulwark.so"};
-        for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
-            snprintf(path, sizeof path, "%s/%s", self, beside[i]);
-            if (access(path, R_OK) == 0)
-                return set_path(spec, path, err);
-        }
-    }
+    struct assay_part part;
+    if (assay_part_find(&part, "libbulwark.so"))
+        return set_path(spec, part.path, err);
     return assay_fail(err, ASSAY_E_NOT_FOUND,
                       "libbulwark.so is not beside the program; build it or give a path");
 }
@@ -235,14 +265,18 @@ static int libc_path(struct dl_phdr_info *info, size_t size, void *argument)
 
 /* ---- adapters ------------------------------------------------------------------------------- */
 
+static const char *adapter_include(void)
+{
+    bool built_here = access(ASSAY_ADAPTER_INCLUDE "/assay_subject.h", R_OK) == 0;
+    return built_here ? ASSAY_ADAPTER_INCLUDE : ASSAY_ADAPTER_INCLUDE_INSTALLED;
+}
+
 static int run_compiler(const char *source, const char *output, struct assay_error *err)
 {
     char include[4200];
     const char *chosen = getenv("CC");
     const char *compiler = chosen && *chosen ? chosen : "cc";
-    bool built_here = access(ASSAY_ADAPTER_INCLUDE "/assay_subject.h", R_OK) == 0;
-    snprintf(include, sizeof include, "-I%s",
-             built_here ? ASSAY_ADAPTER_INCLUDE : ASSAY_ADAPTER_INCLUDE_INSTALLED);
+    snprintf(include, sizeof include, "-I%s", adapter_include());
     /* link flags come behind the file, as libraries must; split at spaces */
     char extra[2000] = "";
     char *arguments[48] = {(char *)(uintptr_t)compiler,
@@ -369,8 +403,16 @@ int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
         exports.missing = 0; /* its table tells, once it runs */
     } else if (exports.missing & (UINT64_C(1) << ASSAY_OP_MALLOC | UINT64_C(1) << ASSAY_OP_FREE)) {
         bool no_malloc = exports.missing >> ASSAY_OP_MALLOC & 1;
-        return assay_fail(err, ASSAY_E_SUBJECT, "the subject '%s' exports no %s", text,
-                          no_malloc ? "malloc" : "free");
+        if (strncmp(text, "adapter:", 8) == 0)
+            return assay_fail(err, ASSAY_E_SUBJECT,
+                              "the adapter '%s' defines no table assay_subject; see "
+                              "'%s/assay_subject.h'",
+                              text + 8, adapter_include());
+        return assay_fail(
+            err, ASSAY_E_SUBJECT,
+            "the subject '%s' exports no function %s: it must export malloc and free, "
+            "or be an adapter",
+            text, no_malloc ? "malloc" : "free");
     }
     spec.missing_apis = exports.missing;
     if (spec.adapter) {
