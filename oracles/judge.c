@@ -399,19 +399,26 @@ static bool reaches_other(void *self, uint32_t number)
     return false;
 }
 
+/* Looks at both sides of the object, as far as its own bounds and those of small objects reach;
+ * bounds that are rounded by more than two pages are those of large ones. */
 static __attribute__((noinline)) uint32_t find_rounded(struct assay_judge *judge, uint32_t number)
 {
     unsigned mantissa = judge->config.profile.cheri_mantissa;
     const struct assay_object *object = &judge->model.objects[number];
     struct reach reach = {judge->model.objects, number, 0, mantissa};
-    uint64_t from, to;
-    assay_representable_bounds(object->address, assay_object_span(object), mantissa, &from, &to);
-    uint64_t span = assay_object_span(object); /* which may reach beyond the last address */
+    uint64_t from, to, span = assay_object_span(object); /* may go beyond the last address */
+    assay_representable_bounds(object->address, span, mantissa, &from, &to);
     uint64_t own = to - from > span ? to - from - span : 0;
     judge->widest = own > judge->widest ? own : judge->widest;
-    from = from < judge->widest ? 0 : from - judge->widest;
-    to = to > UINT64_MAX - judge->widest ? UINT64_MAX : to + judge->widest;
-    assay_index_each(&judge->model.index, from, to, reaches_other, &reach);
+    uint64_t most = UINT64_C(2) * ASSAY_PAGE_BYTES;
+    uint64_t small = judge->widest < most ? judge->widest : most;
+    uint64_t end = span < UINT64_MAX - object->address ? object->address + span : UINT64_MAX;
+    assay_index_each(&judge->model.index, from > small ? from - small : 0, object->address,
+                     judge->widest, reaches_other, &reach);
+    if (reach.found == 0)
+        assay_index_each(&judge->model.index, end,
+                         to < UINT64_MAX - small ? to + small : UINT64_MAX, judge->widest,
+                         reaches_other, &reach);
     return reach.found;
 }
 

@@ -641,7 +641,7 @@ static bool each_in_chunk(const struct assay_index *index, uint32_t chunk, uint6
     return true;
 }
 
-void assay_index_each(const struct assay_index *index, uint64_t from, uint64_t to,
+void assay_index_each(const struct assay_index *index, uint64_t from, uint64_t to, uint64_t reach,
                       bool (*each)(void *self, uint32_t number), void *self)
 {
     if (to <= from)
@@ -649,8 +649,10 @@ void assay_index_each(const struct assay_index *index, uint64_t from, uint64_t t
     for (uint32_t i = 0; i < index->odd_count; i++)
         if (is_live(index, index->odd[i]) && !each(self, index->odd[i]))
             return;
-    for (uint32_t i = large_lower(index, from); i < index->large_count && index->large[i].from < to;
-         i++)
+    uint64_t low = from > reach ? from - reach : 0;
+    uint64_t high = to < UINT64_MAX - reach ? to + reach : UINT64_MAX;
+    for (uint32_t i = large_lower(index, low);
+         i < index->large_count && index->large[i].from < high; i++)
         if (is_live(index, index->large[i].object) && !each(self, index->large[i].object))
             return;
     uint64_t first = from >> ASSAY_INDEX_CHUNK_SHIFT, last = (to - 1) >> ASSAY_INDEX_CHUNK_SHIFT;

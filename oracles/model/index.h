@@ -85,9 +85,10 @@ void assay_index_insert(struct assay_index *index, const struct assay_object *ob
 /* objects[number] was live and no longer is. */
 void assay_index_remove(struct assay_index *index, const struct assay_object *objects,
                         uint32_t number);
-/* Calls `each` for live objects that reach into [from, to), small ones by granules: some may be
- * named twice, or stand up to 15 bytes outside. Stops when it returns false. */
-void assay_index_each(const struct assay_index *index, uint64_t from, uint64_t to,
+/* Calls `each` for live objects that reach into [from, to), and for large ones that come within
+ * `reach` bytes of it; small ones by granules: some may be named twice, or stand up to 15 bytes
+ * outside. Stops when it returns false. */
+void assay_index_each(const struct assay_index *index, uint64_t from, uint64_t to, uint64_t reach,
                       bool (*each)(void *self, uint32_t number), void *self);
 /* The last object that stood on this byte, live or dead (a live one is preferred); 0 = none since
  * the last reset. */
