@@ -9,7 +9,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-static const char *const severity_names[] = {"quality", "contract", "security", "corruption"};
+#include "oracles/crash_site.h"
+#include "oracles/finding_report.h"
 
 const char *assay_finding_size_class(const struct assay_violation *violation)
 {
@@ -26,11 +27,14 @@ const char *assay_finding_size_class(const struct assay_violation *violation)
 void assay_finding_fingerprint(const struct assay_violation *violation,
                                char ret_hex[ASSAY_FINGERPRINT_BYTES])
 {
-    char key[128];
+    char key[256];
     int length =
         snprintf(key, sizeof key, "%s|%s|%s|%s", assay_property_info(violation->property)->id,
                  assay_op_info(violation->kind)->name, assay_finding_size_class(violation),
                  assay_relation_name(violation->relation));
+    if (violation->function[0])
+        length += snprintf(key + length, sizeof key - (size_t)length, "|%.*s",
+                           (int)sizeof violation->function, violation->function);
     snprintf(ret_hex, ASSAY_FINGERPRINT_BYTES, "%016" PRIx64,
              (uint64_t)XXH3_64bits(key, (size_t)length));
 }
@@ -62,9 +66,9 @@ static const char *signal_name(uint64_t number)
     return name ? name : "?";
 }
 
-/* "malloc(40)", "realloc(object 3, 16)". */
-static void describe_op(char *text, size_t bytes, const struct assay_event *event)
+void assay_finding_call(char *ret_text, size_t bytes, const struct assay_event *event)
 {
+    char *text = ret_text;
     char operand[48] = "";
     if (event->place != ASSAY_PLACE_OBJECT)
         snprintf(operand, sizeof operand, "%s", assay_place_name(event->place));
@@ -176,10 +180,16 @@ static void seen_text(char *text, size_t bytes, const struct assay_violation *v)
         return;
     case ASSAY_RELATION_CRASH:
     case ASSAY_RELATION_ABORT:
-        if (v->event.signal || v->seen)
-            snprintf(text, bytes, "signal SIG%s",
-                     signal_name(v->event.signal ? v->event.signal : v->seen));
-        else
+        if (v->event.signal || v->seen) {
+            int used = snprintf(text, bytes, "signal SIG%s",
+                                signal_name(v->event.signal ? v->event.signal : v->seen));
+            if (v->function[0])
+                used += snprintf(text + used, bytes - (size_t)used, " in %.*s",
+                                 (int)sizeof v->function, v->function);
+            if (v->crash_class && v->crash_class != ASSAY_CRASH_UNEXPLAINED)
+                snprintf(text + used, bytes - (size_t)used, " (%s)",
+                         assay_crash_class_name(v->crash_class));
+        } else
             snprintf(text, bytes,
                      "the memory of object %" PRIu32 " cannot be touched at offset %" PRIu64,
                      v->object, v->offset);
@@ -219,7 +229,7 @@ static void print_history(FILE *out, const struct assay_violation *v,
             continue;
         if (lines++ == 0)
             fprintf(out, "  history\n");
-        describe_op(op, sizeof op, &events[i]);
+        assay_finding_call(op, sizeof op, &events[i]);
         fprintf(out, "    op %zu: %s", i, op);
         if (assay_event_bears(&events[i]) && (events[i].flags & ASSAY_FLAG_EXECUTED)) {
             if (events[i].address == ASSAY_ADDRESS_NULL)
@@ -239,13 +249,13 @@ void assay_finding_text(FILE *out, const struct assay_violation *violation, cons
     const struct assay_property_info *info = assay_property_info(violation->property);
     char fingerprint[ASSAY_FINGERPRINT_BYTES], op[160], seen[256];
     assay_finding_fingerprint(violation, fingerprint);
-    describe_op(op, sizeof op, &violation->event);
+    assay_finding_call(op, sizeof op, &violation->event);
     seen_text(seen, sizeof seen, violation);
     fprintf(out, "%s violated by %s: %s\n", info->id, subject, info->statement);
     fprintf(out, "  op %" PRIu64 ": %s\n", violation->op_index, op);
     fprintf(out, "  %s\n", seen);
     fprintf(out, "  severity %s, size class %s, relation %s, fingerprint %s\n",
-            severity_names[info->severity], assay_finding_size_class(violation),
+            assay_severity_name(info->severity), assay_finding_size_class(violation),
             assay_relation_name(violation->relation), fingerprint);
     fprintf(out, "  source: %s\n", info->source);
     if (events)
@@ -306,15 +316,21 @@ json_t *assay_finding_json(const struct assay_violation *violation, const char *
     const struct assay_property_info *info = assay_property_info(violation->property);
     char fingerprint[ASSAY_FINGERPRINT_BYTES], op[160];
     assay_finding_fingerprint(violation, fingerprint);
-    describe_op(op, sizeof op, &violation->event);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o}",
-                     "property", info->id, "op", assay_op_info(violation->kind)->name,
-                     "fingerprint", fingerprint, "subject", subject, "severity",
-                     severity_names[info->severity], "statement", info->statement, "source",
-                     info->source, "relation", assay_relation_name(violation->relation),
-                     "size_class", assay_finding_size_class(violation), "call", op, "op_index",
-                     (json_int_t)violation->op_index, "object", (json_int_t)violation->object,
-                     "other", (json_int_t)violation->other, "evidence", evidence_json(violation));
+    assay_finding_call(op, sizeof op, &violation->event);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "property",
+        info->id, "op", assay_op_info(violation->kind)->name, "fingerprint", fingerprint, "subject",
+        subject, "severity", assay_severity_name(info->severity), "statement", info->statement,
+        "source", info->source, "relation", assay_relation_name(violation->relation), "size_class",
+        assay_finding_size_class(violation), "call", op, "op_index",
+        (json_int_t)violation->op_index, "object", (json_int_t)violation->object, "other",
+        (json_int_t)violation->other, "evidence", evidence_json(violation));
+    if (object && violation->crash_class)
+        json_object_set_new(object, "crash_class",
+                            json_string(assay_crash_class_name(violation->crash_class)));
+    if (object && violation->function[0])
+        json_object_set_new(object, "function", json_string(violation->function));
+    return object;
 }
 
 /* ---- one report per fingerprint ---- */
@@ -366,6 +382,19 @@ const struct assay_finding *assay_finding_set_add(struct assay_finding_set *set,
     return finding;
 }
 
+void assay_finding_set_describe(struct assay_finding_set *set, const struct assay_finding *finding,
+                                const struct assay_circumstances *circumstances)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct assay_finding *own = set->findings[i];
+        if (own != finding || own->circumstances)
+            continue;
+        own->circumstances = malloc(sizeof *own->circumstances);
+        if (own->circumstances)
+            *own->circumstances = *circumstances;
+    }
+}
+
 size_t assay_finding_set_count(const struct assay_finding_set *set)
 {
     return set->count;
@@ -385,8 +414,10 @@ void assay_finding_set_free(struct assay_finding_set *set)
 {
     if (!set)
         return;
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->count; i++) {
+        free(set->findings[i]->circumstances);
         free(set->findings[i]);
+    }
     free(set->findings);
     free(set);
 }

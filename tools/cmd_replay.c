@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
+#include "oracles/finding_report.h"
 #include "tools/command.h"
 #include "tools/options.h"
 #include "tools/progress.h"
@@ -161,10 +162,17 @@ static void print_findings(const struct options *options, struct assay_emit *emi
             json_object_set_new(object, "accepted", json_string(finding->accepted));
         json_object_set_new(object, "reproduce", json_string(reproduce));
         json_object_set_new(object, "next", json_string(next));
+        if (finding->circumstances)
+            assay_finding_report_json(object, finding->circumstances);
         assay_emit_object(emit, "assay.finding", object);
         if (emit->json)
             continue;
-        assay_finding_text(stdout, &finding->violation, options->subject, NULL, 0);
+        assay_finding_report_text(
+            stdout, &(struct assay_finding_report){.violation = &finding->violation,
+                                                   .subject = options->subject,
+                                                   .circumstances = finding->circumstances});
+        if (finding->count > 1)
+            printf("seen %llu times\n", (unsigned long long)finding->count);
         if (finding->accepted)
             printf("accepted by the profile: %s\n", finding->accepted);
         printf("reproduce: %s\nnext: %s\n\n", reproduce, next);

@@ -140,7 +140,12 @@ static int write_report(const char *folder, const struct assay_finding_record *r
     FILE *out = create(folder, "report.txt", err);
     if (!out)
         return err->code;
-    assay_finding_text(out, &record->violation, record->subject, NULL, 0);
+    assay_finding_report_text(out,
+                              &(struct assay_finding_report){.violation = &record->violation,
+                                                             .subject = record->subject,
+                                                             .circumstances = record->circumstances,
+                                                             .ops = record->ops,
+                                                             .count = record->count});
     if (record->said[0])
         fprintf(out, "the subject said: %s\n", record->said);
     fprintf(out, "reproduced %u of %u times; %zu of %zu ops are left", record->hits, record->trials,
@@ -164,7 +169,8 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
         "program", (json_int_t)record->program, "history", (json_int_t)record->history, "ops",
         (json_int_t)record->count, "ops_found", (json_int_t)record->ops_found, "reproduced", "hits",
         (int)record->hits, "trials", (int)record->trials, "guidance", record->guidance);
-    if (!object || !more || json_object_update(object, more) != 0) {
+    if (!object || !more || json_object_update(object, more) != 0 ||
+        (record->circumstances && assay_finding_report_json(object, record->circumstances) < 0)) {
         json_decref(object);
         json_decref(more);
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");

@@ -2,7 +2,7 @@
  *
  *   program.trace    the minimal program (a trace of ops)
  *   program.txt      the same as text
- *   report.txt       what was violated, where, how to go on
+ *   report.txt       what was violated, where, a picture of the memory around, how to go on
  *   finding.json     the same for programs
  *   reproducer.c     plain C that checks itself
  *   profile.ini      the profile it was judged by, if one was named
@@ -14,6 +14,7 @@
 #include <limits.h>
 
 #include "oracles/finding.h"
+#include "oracles/finding_report.h"
 #include "traces/runner/session.h"
 
 struct assay_finding_record {
@@ -30,6 +31,7 @@ struct assay_finding_record {
     unsigned hits, trials;    /* of the minimal program in fresh children */
     const char *said;         /* first line that the subject wrote, "" if nothing */
     const char *guidance;
+    const struct assay_circumstances *circumstances; /* NULL: not known */
 };
 
 /* Writes FOLDER/<fingerprint>; *ret_path is where. */

@@ -237,6 +237,7 @@ static void write_finding(struct assay_fuzz_state *state, struct program *progra
     record.ops = program->ops;
     record.count = program->count;
     record.said = result->said;
+    record.circumstances = &result->circumstances;
     if (assay_finding_dir_write(config->findings_folder, &record, path, &err) < 0) {
         give_up(state, &err);
         return;
@@ -463,9 +464,10 @@ static bool suspicion(struct job *job, uint32_t *seen, uint64_t *ret_program, bo
     if (stored > ASSAY_REPORT_VIOLATIONS)
         stored = ASSAY_REPORT_VIOLATIONS;
     for (; *seen < stored; ++*seen) {
-        const struct assay_violation violation = report->violation[*seen];
+        struct assay_violation violation = report->violation[*seen];
         if (violation.property == 0 || violation.property >= ASSAY_PROPERTY_COUNT)
             continue; /* the subject wrote into the report */
+        assay_trial_name_crash(job->session, job->state->config->spec, &violation);
         const char *accepted = assay_finding_accepted(&violation, &job->state->config->profile);
         if (accepted) {
             enter(job->state, &violation);

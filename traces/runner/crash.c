@@ -57,6 +57,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
         (void)machine;
 #endif
         atomic_store(&crash_record->signal, signal);
+        assay_crash_capture(&crash_record->capture, info, context); /* a fault in it ends here */
     }
     if (first && crash_notify)
         crash_notify(signal);

@@ -12,12 +12,14 @@
 #include <stdint.h>
 
 #include "traces/core/error.h"
+#include "traces/runner/crash_capture.h"
 
 /* Plain data in shared memory. */
 struct assay_crash_record {
     _Atomic int signal; /* written last */
     uint64_t address;   /* si_addr */
     uint64_t pc;
+    struct assay_crash_capture capture;
 };
 
 enum { ASSAY_CRASH_EXIT_CODE = 97 };
