@@ -337,6 +337,8 @@ json_t *assay_finding_json(const struct assay_violation *violation, const char *
 
 struct assay_finding_set {
     struct assay_profile profile;
+    struct assay_suppressions *suppressions; /* NULL: none */
+    const char *subject;
     struct assay_finding **findings;
     size_t count, capacity, accepted;
 };
@@ -347,6 +349,25 @@ struct assay_finding_set *assay_finding_set_create(const struct assay_profile *p
     if (set)
         set->profile = *profile;
     return set;
+}
+
+void assay_finding_set_suppress(struct assay_finding_set *set,
+                                struct assay_suppressions *suppressions, const char *subject)
+{
+    set->suppressions = suppressions;
+    set->subject = subject;
+}
+
+/* Why it is none to be told of, or NULL. */
+static const char *reason_for(const struct assay_finding_set *set,
+                              const struct assay_violation *violation, bool *ret_suppressed)
+{
+    const char *accepted = assay_finding_accepted(violation, &set->profile);
+    const struct assay_suppression *suppression = NULL;
+    if (!accepted && set->suppressions)
+        suppression = assay_suppressed(set->suppressions, violation, set->subject, true);
+    *ret_suppressed = suppression != NULL;
+    return suppression ? suppression->reason : accepted;
 }
 
 const struct assay_finding *assay_finding_set_add(struct assay_finding_set *set,
@@ -375,7 +396,7 @@ const struct assay_finding *assay_finding_set_add(struct assay_finding_set *set,
     finding->violation = *violation;
     memcpy(finding->fingerprint, fingerprint, sizeof fingerprint);
     finding->count = 1;
-    finding->accepted = assay_finding_accepted(violation, &set->profile);
+    finding->accepted = reason_for(set, violation, &finding->suppressed);
     set->accepted += finding->accepted != NULL;
     set->findings[set->count++] = finding;
     *ret_first = true;

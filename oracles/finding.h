@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "oracles/judge.h"
+#include "oracles/suppress.h"
 
 enum { ASSAY_FINGERPRINT_BYTES = 17 }; /* 16 hex digits and a zero */
 
@@ -42,7 +43,8 @@ struct assay_finding {
     struct assay_violation violation; /* the first one */
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
     uint64_t count;
-    const char *accepted;                      /* reason, NULL if new */
+    const char *accepted; /* reason, NULL if new */
+    bool suppressed;      /* the reason is a suppression's, not the profile's */
     struct assay_circumstances *circumstances; /* of the first one, NULL if not known */
 };
 
@@ -50,6 +52,9 @@ struct assay_finding_set;
 
 /* The profile is copied. NULL when out of memory. */
 struct assay_finding_set *assay_finding_set_create(const struct assay_profile *profile);
+/* Findings that a suppression fits count as accepted from now on. Both must outlive the set. */
+void assay_finding_set_suppress(struct assay_finding_set *set,
+                                struct assay_suppressions *suppressions, const char *subject);
 /* Returns the finding, and true in *ret_first when it is the first of its kind; NULL when out of
  * memory. Valid until the set is freed. */
 const struct assay_finding *assay_finding_set_add(struct assay_finding_set *set,
@@ -60,7 +65,7 @@ void assay_finding_set_describe(struct assay_finding_set *set, const struct assa
                                 const struct assay_circumstances *circumstances);
 /* Kinds of findings in order of appearance, accepted ones included. */
 size_t assay_finding_set_count(const struct assay_finding_set *set);
-/* Kinds that the profile does not accept. */
+/* Kinds that are neither accepted by the profile nor suppressed. */
 size_t assay_finding_set_new(const struct assay_finding_set *set);
 const struct assay_finding *assay_finding_set_get(const struct assay_finding_set *set, size_t i);
 void assay_finding_set_free(struct assay_finding_set *set);

@@ -7,6 +7,7 @@
 #include "oracles/finding_report.h"
 #include "tools/command.h"
 #include "tools/options.h"
+#include "tools/output/output.h"
 #include "tools/progress.h"
 #include "tools/replay.h"
 #include "tools/shell.h"
@@ -21,12 +22,14 @@ enum {
     KEY_UNCHECKED,
     KEY_TIME,
     KEY_MEMORY,
-    KEY_SEED
+    KEY_SEED,
+    KEY_SUPPRESSIONS
 };
 
 struct options {
     struct assay_common common;
-    const char *file, *subject, *profile;
+    struct assay_output_options output;
+    const char *file, *subject, *profile, *suppressions;
     enum assay_order order;
     enum assay_touch touch;
     bool touch_given, allow_lossy, content_full, unchecked;
@@ -50,7 +53,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->common;
+        state->child_inputs[1] = &options->output;
+        return 0;
     case 's': options->subject = arg; return 0;
     case KEY_ORDER:
         options->order = (enum assay_order)assay_option_choice(state, "order", arg, orders);
@@ -60,6 +66,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         options->touch_given = true;
         return 0;
     case KEY_PROFILE: options->profile = arg; return 0;
+    case KEY_SUPPRESSIONS: options->suppressions = arg; return 0;
     case KEY_PROCESS:
         options->process = (long)assay_option_number(state, "process", arg, 0, UINT16_MAX);
         return 0;
@@ -95,6 +102,8 @@ static const struct argp_option option_table[] = {
     {"content", KEY_CONTENT, "HOW", 0,
      "sampled (default) or full: verify every byte of large objects too", 0},
     {"profile", KEY_PROFILE, "FILE", 0, "what the subject promises; default: the shipped one", 0},
+    {"suppressions", KEY_SUPPRESSIONS, "FILE", 0, "findings that are known, each with its reason",
+     0},
     {"process", KEY_PROCESS, "N", 0, "only this process of the trace", 0},
     {"allow-lossy", KEY_LOSSY, NULL, 0, "replay a trace that lost events", 0},
     {"unchecked", KEY_UNCHECKED, NULL, 0, "no judge, touch none: figures only", 0},
@@ -142,12 +151,16 @@ static char *reproduce_line(const struct options *options)
         fputs(" --profile ", out);
         assay_shell_word(out, options->profile);
     }
+    if (options->suppressions) {
+        fputs(" --suppressions ", out);
+        assay_shell_word(out, options->suppressions);
+    }
     ASSAY_CHECK(fclose(out) == 0);
     return text;
 }
 
 static void print_findings(const struct options *options, struct assay_emit *emit,
-                           const struct assay_replay_result *result)
+                           const struct assay_replay_result *result, struct assay_output_run *run)
 {
     char *reproduce = reproduce_line(options);
     char *next = assay_shell_line("assay", "diff", options->file, "--a", options->subject, "--b",
@@ -159,11 +172,13 @@ static void print_findings(const struct options *options, struct assay_emit *emi
         ASSAY_CHECK(object);
         json_object_set_new(object, "count", json_integer((json_int_t)finding->count));
         if (finding->accepted)
-            json_object_set_new(object, "accepted", json_string(finding->accepted));
+            json_object_set_new(object, finding->suppressed ? "suppressed" : "accepted",
+                                json_string(finding->accepted));
         json_object_set_new(object, "reproduce", json_string(reproduce));
         json_object_set_new(object, "next", json_string(next));
         if (finding->circumstances)
             assay_finding_report_json(object, finding->circumstances);
+        assay_output_add(run, json_incref(object), options->file);
         assay_emit_object(emit, "assay.finding", object);
         if (emit->json)
             continue;
@@ -174,7 +189,8 @@ static void print_findings(const struct options *options, struct assay_emit *emi
         if (finding->count > 1)
             printf("seen %llu times\n", (unsigned long long)finding->count);
         if (finding->accepted)
-            printf("accepted by the profile: %s\n", finding->accepted);
+            printf("%s: %s\n", finding->suppressed ? "suppressed" : "accepted by the profile",
+                   finding->accepted);
         printf("reproduce: %s\nnext: %s\n\n", reproduce, next);
     }
     free(reproduce);
@@ -212,7 +228,8 @@ static json_t *measured(double ns)
 }
 
 static void print_summary(const struct options *options, struct assay_emit *emit,
-                          const struct assay_replay_result *result)
+                          const struct assay_replay_result *result,
+                          const struct assay_output_run *run, json_t *unused)
 {
     static const struct assay_emit_field fields[] = {
         {"subject", "subject", ASSAY_EMIT_PLAIN},
@@ -257,6 +274,11 @@ static void print_summary(const struct options *options, struct assay_emit *emit
     json_object_set_new(object, "unconfirmed", json_integer((json_int_t)result->unconfirmed));
     json_object_set_new(object, "findings",
                         json_integer((json_int_t)assay_finding_set_new(result->findings)));
+    json_object_set_new(object, "accepted",
+                        json_integer((json_int_t)(assay_finding_set_count(result->findings) -
+                                                  assay_finding_set_new(result->findings))));
+    json_object_set_new(object, "crashes", assay_output_clusters(run));
+    json_object_set_new(object, "unused_suppressions", unused);
     assay_emit_record(emit, "assay.replay", fields, object);
 }
 
@@ -282,7 +304,12 @@ static int exit_code(const struct options *options, const struct assay_replay_re
                 options->subject, (unsigned long long)last->op_index, last->signal);
         return ASSAY_EXIT_CANNOT_RUN;
     }
-    if (result->unconfirmed > 0 || result->end == ASSAY_REPLAY_DIED) {
+    if (result->unconfirmed == 0 && result->end == ASSAY_REPLAY_DIED) {
+        fprintf(stderr, "assay: '%s' died at op %llu, which is accepted: the rest was not judged\n",
+                options->subject, (unsigned long long)last->op_index);
+        return ASSAY_EXIT_INCONCLUSIVE;
+    }
+    if (result->unconfirmed > 0) {
         fprintf(stderr, "assay: a suspicion about '%s' did not repeat in a fresh child\n",
                 options->subject);
         return ASSAY_EXIT_INCONCLUSIVE;
@@ -296,14 +323,16 @@ static uint64_t half_of_memory(void)
     return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit / 2 : 0;
 }
 
-static int replay(struct options *options, struct assay_replay_result *result,
-                  struct assay_error *err)
+static int replay(struct options *options, struct assay_suppressions *suppressions,
+                  struct assay_replay_result *result, struct assay_error *err)
 {
     struct assay_replay_source *source = NULL;
     struct assay_subject_spec subject;
     struct assay_replay_options how = {.subject = &subject,
                                        .order = options->order,
                                        .touch = options->touch,
+                                       .suppressions = suppressions,
+                                       .subject_name = options->subject,
                                        .content_full = options->content_full,
                                        .unchecked = options->unchecked,
                                        .measure_bare = options->order == ASSAY_ORDER_SERIAL,
@@ -330,6 +359,24 @@ static int replay(struct options *options, struct assay_replay_result *result,
     return code;
 }
 
+/* Prints and writes all there is to tell. Returns the exit code, or ASSAY_E_*. */
+static int conclude(struct options *options, const struct assay_suppressions *suppressions,
+                    const struct assay_replay_result *result, struct assay_output_run *run,
+                    struct assay_error *err)
+{
+    struct assay_emit *emit = &options->common.emit;
+    memcpy(run->judged, result->judged, sizeof run->judged);
+    memcpy(run->evaluations, result->evaluations, sizeof run->evaluations);
+    print_findings(options, emit, result, run);
+    if (!emit->json)
+        assay_output_print_clusters(stdout, run);
+    print_summary(options, emit, result, run,
+                  assay_output_unused(suppressions, options->suppressions));
+    run->exit_code = exit_code(options, result);
+    int code = assay_output_write(&options->output, run, err);
+    return code < 0 ? code : run->exit_code;
+}
+
 int assay_cmd_replay(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -339,11 +386,13 @@ int assay_cmd_replay(int argc, char **argv)
         "Replays a trace against a subject in a child process and judges every answer.\v"
         "A suspicion is run again in a fresh child; only what repeats there is a finding. Exit: 0 "
         "clean, 1 findings, 3 could not run, 4 inconclusive, 130 interrupted.",
-        assay_common_children,
+        assay_output_children,
         NULL,
         NULL};
     struct options options = {.touch = ASSAY_TOUCH_FULL, .process = -1, .seed = 1};
     struct assay_replay_result result = {0};
+    struct assay_suppressions *suppressions = NULL;
+    struct assay_output_run run;
     struct assay_error err = {0};
     assay_options_parse(&argp, argc, argv, 0, &options);
     if (options.unchecked && !options.touch_given)
@@ -353,14 +402,17 @@ int assay_cmd_replay(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    int code = replay(&options, &result, &err);
-    if (code < 0) {
-        assay_replay_result_free(&result);
-        return assay_report_error(&err);
-    }
-    print_findings(&options, &options.common.emit, &result);
-    print_summary(&options, &options.common.emit, &result);
-    code = exit_code(&options, &result);
+    assay_output_begin(&run, "replay", argc, argv);
+    run.subject = options.subject;
+    int code = options.suppressions
+                   ? assay_suppressions_load(options.suppressions, &suppressions, &err)
+                   : 0;
+    if (code == 0)
+        code = replay(&options, suppressions, &result, &err);
+    if (code == 0)
+        code = conclude(&options, suppressions, &result, &run, &err);
     assay_replay_result_free(&result);
-    return code;
+    assay_output_free(&run);
+    assay_suppressions_free(suppressions);
+    return code < 0 ? assay_report_error(&err) : code;
 }

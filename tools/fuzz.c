@@ -36,7 +36,10 @@ int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuz
     state->first_finding_s = -1;
     pthread_mutex_init(&state->lock, NULL);
     state->findings = assay_finding_set_create(&config->profile);
-    return state->findings ? 0 : assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    if (!state->findings)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    assay_finding_set_suppress(state->findings, config->suppressions, config->subject);
+    return 0;
 }
 
 void assay_fuzz_state_free(struct assay_fuzz_state *state)
@@ -206,16 +209,29 @@ out:
 
 /* ---- findings ------------------------------------------------------------------------------- */
 
-/* True if this kind is new to the run; then it is entered. */
+/* True if this kind is new to the run and to be told of; it is entered in any case. */
 static bool enter(struct assay_fuzz_state *state, const struct assay_violation *violation)
 {
     bool first = false;
     pthread_mutex_lock(&state->lock);
-    if (assay_finding_set_add(state->findings, violation, &first) && first &&
-        !assay_finding_accepted(violation, &state->config->profile) && state->first_finding_s < 0)
+    const struct assay_finding *finding = assay_finding_set_add(state->findings, violation, &first);
+    bool told = finding && first && !finding->accepted;
+    if (told && state->first_finding_s < 0)
         state->first_finding_s = (double)(assay_fuzz_now_ns() - state->start_ns) / 1e9;
     pthread_mutex_unlock(&state->lock);
-    return first;
+    return told;
+}
+
+/* A suppressed kind needs no confirming. */
+static bool suppressed(struct assay_fuzz_state *state, const struct assay_violation *violation)
+{
+    const struct assay_fuzz_config *config = state->config;
+    if (!config->suppressions)
+        return false;
+    pthread_mutex_lock(&state->lock);
+    bool fits = assay_suppressed(config->suppressions, violation, config->subject, false) != NULL;
+    pthread_mutex_unlock(&state->lock);
+    return fits;
 }
 
 static void write_finding(struct assay_fuzz_state *state, struct program *program,
@@ -472,6 +488,13 @@ static bool suspicion(struct job *job, uint32_t *seen, uint64_t *ret_program, bo
         if (accepted) {
             enter(job->state, &violation);
             continue;
+        }
+        if (suppressed(job->state, &violation)) {
+            enter(job->state, &violation);
+            if (harmless(&violation))
+                continue;
+            *ret_damaged = true;
+            return false;
         }
         *ret_program = report->program[*seen];
         if (is_known(job->state, &violation)) {

@@ -311,6 +311,7 @@ int assay_replay_run(struct assay_replay_source *source, const struct assay_repl
     ret_result->findings = assay_finding_set_create(&options->profile);
     if (!ret_result->findings)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    assay_finding_set_suppress(ret_result->findings, options->suppressions, options->subject_name);
     size_t n = assay_replay_images(source, &images);
     if (n == 1) /* a forked child's inheritance is not in its count */
         replay.blob.max_live = images[0].max_live + images[0].max_live / 2 + 4096;

@@ -227,6 +227,11 @@ void assay_trial_free(struct assay_trial *trial)
     free(trial);
 }
 
+uint64_t assay_trial_evaluations(const struct assay_trial *trial, unsigned property)
+{
+    return assay_judge_evaluations(trial->judge, property);
+}
+
 bool assay_trial_judges(const struct assay_trial *trial, unsigned property)
 {
     return assay_judge_judges(trial->judge, property);

@@ -44,6 +44,8 @@ int assay_trial_run(struct assay_trial *trial, const struct assay_event *ops, si
 void assay_trial_set_hang(struct assay_trial *trial, uint32_t hang_ms);
 /* True if the stream of a trial has what the property needs. */
 bool assay_trial_judges(const struct assay_trial *trial, unsigned property);
+/* How often all runs evaluated it. */
+uint64_t assay_trial_evaluations(const struct assay_trial *trial, unsigned property);
 void assay_trial_free(struct assay_trial *trial);
 
 /* What a child's judge reported of a crash gets the name that a finding of it would have. */

@@ -149,6 +149,7 @@ static void set_symbol(Dwfl_Module *module, uint64_t address, struct assay_frame
         return;
     assay_symbol_plain(name, frame->symbol, sizeof frame->symbol);
     frame->symbol_offset = offset;
+    frame->symbol_bytes = symbol.st_size;
 }
 
 static void set_source(Dwfl_Module *module, uint64_t address, struct assay_frame *frame)
@@ -183,6 +184,9 @@ static void take_code(Dwfl_Module *module, const struct assay_frame *frame, stru
         size_t want = (size_t)(frame->offset - from) + CODE_BEHIND;
         if (want > left)
             want = left;
+        if (frame->symbol[0] && from + frame->symbol_offset == frame->offset &&
+            want > frame->symbol_bytes)
+            want = frame->symbol_bytes;
         const Elf_Data *data = elf_getdata_rawchunk(
             elf, (int64_t)(segment.p_offset + (from - segment.p_vaddr)), want, ELF_T_BYTE);
         if (!data || !data->d_buf || data->d_size < want || !(code->bytes = malloc(want)))

@@ -17,7 +17,7 @@ struct assay_frame {
     char build_id[44]; /* hex, "" if it has none */
     uint64_t offset;   /* address in the file's own numbering */
     char symbol[96];   /* "" unless a function symbol covers the address */
-    uint64_t symbol_offset;
+    uint64_t symbol_offset, symbol_bytes;
     char source[256]; /* "" if not known */
     unsigned line;
     bool subject;   /* the file is the subject */
@@ -34,7 +34,8 @@ struct assay_symbolize {
     const char *subject; /* its path; "": the C library */
 };
 
-/* Code of the first frame, from its function's start (or the pc) to a little behind the pc. */
+/* Code of the first frame, from its function's start (or the pc) to a little behind the pc, and not
+ * beyond the function's end. */
 struct assay_code {
     unsigned char *bytes; /* malloc'ed, NULL if not to be had */
     size_t count;
