@@ -139,23 +139,40 @@ static void name_function(struct assay_crash_site *site)
 
 /* ---- code ---- */
 
+/* Keeps the last instructions before the fault, then it, then what follows. False: enough. */
+static bool take_line(struct assay_crash_site *site, const struct assay_instruction *line,
+                      uint64_t fault)
+{
+    if (line->address < fault && site->line_count == LINES_BEFORE) {
+        memmove(site->lines, site->lines + 1, (LINES_BEFORE - 1) * sizeof *site->lines);
+        site->line_count--;
+    }
+    if (line->address == fault)
+        site->line_at = site->line_count;
+    site->lines[site->line_count++] = *line;
+    return site->line_count < ASSAY_SITE_LINES_MAX;
+}
+
 /* The window around the fault. Decoding starts at the function, so that it is in step there. */
 static void take_window(struct assay_crash_site *site, const struct assay_code *code)
 {
-    enum { DECODED_MAX = 1 << 15 };
-    struct assay_instruction *all = calloc(DECODED_MAX, sizeof *all);
-    size_t n =
-        all ? assay_disassemble(code->bytes, code->count, code->offset, all, DECODED_MAX) : 0;
-    size_t at = 0;
-    while (at < n && all[at].address < code->offset + code->at)
-        at++;
-    if (at < n && all[at].address == code->offset + code->at) {
-        size_t from = at > LINES_BEFORE ? at - LINES_BEFORE : 0;
-        for (size_t i = from; i < n && site->line_count < ASSAY_SITE_LINES_MAX; i++)
-            site->lines[site->line_count++] = all[i];
-        site->line_at = (unsigned)(at - from);
+    enum { BATCH = 128 };
+    struct assay_instruction batch[BATCH];
+    uint64_t fault = code->offset + code->at;
+    bool more = true, met = false;
+    size_t n;
+    for (size_t at = 0; more && at < code->count;
+         at = (size_t)(batch[n - 1].address - code->offset) + batch[n - 1].bytes) {
+        n = assay_disassemble(code->bytes + at, code->count - at, code->offset + at, batch, BATCH);
+        for (size_t i = 0; i < n && more; i++) {
+            met |= batch[i].address == fault;
+            more = (met || batch[i].address < fault) && take_line(site, &batch[i], fault);
+        }
+        if (n == 0)
+            break;
     }
-    free(all);
+    if (!met)
+        site->line_count = 0;
 }
 
 /* ---- values ---- */
@@ -207,14 +224,6 @@ static void take_said(struct assay_crash_site *site, const char *said)
     site->said[i] = '\0';
 }
 
-/* From the runner on it is our own affair. */
-static void leave_out_runner(struct assay_crash_site *site)
-{
-    for (unsigned i = 1; i < site->frame_count; i++)
-        if (strcmp(site->frames[i].module, "assay-runner") == 0)
-            site->frame_count = i;
-}
-
 /* Of a private copy: its bounds are checked here once and hold. */
 static void look(const struct assay_crash_end *end, const struct assay_crash_capture *capture,
                  const struct assay_model *model, struct assay_crash_site *site)
@@ -227,12 +236,14 @@ static void look(const struct assay_crash_end *end, const struct assay_crash_cap
                                           .sp = ASSAY_REGISTER_SP,
                                           .stack = capture->stack,
                                           .stack_bytes = capture->stack_bytes,
-                                          .subject = end->subject};
+                                          .subject = end->subject,
+                                          .last = "assay-runner", /* from there on it is ours */
+                                          .names_only = end->name_only};
     enum assay_instruction_kind kind = ASSAY_INSTRUCTION_OTHER;
     site->frame_count = assay_symbolize_stack(&stack, site->frames, ASSAY_SITE_FRAMES_MAX, &code);
-    leave_out_runner(site);
     if (code.bytes && capture->signal != SIGABRT) { /* abort's own code tells nothing */
-        take_window(site, &code);
+        if (!end->name_only)
+            take_window(site, &code);
         kind = assay_disassemble_operand(code.bytes + code.at, code.count - code.at,
                                          capture->registers, capture->fault_known, capture->fault,
                                          &site->operand);
@@ -300,7 +311,7 @@ static const char *access_words(unsigned access)
 static void value_words(char *text, size_t bytes, const struct assay_site_value *value)
 {
     if (value->object == 0) {
-        snprintf(text, bytes, "%" PRId64, value->offset);
+        snprintf(text, bytes, value->offset ? "0x%" PRIx64 : "0", (uint64_t)value->offset);
         return;
     }
     bool inside =

@@ -67,6 +67,7 @@ struct assay_crash_end {
     bool exited;         /* the subject called exit */
     const char *subject; /* path of the library, "" for the C library */
     const char *said;    /* what it wrote, NULL or "" if nothing */
+    bool name_only;      /* no more than class and function are wanted */
 };
 
 /* model: of the host's judge, as it was before the op; NULL: operands are not resolved. */

@@ -70,13 +70,11 @@ static int run_trials(const struct options *options, const struct assay_finding_
     int code = assay_trial_create(&config, &trial, err);
     for (unsigned i = 0; i < options->trials && code == 0; i++) {
         struct assay_trial_result result;
-        char fingerprint[ASSAY_FINGERPRINT_BYTES];
         code = assay_trial_run(trial, dir->ops, dir->count, true, &result, err);
         if (code < 0 || !result.violated)
             continue;
-        assay_finding_fingerprint(&result.first, fingerprint);
         *ret_last = result;
-        if (strcmp(fingerprint, dir->fingerprint) == 0)
+        if (assay_finding_dir_shows(dir, &result.first))
             ++*ret_hits;
         else
             ++*ret_others;

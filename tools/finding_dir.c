@@ -316,6 +316,8 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
                             err)) == 0 &&
         (code = read_string(object, "fingerprint", ret_dir->fingerprint,
                             sizeof ret_dir->fingerprint, file, err)) == 0) {
+        const char *function = json_string_value(json_object_get(object, "function"));
+        snprintf(ret_dir->function, sizeof ret_dir->function, "%s", function ? function : "");
         join(ret_dir->profile_path, path, "profile.ini");
         if (access(ret_dir->profile_path, R_OK) != 0)
             ret_dir->profile_path[0] = '\0';
@@ -326,6 +328,23 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
     if (code < 0)
         assay_finding_dir_free(ret_dir);
     return code;
+}
+
+bool assay_finding_dir_shows(const struct assay_finding_dir *dir,
+                             const struct assay_violation *violation)
+{
+    char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    struct assay_violation renamed = *violation;
+    assay_finding_fingerprint(violation, fingerprint);
+    if (strcmp(fingerprint, dir->fingerprint) == 0)
+        return true;
+    bool crash =
+        violation->relation == ASSAY_RELATION_CRASH || violation->relation == ASSAY_RELATION_ABORT;
+    if (!crash || (dir->function[0] && violation->function[0]))
+        return false;
+    memcpy(renamed.function, dir->function, sizeof renamed.function);
+    assay_finding_fingerprint(&renamed, fingerprint);
+    return strcmp(fingerprint, dir->fingerprint) == 0;
 }
 
 void assay_finding_dir_free(struct assay_finding_dir *dir)

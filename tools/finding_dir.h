@@ -44,11 +44,16 @@ struct assay_finding_dir {
     uint32_t objects;
     char subject[PATH_MAX], fingerprint[ASSAY_FINGERPRINT_BYTES], property[8];
     char profile_path[PATH_MAX]; /* "" if none */
+    char function[64];           /* of a crash, "" if not known */
 };
 
 /* Errors: ASSAY_E_NOT_FOUND, ASSAY_E_FORMAT (not a finding, or one that was tampered with). */
 int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
                            struct assay_error *err);
+/* The same fingerprint. Of a crash also one that differs in the function alone, where either build
+ * has no symbols to name it by. */
+bool assay_finding_dir_shows(const struct assay_finding_dir *dir,
+                             const struct assay_violation *violation);
 void assay_finding_dir_free(struct assay_finding_dir *dir);
 
 #endif

@@ -244,7 +244,8 @@ void assay_trial_name_crash(const struct assay_session *session,
     struct assay_crash_site site = {0};
     const struct assay_crash_end end = {.capture = assay_session_crash(session),
                                         .signal = violation->event.signal,
-                                        .subject = subject->path};
+                                        .subject = subject->path,
+                                        .name_only = true};
     if (end.capture && end.signal)
         assay_crash_site_find(&end, NULL, &site);
     assay_crash_site_name(&site, violation);

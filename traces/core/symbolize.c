@@ -215,8 +215,11 @@ static int on_frame(Dwfl_Frame *state, void *argument)
     if (module && dwfl_module_getelf(module, &bias)) {
         frame->offset = address - bias;
         set_module(walk, module, frame);
+        if (walk->in->last && walk->count > 0 && strcmp(frame->module, walk->in->last) == 0)
+            return DWARF_CB_ABORT;
         set_symbol(module, address, frame);
-        set_source(module, address, frame);
+        if (frame->subject && !walk->in->names_only)
+            set_source(module, address, frame);
         if (walk->count == 0 && walk->code)
             take_code(module, frame, walk->code);
     }

@@ -18,7 +18,7 @@ struct assay_frame {
     uint64_t offset;   /* address in the file's own numbering */
     char symbol[96];   /* "" unless a function symbol covers the address */
     uint64_t symbol_offset, symbol_bytes;
-    char source[256]; /* "" if not known */
+    char source[256]; /* "" if not known; of the subject alone */
     unsigned line;
     bool subject;   /* the file is the subject */
     bool c_library; /* the file is the C library (and not the subject) */
@@ -32,6 +32,8 @@ struct assay_symbolize {
     const void *stack;           /* memory from the stack pointer upward */
     size_t stack_bytes;
     const char *subject; /* its path; "": the C library */
+    const char *last;    /* base name of a module at which to stop, NULL: go on */
+    bool names_only;     /* no source lines: debug information of large files takes its time */
 };
 
 /* Code of the first frame, from its function's start (or the pc) to a little behind the pc, and not
