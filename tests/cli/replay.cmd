@@ -22,7 +22,7 @@ assay import torn.trace -o whole.trace | grep events; assay replay whole.trace -
 assay replay p.trace --subject glibc --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["events"], r["findings"], r["ns_per_event"] > 0, r["overhead_ns"] != 0, len(r["judged"]) > 15, type(r["not_judged"]).__name__)'
 assay replay p.trace --subject glibc --unchecked --json | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["touch"], r["judged"], r["findings"])'
 # findings, each with what to do next
-assay replay p.trace --subject "$BUILD/lib/support/crashes.so" | sed -n '1,/^next/p'
+assay replay p.trace --subject "$BUILD/lib/support/crashes.so" | sed -n '1,/^next/p' | grep -E '^(ERROR|C26|  op|  signal|  severity|  source|crash|SUMMARY|reproduce|next)'
 assay replay p.trace --subject "$BUILD/lib/support/hangs.so" --json | head -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["property"], r["op"], r["relation"], r["op_index"]); print(r["reproduce"])'
 assay replay p.trace --subject "$BUILD/lib/support/exits.so" --json | head -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["property"], r["op_index"])'
 assay replay p.trace --subject "$BUILD/lib/support/shouts.so" --json | tail -n 1 | grep -o '"findings":[0-9]*'
