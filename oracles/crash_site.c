@@ -369,7 +369,7 @@ static void print_window(FILE *out, const struct assay_crash_site *site)
             fprintf(out, "<+%" PRIu64 ">", line->address - (frame->offset - frame->symbol_offset));
         else
             fprintf(out, "0x%" PRIx64, line->address);
-        fprintf(out, "\t%s\n", line->text);
+        fprintf(out, "  %s\n", line->text);
     }
 }
 

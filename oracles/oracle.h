@@ -68,7 +68,7 @@ struct assay_case {
     uint32_t overlap_usable; /* live object that shares usable bytes only */
     uint32_t overlap_rounded; /* live object that shares its bytes with the new one's bounds, or the
                                  other way round, as capabilities would round them */
-    uint8_t overlap_flags;   /* of overlap, else of overlap_usable */
+    uint8_t overlap_flags;    /* of overlap, else of overlap_usable */
     uint8_t kind;
     bool overflow;      /* the product does not fit */
     bool succeeded;     /* bearing ops: the result is not a null pointer */
