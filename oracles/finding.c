@@ -71,14 +71,13 @@ void assay_finding_call(char *ret_text, size_t bytes, const struct assay_event *
 {
     char *text = ret_text;
     char operand[48] = "";
-    if (event->place == ASSAY_PLACE_NULL)
+    if (event->place == ASSAY_PLACE_NULL ||
+        (event->place == ASSAY_PLACE_OBJECT && event->object == 0))
         snprintf(operand, sizeof operand, "NULL");
-    else if (event->place != ASSAY_PLACE_OBJECT)
-        snprintf(operand, sizeof operand, "%s", assay_place_name(event->place));
-    else if (event->object)
+    else if (event->place == ASSAY_PLACE_OBJECT)
         snprintf(operand, sizeof operand, "object %" PRIu32, event->object);
     else
-        snprintf(operand, sizeof operand, "NULL");
+        snprintf(operand, sizeof operand, "%s", assay_place_name(event->place));
     const char *name = assay_op_info(event->kind)->name;
     switch (event->kind) {
     case ASSAY_OP_MALLOC:

@@ -193,7 +193,7 @@ int assay_recorded_run(struct assay_replay_source *source,
         result->judged[ASSAY_PROPERTY_T05] = false;
     if (code == 0 && run.out_of_memory)
         code = assay_fail(err, ASSAY_E_MEMORY, "out of memory");
-    if (ret_result->leak_count)
+    if (ret_result->leaks)
         qsort(ret_result->leaks, ret_result->leak_count, sizeof *ret_result->leaks, by_bytes);
     free(run.batch);
     free(run.sites);
