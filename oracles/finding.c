@@ -9,6 +9,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "oracles/crash_site.h"
+#include "oracles/finding_report.h"
 #include "traces/core/printable.h"
 
 const char *assay_finding_size_class(const struct assay_violation *violation)
@@ -26,11 +28,14 @@ const char *assay_finding_size_class(const struct assay_violation *violation)
 void assay_finding_fingerprint(const struct assay_violation *violation,
                                char ret_hex[ASSAY_FINGERPRINT_BYTES])
 {
-    char key[128];
+    char key[256];
     int length =
         snprintf(key, sizeof key, "%s|%s|%s|%s", assay_property_info(violation->property)->id,
                  assay_op_info(violation->kind)->name, assay_finding_size_class(violation),
                  assay_relation_name(violation->relation));
+    if (violation->function[0])
+        length += snprintf(key + length, sizeof key - (size_t)length, "|%.*s",
+                           (int)sizeof violation->function, violation->function);
     snprintf(ret_hex, ASSAY_FINGERPRINT_BYTES, "%016" PRIx64,
              (uint64_t)XXH3_64bits(key, (size_t)length));
 }
@@ -62,18 +67,17 @@ static const char *signal_name(uint64_t number)
     return name ? name : "?";
 }
 
-/* "malloc(40)", "realloc(object 3, 16)". */
-static void describe_op(char *text, size_t bytes, const struct assay_event *event)
+void assay_finding_call(char *ret_text, size_t bytes, const struct assay_event *event)
 {
+    char *text = ret_text;
     char operand[48] = "";
-    if (event->place == ASSAY_PLACE_NULL)
+    if (event->place == ASSAY_PLACE_NULL ||
+        (event->place == ASSAY_PLACE_OBJECT && event->object == 0))
         snprintf(operand, sizeof operand, "NULL");
-    else if (event->place != ASSAY_PLACE_OBJECT)
-        snprintf(operand, sizeof operand, "%s", assay_place_name(event->place));
-    else if (event->object)
+    else if (event->place == ASSAY_PLACE_OBJECT)
         snprintf(operand, sizeof operand, "object %" PRIu32, event->object);
     else
-        snprintf(operand, sizeof operand, "NULL");
+        snprintf(operand, sizeof operand, "%s", assay_place_name(event->place));
     const char *name = assay_op_info(event->kind)->name;
     switch (event->kind) {
     case ASSAY_OP_MALLOC:
@@ -199,10 +203,16 @@ static void seen_text(char *text, size_t bytes, const struct assay_violation *v)
         return;
     case ASSAY_RELATION_CRASH:
     case ASSAY_RELATION_ABORT:
-        if (v->event.signal || v->seen)
-            snprintf(text, bytes, "signal SIG%s",
-                     signal_name(v->event.signal ? v->event.signal : v->seen));
-        else
+        if (v->event.signal || v->seen) {
+            int used = snprintf(text, bytes, "signal SIG%s",
+                                signal_name(v->event.signal ? v->event.signal : v->seen));
+            if (v->function[0])
+                used += snprintf(text + used, bytes - (size_t)used, " in %.*s",
+                                 (int)sizeof v->function, v->function);
+            if (v->crash_class && v->crash_class != ASSAY_CRASH_UNEXPLAINED)
+                snprintf(text + used, bytes - (size_t)used, " (%s)",
+                         assay_crash_class_name(v->crash_class));
+        } else
             snprintf(text, bytes,
                      "the memory of object %" PRIu32 " cannot be touched at offset %" PRIu64,
                      v->object, v->offset);
@@ -220,7 +230,7 @@ void assay_finding_line(char *ret_text, size_t bytes, const struct assay_violati
     char seen[256], op[160];
     seen_text(seen, sizeof seen, violation);
     if (violation->event.kind == violation->kind)
-        describe_op(op, sizeof op, &violation->event);
+        assay_finding_call(op, sizeof op, &violation->event);
     else
         snprintf(op, sizeof op, "%s", assay_op_info(violation->kind)->name);
     snprintf(ret_text, bytes, "%s %s %s %s: %s", assay_property_info(violation->property)->id, op,
@@ -245,7 +255,7 @@ static void print_history(FILE *out, const struct assay_violation *v,
             continue;
         if (lines++ == 0)
             fprintf(out, "  history\n");
-        describe_op(op, sizeof op, &events[i]);
+        assay_finding_call(op, sizeof op, &events[i]);
         fprintf(out, "    op %zu: %s", i, op);
         if (assay_event_bears(&events[i]) && (events[i].flags & ASSAY_FLAG_EXECUTED)) {
             if (events[i].address == ASSAY_ADDRESS_NULL)
@@ -266,7 +276,7 @@ void assay_finding_text(FILE *out, const struct assay_violation *violation, cons
     char fingerprint[ASSAY_FINGERPRINT_BYTES], op[160], seen[256];
     struct assay_printable shown;
     assay_finding_fingerprint(violation, fingerprint);
-    describe_op(op, sizeof op, &violation->event);
+    assay_finding_call(op, sizeof op, &violation->event);
     seen_text(seen, sizeof seen, violation);
     fprintf(out, "%s violated by %s: %s\n", info->id, assay_printable(&shown, subject),
             info->statement);
@@ -334,21 +344,29 @@ json_t *assay_finding_json(const struct assay_violation *violation, const char *
     const struct assay_property_info *info = assay_property_info(violation->property);
     char fingerprint[ASSAY_FINGERPRINT_BYTES], op[160];
     assay_finding_fingerprint(violation, fingerprint);
-    describe_op(op, sizeof op, &violation->event);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o}",
-                     "property", info->id, "op", assay_op_info(violation->kind)->name,
-                     "fingerprint", fingerprint, "subject", subject, "severity",
-                     assay_severity_name(info->severity), "statement", info->statement, "source",
-                     info->source, "relation", assay_relation_name(violation->relation),
-                     "size_class", assay_finding_size_class(violation), "call", op, "op_index",
-                     (json_int_t)violation->op_index, "object", (json_int_t)violation->object,
-                     "other", (json_int_t)violation->other, "evidence", evidence_json(violation));
+    assay_finding_call(op, sizeof op, &violation->event);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "property",
+        info->id, "op", assay_op_info(violation->kind)->name, "fingerprint", fingerprint, "subject",
+        subject, "severity", assay_severity_name(info->severity), "statement", info->statement,
+        "source", info->source, "relation", assay_relation_name(violation->relation), "size_class",
+        assay_finding_size_class(violation), "call", op, "op_index",
+        (json_int_t)violation->op_index, "object", (json_int_t)violation->object, "other",
+        (json_int_t)violation->other, "evidence", evidence_json(violation));
+    if (object && violation->crash_class)
+        json_object_set_new(object, "crash_class",
+                            json_string(assay_crash_class_name(violation->crash_class)));
+    if (object && violation->function[0])
+        json_object_set_new(object, "function", json_string(violation->function));
+    return object;
 }
 
 /* ---- one report per fingerprint ---- */
 
 struct assay_finding_set {
     struct assay_profile profile;
+    struct assay_suppressions *suppressions; /* NULL: none */
+    const char *subject;
     struct assay_finding **findings;
     size_t count, capacity, accepted;
 };
@@ -359,6 +377,25 @@ struct assay_finding_set *assay_finding_set_create(const struct assay_profile *p
     if (set)
         set->profile = *profile;
     return set;
+}
+
+void assay_finding_set_suppress(struct assay_finding_set *set,
+                                struct assay_suppressions *suppressions, const char *subject)
+{
+    set->suppressions = suppressions;
+    set->subject = subject;
+}
+
+/* Why it is none to be told of, or NULL. */
+static const char *reason_for(const struct assay_finding_set *set,
+                              const struct assay_violation *violation, bool *ret_suppressed)
+{
+    const char *accepted = assay_finding_accepted(violation, &set->profile);
+    const struct assay_suppression *suppression = NULL;
+    if (!accepted && set->suppressions)
+        suppression = assay_suppressed(set->suppressions, violation, set->subject, true);
+    *ret_suppressed = suppression != NULL;
+    return suppression ? suppression->reason : accepted;
 }
 
 const struct assay_finding *assay_finding_set_add(struct assay_finding_set *set,
@@ -387,11 +424,24 @@ const struct assay_finding *assay_finding_set_add(struct assay_finding_set *set,
     finding->violation = *violation;
     memcpy(finding->fingerprint, fingerprint, sizeof fingerprint);
     finding->count = 1;
-    finding->accepted = assay_finding_accepted(violation, &set->profile);
+    finding->accepted = reason_for(set, violation, &finding->suppressed);
     set->accepted += finding->accepted != NULL;
     set->findings[set->count++] = finding;
     *ret_first = true;
     return finding;
+}
+
+void assay_finding_set_describe(struct assay_finding_set *set, const struct assay_finding *finding,
+                                const struct assay_circumstances *circumstances)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct assay_finding *own = set->findings[i];
+        if (own != finding || own->circumstances)
+            continue;
+        own->circumstances = malloc(sizeof *own->circumstances);
+        if (own->circumstances)
+            *own->circumstances = *circumstances;
+    }
 }
 
 size_t assay_finding_set_count(const struct assay_finding_set *set)
@@ -413,8 +463,10 @@ void assay_finding_set_free(struct assay_finding_set *set)
 {
     if (!set)
         return;
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->count; i++) {
+        free(set->findings[i]->circumstances);
         free(set->findings[i]);
+    }
     free(set->findings);
     free(set);
 }

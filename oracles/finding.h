@@ -2,9 +2,9 @@
  * and whether its profile lists it already.
  *
  * Host only (allocates; jansson, xxhash). A violation is data about a subject; this turns it into
- * words. The fingerprint says what kind of violation it is: property, op, size class, relation;
- * never an address, an op number or a seed, so that one bug is one report over runs and machines.
- */
+ * words. The fingerprint says what kind of violation it is: property, op, size class, relation, and
+ * of a crash the subject's function on top of the stack if symbols tell; never an address, an op
+ * number or a seed, so that one bug is one report over runs, machines and rebuilds. */
 #ifndef ASSAY_FINDING_H
 #define ASSAY_FINDING_H
 
@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "oracles/judge.h"
+#include "oracles/suppress.h"
 
 enum { ASSAY_FINGERPRINT_BYTES = 17 }; /* 16 hex digits and a zero */
 
@@ -29,8 +30,13 @@ void assay_finding_text(FILE *out, const struct assay_violation *violation, cons
 /* One line: "C05 malloc small overlap-partial: ...". */
 void assay_finding_line(char *ret_text, size_t bytes, const struct assay_violation *violation);
 /* property op fingerprint subject severity statement source relation size_class op_index object
- * other evidence. Holds no addresses. New reference, NULL when out of memory. */
+ * other evidence, of a crash crash_class and function if known. Holds no addresses. New reference,
+ * NULL when out of memory. */
 json_t *assay_finding_json(const struct assay_violation *violation, const char *subject);
+/* "malloc(40)", "realloc(object 3, 16)". */
+void assay_finding_call(char *ret_text, size_t bytes, const struct assay_event *event);
+
+struct assay_circumstances; /* oracles/finding_report.h */
 
 /* One report per fingerprint. */
 struct assay_finding {
@@ -38,20 +44,28 @@ struct assay_finding {
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
     uint64_t count;
     const char *accepted; /* reason, NULL if new */
+    bool suppressed;      /* the reason is a suppression's, not the profile's */
+    struct assay_circumstances *circumstances; /* of the first one, NULL if not known */
 };
 
 struct assay_finding_set;
 
 /* The profile is copied. NULL when out of memory. */
 struct assay_finding_set *assay_finding_set_create(const struct assay_profile *profile);
+/* Findings that a suppression fits count as accepted from now on. Both must outlive the set. */
+void assay_finding_set_suppress(struct assay_finding_set *set,
+                                struct assay_suppressions *suppressions, const char *subject);
 /* Returns the finding, and true in *ret_first when it is the first of its kind; NULL when out of
  * memory. Valid until the set is freed. */
 const struct assay_finding *assay_finding_set_add(struct assay_finding_set *set,
                                                   const struct assay_violation *violation,
                                                   bool *ret_first);
+/* Keeps a copy beside a finding of the set, unless it has one; does nothing when out of memory. */
+void assay_finding_set_describe(struct assay_finding_set *set, const struct assay_finding *finding,
+                                const struct assay_circumstances *circumstances);
 /* Kinds of findings in order of appearance, accepted ones included. */
 size_t assay_finding_set_count(const struct assay_finding_set *set);
-/* Kinds that the profile does not accept. */
+/* Kinds that are neither accepted by the profile nor suppressed. */
 size_t assay_finding_set_new(const struct assay_finding_set *set);
 const struct assay_finding *assay_finding_set_get(const struct assay_finding_set *set, size_t i);
 void assay_finding_set_free(struct assay_finding_set *set);

@@ -852,3 +852,8 @@ uint64_t assay_judge_calls(const struct assay_judge *judge)
 {
     return judge->calls;
 }
+
+const struct assay_model *assay_judge_model(const struct assay_judge *judge)
+{
+    return &judge->model;
+}

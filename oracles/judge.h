@@ -90,6 +90,9 @@ struct assay_violation {
     uint64_t op_index;  /* position in the program */
     uint64_t expected, seen, offset; /* by property: addresses, sizes, bytes */
     struct assay_event event;        /* the event as judged */
+    /* Of a crash; filled in by the host alone. */
+    uint8_t crash_class; /* enum assay_crash_class, 0 = not known */
+    char function[64];   /* of the subject, on top of the stack; "" = not known */
 };
 
 enum assay_relation {
@@ -126,6 +129,7 @@ struct assay_judge_config {
 };
 
 struct assay_judge;
+struct assay_model;
 
 /* Arena bytes (address space; touched lazily) that a judge with this configuration needs. */
 size_t assay_judge_bytes(const struct assay_judge_config *config);
@@ -149,6 +153,8 @@ uint64_t assay_judge_evaluations(const struct assay_judge *judge, unsigned prope
 uint64_t assay_judge_violations(const struct assay_judge *judge, unsigned property);
 /* True if the stream has what the property needs and the subject has its APIs. */
 bool assay_judge_judges(const struct assay_judge *judge, unsigned property);
+/* What the judge believes of the heap, as it is now: read only. */
+const struct assay_model *assay_judge_model(const struct assay_judge *judge);
 /* Number of allocation calls judged (classes ALLOCATE, RELEASE, RESIZE) since create. */
 uint64_t assay_judge_calls(const struct assay_judge *judge);
 

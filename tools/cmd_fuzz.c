@@ -15,6 +15,7 @@
 #include "tools/fuzz_engine.h"
 #include "tools/interrupt.h"
 #include "tools/options.h"
+#include "tools/output/output.h"
 #include "tools/progress.h"
 #include "tools/shell.h"
 #include "traces/core/printable.h"
@@ -26,7 +27,8 @@ enum {
     KEY_GUIDANCE,
     KEY_RUNS,
     KEY_PROFILE,
-    KEY_MIX
+    KEY_MIX,
+    KEY_SUPPRESSIONS
 };
 
 enum guidance { GUIDANCE_COVERAGE, GUIDANCE_FEATURES, GUIDANCE_NONE, GUIDANCE_DEFAULT };
@@ -34,7 +36,8 @@ static const char *const guidances[] = {"coverage", "features", "none", NULL};
 
 struct options {
     struct assay_common common;
-    const char *subject, *out, *profile;
+    struct assay_output_options output;
+    const char *subject, *out, *profile, *suppressions;
     uint64_t max_time_ns, runs, seed;
     bool seeded, misuse, mix;
     unsigned jobs;
@@ -45,7 +48,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->common;
+        state->child_inputs[1] = &options->output;
+        return 0;
     case 's': options->subject = arg; return 0;
     case 'o': options->out = arg; return 0;
     case 'j': options->jobs = (unsigned)assay_option_number(state, "jobs", arg, 1, 256); return 0;
@@ -61,6 +67,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_RUNS: options->runs = assay_option_number(state, "runs", arg, 1, INT64_MAX); return 0;
     case KEY_PROFILE: options->profile = arg; return 0;
     case KEY_MIX: options->mix = true; return 0;
+    case KEY_SUPPRESSIONS: options->suppressions = arg; return 0;
     case ARGP_KEY_ARG: return assay_usage(state, "'%s' is one word too many", arg);
     case ARGP_KEY_END:
         if (strcmp(options->subject, "recorded") == 0)
@@ -88,6 +95,8 @@ static const struct argp_option table[] = {
      "coverage (bulwark only, its default), features (what the subject answers) or none", 0},
     {"profile", KEY_PROFILE, "FILE", 0,
      "what the subject promises, see assay-profile(5); default: the shipped one", 0},
+    {"suppressions", KEY_SUPPRESSIONS, "FILE", 0, "findings that are known, each with its reason",
+     0},
     {0}};
 
 static const struct argp argp = {
@@ -96,7 +105,7 @@ static const struct argp argp = {
     .doc = "Drives a subject with generated programs, judges every answer, and leaves each kind of "
            "finding as a folder with a minimal program and a C reproducer.\v"
            "Exit: 0 clean, 1 findings, 2 usage, 3 could not run, 4 inconclusive, 130 interrupted.",
-    .children = assay_progress_children};
+    .children = assay_output_progress_children};
 
 /* ---- results -------------------------------------------------------------------------------- */
 
@@ -213,7 +222,8 @@ static void print_findings(FILE *out, const struct assay_fuzz_state *state)
         char line[512], folder[PATH_MAX + 64];
         assay_finding_line(line, sizeof line, &finding->violation);
         if (finding->accepted) {
-            fprintf(out, "listed by the profile (%s): %s\n",
+            fprintf(out, "%s (%s): %s\n",
+                    finding->suppressed ? "suppressed" : "listed by the profile",
                     assay_printable(&reason, finding->accepted), line);
             continue;
         }
@@ -294,6 +304,31 @@ static void emit_findings(struct assay_emit *emit, const struct assay_fuzz_state
             assay_emit_object(emit, "assay.finding", object);
         else
             json_decref(object);
+    }
+}
+
+/* All kinds, accepted ones too: as their folders tell them, where they have one. */
+static void collect_findings(struct assay_output_run *run, const struct assay_fuzz_state *state)
+{
+    for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
+        const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
+        char path[PATH_MAX + 64];
+        snprintf(path, sizeof path, "%s/%s/finding.json", state->config->findings_folder,
+                 finding->fingerprint);
+        json_t *object = finding->accepted ? NULL : json_load_file(path, 0, NULL);
+        bool folder = json_is_object(object);
+        if (!folder) {
+            json_decref(object);
+            object = assay_finding_json(&finding->violation, state->config->subject);
+            ASSAY_CHECK(object);
+        }
+        if (finding->accepted)
+            json_object_set_new(object, finding->suppressed ? "suppressed" : "accepted",
+                                assay_emit_string(finding->accepted));
+        json_object_set_new(object, "count", json_integer((json_int_t)finding->count));
+        snprintf(path, sizeof path, folder ? "%s/%s/reproducer.c" : "%s/../stats.json",
+                 state->config->findings_folder, finding->fingerprint);
+        assay_output_add(run, object, path);
     }
 }
 
@@ -489,8 +524,13 @@ int assay_cmd_fuzz(int argc, char **argv)
     struct assay_fuzz_config config = {.interrupted = &assay_interrupted, .guidance = "none"};
     struct assay_error err = {0};
     struct totals totals;
+    struct assay_output_run run;
 
     assay_options_parse(&argp, argc, argv, 0, &options);
+    assay_output_begin(&run, "fuzz", argc, argv);
+    if (options.suppressions &&
+        assay_suppressions_load(options.suppressions, &config.suppressions, &err) < 0)
+        return assay_report_error(&err);
     if (!options.max_time_ns && !options.runs)
         options.max_time_ns = UINT64_C(30000000000);
     if (!options.seeded && getrandom(&options.seed, 4, 0) != 4)
@@ -555,15 +595,29 @@ int assay_cmd_fuzz(int argc, char **argv)
                       : run_isolated(&options, &state, &err);
     take_totals(&state, &totals);
     leave_out(&config, &totals);
+    int exit_code = verdict(&totals, &state);
     if (code == 0) {
         json_t *object = stats_object(&options, &config, &totals);
+        run.subject = config.subject;
+        run.exit_code = exit_code;
+        memcpy(run.judged, totals.judged, sizeof run.judged);
+        memcpy(run.evaluations, totals.evaluations, sizeof run.evaluations);
+        collect_findings(&run, &state);
+        json_object_set_new(object, "crashes", assay_output_clusters(&run));
+        json_object_set_new(object, "unused_suppressions",
+                            assay_output_unused(config.suppressions, options.suppressions));
         code = write_stats(options.out, object, &err);
         print_summary(text, &options, &totals, &state);
+        assay_output_print_clusters(text, &run);
         if (code == 0)
             fprintf(text, "written: '%s/stats.json'\n", assay_printable(&shown[0], options.out));
         emit_findings(&options.common.emit, &state);
         assay_emit_object(&options.common.emit, "assay.fuzz", object);
+        if (code == 0)
+            code = assay_output_write(&options.output, &run, &err);
     }
+    assay_output_free(&run);
     assay_fuzz_state_free(&state);
-    return code < 0 ? assay_report_error(&err) : verdict(&totals, &state);
+    assay_suppressions_free(config.suppressions);
+    return code < 0 ? assay_report_error(&err) : exit_code;
 }

@@ -137,7 +137,7 @@ static const struct argp argp = {
     .parser = parse,
     .doc = "Injects every misuse of S01 to S30, many times, each time in a new process, and tells "
            "whether it was noticed, was without effect, or had one.",
-    .children = assay_common_children};
+    .children = assay_progress_children};
 
 /* ---- text ----------------------------------------------------------------------------------- */
 

@@ -3,9 +3,11 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
+#include "oracles/finding_report.h"
 #include "tools/command.h"
 #include "tools/interrupt.h"
 #include "tools/options.h"
+#include "tools/output/output.h"
 #include "tools/progress.h"
 #include "tools/recorded.h"
 #include "tools/replay.h"
@@ -23,12 +25,14 @@ enum {
     KEY_TIME,
     KEY_MEMORY,
     KEY_SEED,
-    KEY_LEAKS
+    KEY_LEAKS,
+    KEY_SUPPRESSIONS
 };
 
 struct options {
     struct assay_common common;
-    const char *file, *subject, *profile;
+    struct assay_output_options output;
+    const char *file, *subject, *profile, *suppressions;
     enum assay_order order;
     enum assay_touch touch;
     bool touch_given, allow_lossy, content_full, unchecked, recorded, leaks;
@@ -46,7 +50,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->common;
+        state->child_inputs[1] = &options->output;
+        return 0;
     case 's': options->subject = arg; return 0;
     case KEY_ORDER:
         options->order = (enum assay_order)assay_option_choice(state, "order", arg, orders);
@@ -56,6 +63,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         options->touch_given = true;
         return 0;
     case KEY_PROFILE: options->profile = arg; return 0;
+    case KEY_SUPPRESSIONS: options->suppressions = arg; return 0;
     case KEY_PROCESS:
         options->process = (long)assay_option_number(state, "process", arg, 0, UINT16_MAX);
         return 0;
@@ -101,6 +109,8 @@ static const struct argp_option option_table[] = {
      "sampled (default) or full: verify every byte of large objects too", 0},
     {"profile", KEY_PROFILE, "FILE", 0,
      "what the subject promises, see assay-profile(5); default: the shipped one", 0},
+    {"suppressions", KEY_SUPPRESSIONS, "FILE", 0, "findings that are known, each with its reason",
+     0},
     {"process", KEY_PROCESS, "N", 0, "only this process of the trace", 0},
     {"allow-lossy", KEY_LOSSY, NULL, 0, "replay a trace that lost events", 0},
     {"unchecked", KEY_UNCHECKED, NULL, 0, "no judge, touch none: figures only", 0},
@@ -150,6 +160,10 @@ static char *reproduce_line(const struct options *options)
     }
     if (options->leaks)
         fputs(" --leaks", out);
+    if (options->suppressions) {
+        fputs(" --suppressions ", out);
+        assay_shell_word(out, options->suppressions);
+    }
     ASSAY_CHECK(fclose(out) == 0);
     return text;
 }
@@ -165,7 +179,7 @@ static char *recorded_next(const struct options *options, const struct assay_vio
 }
 
 static void print_findings(const struct options *options, struct assay_emit *emit,
-                           const struct assay_replay_result *result)
+                           const struct assay_replay_result *result, struct assay_output_run *run)
 {
     struct assay_printable shown;
     char *reproduce = reproduce_line(options);
@@ -178,19 +192,29 @@ static void print_findings(const struct options *options, struct assay_emit *emi
         ASSAY_CHECK(object);
         json_object_set_new(object, "count", json_integer((json_int_t)finding->count));
         if (finding->accepted)
-            json_object_set_new(object, "accepted", assay_emit_string(finding->accepted));
+            json_object_set_new(object, finding->suppressed ? "suppressed" : "accepted",
+                                assay_emit_string(finding->accepted));
         json_object_set_new(object, "reproduce", json_string(reproduce));
         if (options->recorded) {
             free(next);
             next = recorded_next(options, &finding->violation);
         }
         json_object_set_new(object, "next", json_string(next));
+        if (finding->circumstances)
+            assay_finding_report_json(object, finding->circumstances);
+        assay_output_add(run, json_incref(object), options->file);
         assay_emit_object(emit, "assay.finding", object);
         if (emit->json)
             continue;
-        assay_finding_text(stdout, &finding->violation, options->subject, NULL, 0);
+        assay_finding_report_text(
+            stdout, &(struct assay_finding_report){.violation = &finding->violation,
+                                                   .subject = options->subject,
+                                                   .circumstances = finding->circumstances});
+        if (finding->count > 1)
+            printf("seen %llu times\n", (unsigned long long)finding->count);
         if (finding->accepted)
-            printf("accepted by the profile: %s\n", assay_printable(&shown, finding->accepted));
+            printf("%s: %s\n", finding->suppressed ? "suppressed" : "accepted by the profile",
+                   assay_printable(&shown, finding->accepted));
         printf("reproduce: %s\nnext: %s\n\n", reproduce, next);
     }
     free(reproduce);
@@ -269,7 +293,8 @@ static void print_leaks(struct assay_emit *emit, const struct assay_replay_sourc
 }
 
 static void print_summary(const struct options *options, struct assay_emit *emit,
-                          const struct assay_replay_result *result)
+                          const struct assay_replay_result *result,
+                          const struct assay_output_run *run, json_t *unused)
 {
     static const struct assay_emit_field fields[] = {
         {"subject", "subject", ASSAY_EMIT_PLAIN},
@@ -329,6 +354,11 @@ static void print_summary(const struct options *options, struct assay_emit *emit
     json_object_set_new(object, "unconfirmed", json_integer((json_int_t)result->unconfirmed));
     json_object_set_new(object, "findings",
                         json_integer((json_int_t)assay_finding_set_new(result->findings)));
+    json_object_set_new(object, "accepted",
+                        json_integer((json_int_t)(assay_finding_set_count(result->findings) -
+                                                  assay_finding_set_new(result->findings))));
+    json_object_set_new(object, "crashes", assay_output_clusters(run));
+    json_object_set_new(object, "unused_suppressions", unused);
     assay_emit_record(emit, "assay.replay", options->recorded ? recorded_fields : fields, object);
 }
 
@@ -353,7 +383,12 @@ static int exit_code(const struct options *options, const struct assay_replay_re
                        options->subject, (unsigned long long)last->op_index, last->signal);
         return ASSAY_EXIT_CANNOT_RUN;
     }
-    if (result->unconfirmed > 0 || result->end == ASSAY_REPLAY_DIED) {
+    if (result->unconfirmed == 0 && result->end == ASSAY_REPLAY_DIED) {
+        assay_complain("'%s' died at op %llu, which is accepted: the rest was not judged",
+                       options->subject, (unsigned long long)last->op_index);
+        return ASSAY_EXIT_INCONCLUSIVE;
+    }
+    if (result->unconfirmed > 0) {
         assay_complain("a suspicion about '%s' did not repeat in a fresh child", options->subject);
         return ASSAY_EXIT_INCONCLUSIVE;
     }
@@ -366,14 +401,16 @@ static uint64_t half_of_memory(void)
     return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit / 2 : 0;
 }
 
-static int replay(struct options *options, struct assay_replay_result *result,
-                  struct assay_error *err)
+static int replay(struct options *options, struct assay_suppressions *suppressions,
+                  struct assay_replay_result *result, struct assay_error *err)
 {
     struct assay_replay_source *source = NULL;
     struct assay_subject_spec subject;
     struct assay_replay_options how = {.subject = &subject,
                                        .order = options->order,
                                        .touch = options->touch,
+                                       .suppressions = suppressions,
+                                       .subject_name = options->subject,
                                        .content_full = options->content_full,
                                        .unchecked = options->unchecked,
                                        .measure_bare = options->order == ASSAY_ORDER_SERIAL,
@@ -410,11 +447,13 @@ static int profile_of_trace(const struct assay_trace_meta *meta, struct assay_pr
 }
 
 /* The subject 'recorded'. Prints what was found as well. */
-static int replay_recorded(const struct options *options, struct assay_replay_result *result,
-                           struct assay_error *err)
+static int replay_recorded(const struct options *options, struct assay_suppressions *suppressions,
+                           struct assay_replay_result *result, struct assay_error *err)
 {
     struct assay_replay_source *source = NULL;
-    struct assay_replay_options how = {.max_time_ns = options->max_time_ns,
+    struct assay_replay_options how = {.suppressions = suppressions,
+                                       .subject_name = options->subject,
+                                       .max_time_ns = options->max_time_ns,
                                        .progress = on_progress};
     struct assay_recorded_result recorded = {0};
     struct watch watch;
@@ -446,6 +485,24 @@ static int replay_recorded(const struct options *options, struct assay_replay_re
     return code;
 }
 
+/* Prints and writes all there is to tell. Returns the exit code, or ASSAY_E_*. */
+static int conclude(struct options *options, const struct assay_suppressions *suppressions,
+                    const struct assay_replay_result *result, struct assay_output_run *run,
+                    struct assay_error *err)
+{
+    struct assay_emit *emit = &options->common.emit;
+    memcpy(run->judged, result->judged, sizeof run->judged);
+    memcpy(run->evaluations, result->evaluations, sizeof run->evaluations);
+    print_findings(options, emit, result, run);
+    if (!emit->json)
+        assay_output_print_clusters(stdout, run);
+    print_summary(options, emit, result, run,
+                  assay_output_unused(suppressions, options->suppressions));
+    run->exit_code = exit_code(options, result);
+    int code = assay_output_write(&options->output, run, err);
+    return code < 0 ? code : run->exit_code;
+}
+
 int assay_cmd_replay(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -455,11 +512,13 @@ int assay_cmd_replay(int argc, char **argv)
         "Replays a trace against a subject in a child process and judges every answer.\v"
         "A suspicion is run again in a fresh child; only what repeats there is a finding.\n\n"
         "Exit: 0 clean, 1 findings, 2 usage, 3 could not run, 4 inconclusive, 130 interrupted.",
-        assay_progress_children,
+        assay_output_progress_children,
         NULL,
         NULL};
     struct options options = {.touch = ASSAY_TOUCH_FULL, .process = -1, .seed = 1};
     struct assay_replay_result result = {0};
+    struct assay_suppressions *suppressions = NULL;
+    struct assay_output_run run;
     struct assay_error err = {0};
     assay_options_parse(&argp, argc, argv, 0, &options);
     if (options.unchecked && !options.touch_given)
@@ -467,15 +526,18 @@ int assay_cmd_replay(int argc, char **argv)
     if (options.memory_bytes == 0)
         options.memory_bytes = half_of_memory();
     assay_catch_interrupts(true);
-    int code = options.recorded ? replay_recorded(&options, &result, &err)
-                                : replay(&options, &result, &err);
-    if (code < 0) {
-        assay_replay_result_free(&result);
-        return assay_report_error(&err);
-    }
-    print_findings(&options, &options.common.emit, &result);
-    print_summary(&options, &options.common.emit, &result);
-    code = exit_code(&options, &result);
+    assay_output_begin(&run, "replay", argc, argv);
+    run.subject = options.subject;
+    int code = options.suppressions
+                   ? assay_suppressions_load(options.suppressions, &suppressions, &err)
+                   : 0;
+    if (code == 0)
+        code = options.recorded ? replay_recorded(&options, suppressions, &result, &err)
+                                : replay(&options, suppressions, &result, &err);
+    if (code == 0)
+        code = conclude(&options, suppressions, &result, &run, &err);
     assay_replay_result_free(&result);
-    return code;
+    assay_output_free(&run);
+    assay_suppressions_free(suppressions);
+    return code < 0 ? assay_report_error(&err) : code;
 }

@@ -5,6 +5,8 @@
 #include "tools/command.h"
 #include "tools/finding_dir.h"
 #include "tools/options.h"
+#include "tools/output/output.h"
+#include "tools/shell.h"
 #include "tools/trial.h"
 #include "traces/core/printable.h"
 
@@ -12,6 +14,7 @@ enum { KEY_PROFILE = ASSAY_KEY_FIRST, KEY_TRIALS };
 
 struct options {
     struct assay_common common;
+    struct assay_output_options output;
     const char *folder, *subject, *profile;
     unsigned trials;
 };
@@ -20,7 +23,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->common;
+        state->child_inputs[1] = &options->output;
+        return 0;
     case 's': options->subject = arg; return 0;
     case KEY_PROFILE: options->profile = arg; return 0;
     case KEY_TRIALS:
@@ -56,13 +62,13 @@ static const struct argp argp = {
         "Runs the program of a finding again, in a fresh child, and judges what it does.\v"
         "Exit: 0 the finding does not show, 1 it shows, 2 usage, 3 could not run, 125 the subject "
         "cannot be built or loaded, 130 interrupted.",
-    .children = assay_common_children};
+    .children = assay_output_children};
 
-/* Runs the trials. Returns 0 or ASSAY_E_*; *ret_violation is the last one seen. */
-static int run(const struct options *options, const struct assay_finding_dir *dir,
-               const struct assay_subject_spec *spec, const struct assay_profile *profile,
-               unsigned *ret_hits, unsigned *ret_others, struct assay_violation *ret_violation,
-               struct assay_error *err)
+/* Runs the trials. Returns 0 or ASSAY_E_*; *ret_last is the last that violated. */
+static int run_trials(const struct options *options, const struct assay_finding_dir *dir,
+                      const struct assay_subject_spec *spec, const struct assay_profile *profile,
+                      unsigned *ret_hits, unsigned *ret_others, struct assay_trial_result *ret_last,
+                      struct assay_output_run *run, struct assay_error *err)
 {
     struct assay_trial *trial;
     const struct assay_trial_config config = {.subject = spec,
@@ -73,19 +79,35 @@ static int run(const struct options *options, const struct assay_finding_dir *di
     int code = assay_trial_create(&config, &trial, err);
     for (unsigned i = 0; i < options->trials && code == 0; i++) {
         struct assay_trial_result result;
-        char fingerprint[ASSAY_FINGERPRINT_BYTES];
         code = assay_trial_run(trial, dir->ops, dir->count, true, &result, err);
         if (code < 0 || !result.violated)
             continue;
-        assay_finding_fingerprint(&result.first, fingerprint);
-        *ret_violation = result.first;
-        if (strcmp(fingerprint, dir->fingerprint) == 0)
+        *ret_last = result;
+        if (assay_finding_dir_shows(dir, &result.first))
             ++*ret_hits;
         else
             ++*ret_others;
     }
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT && code == 0; p++) {
+        run->judged[p] = assay_trial_judges(trial, p);
+        run->evaluations[p] = assay_trial_evaluations(trial, p);
+    }
     assay_trial_free(trial);
     return code;
+}
+
+/* What showed, as the finding that it would be. */
+static void add_finding(struct assay_output_run *run, const struct options *options,
+                        const struct assay_trial_result *last)
+{
+    char artifact[PATH_MAX];
+    char *reproduce = assay_shell_line("assay", "reproduce", options->folder, NULL);
+    json_t *finding = assay_finding_json(&last->first, run->subject);
+    ASSAY_CHECK(finding && assay_finding_report_json(finding, &last->circumstances) == 0);
+    json_object_set_new(finding, "reproduce", assay_emit_string(reproduce));
+    snprintf(artifact, sizeof artifact, "%.*s/reproducer.c", PATH_MAX - 16, options->folder);
+    assay_output_add(run, finding, artifact);
+    free(reproduce);
 }
 
 static int subject_error(const struct assay_error *err)
@@ -100,11 +122,13 @@ int assay_cmd_reproduce(int argc, char **argv)
     static struct assay_finding_dir dir;
     static struct assay_subject_spec spec;
     struct assay_profile profile;
-    struct assay_violation violation = {0};
+    static struct assay_trial_result last;
+    struct assay_output_run run;
     struct assay_error err = {0};
     unsigned hits = 0, others = 0;
 
     assay_options_parse(&argp, argc, argv, 0, &options);
+    assay_output_begin(&run, "reproduce", argc, argv);
     if (assay_finding_dir_read(options.folder, &dir, &err) < 0)
         return assay_report_error(&err);
     const char *subject = options.subject ? options.subject : dir.subject;
@@ -118,7 +142,7 @@ int assay_cmd_reproduce(int argc, char **argv)
     int code =
         ini ? assay_profile_load(ini, &profile, &err) : assay_profile_find(subject, &profile, &err);
     if (code == 0)
-        code = run(&options, &dir, &spec, &profile, &hits, &others, &violation, &err);
+        code = run_trials(&options, &dir, &spec, &profile, &hits, &others, &last, &run, &err);
     size_t ops = dir.count;
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
     memcpy(fingerprint, dir.fingerprint, sizeof fingerprint);
@@ -130,7 +154,7 @@ int assay_cmd_reproduce(int argc, char **argv)
     char line[512] = "";
     struct assay_printable shown[2];
     if (hits + others)
-        assay_finding_line(line, sizeof line, &violation);
+        assay_finding_line(line, sizeof line, &last.first);
     fprintf(text, "%s %s on %s: %u of %u trials, %zu ops\n",
             assay_printable(&shown[0], fingerprint), hits ? "reproduced" : "not reproduced",
             assay_printable(&shown[1], subject), hits, options.trials, ops);
@@ -138,9 +162,17 @@ int assay_cmd_reproduce(int argc, char **argv)
         fprintf(text, "%s\n", line);
     else if (others)
         fprintf(text, "another violation showed instead: %s\n", line);
+    if (hits)
+        assay_crash_site_text(text, &last.circumstances.site);
     assay_emit_object(&options.common.emit, "assay.reproduce",
                       json_pack("{s:s, s:s, s:b, s:i, s:i, s:i}", "fingerprint", fingerprint,
                                 "subject", subject, "reproduced", hits > 0, "hits", (int)hits,
                                 "others", (int)others, "trials", (int)options.trials));
-    return hits ? ASSAY_EXIT_FINDINGS : ASSAY_EXIT_CLEAN;
+    run.subject = subject;
+    run.exit_code = hits ? ASSAY_EXIT_FINDINGS : ASSAY_EXIT_CLEAN;
+    if (hits + others)
+        add_finding(&run, &options, &last);
+    code = assay_output_write(&options.output, &run, &err);
+    assay_output_free(&run);
+    return code < 0 ? assay_report_error(&err) : run.exit_code;
 }

@@ -55,7 +55,7 @@ static const struct argp argp = {
     .doc = "Fuzzes the allocators that are broken on purpose, each until it is noticed, and the "
            "correct ones beside them, and prints the score of the judges. SUBJECT is a name, or "
            "one of the groups zoo, mutants, allocators; without one, all.",
-    .children = assay_common_children};
+    .children = assay_progress_children};
 
 /* ---- the subjects -----------------------------------------------------------------------------
  */

@@ -142,7 +142,12 @@ static int write_report(const char *folder, const struct assay_finding_record *r
     FILE *out = create(folder, "report.txt", err);
     if (!out)
         return err->code;
-    assay_finding_text(out, &record->violation, record->subject, NULL, 0);
+    assay_finding_report_text(out,
+                              &(struct assay_finding_report){.violation = &record->violation,
+                                                             .subject = record->subject,
+                                                             .circumstances = record->circumstances,
+                                                             .ops = record->ops,
+                                                             .count = record->count});
     if (record->said[0])
         fprintf(out, "the subject said: %s\n", assay_printable(&said, record->said));
     fprintf(out, "reproduced %u of %u times; %zu of %zu ops are left", record->hits, record->trials,
@@ -169,7 +174,8 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
         (json_int_t)record->history, "ops", (json_int_t)record->count, "ops_found",
         (json_int_t)record->ops_found, "reproduced", "hits", (int)record->hits, "trials",
         (int)record->trials, "minimised", (int)record->minimised, "guidance", record->guidance);
-    if (!object || !more || json_object_update(object, more) != 0) {
+    if (!object || !more || json_object_update(object, more) != 0 ||
+        (record->circumstances && assay_finding_report_json(object, record->circumstances) < 0)) {
         json_decref(object);
         json_decref(more);
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
@@ -321,6 +327,8 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
                             err)) == 0 &&
         (code = read_string(object, "fingerprint", ret_dir->fingerprint,
                             sizeof ret_dir->fingerprint, file, err)) == 0) {
+        const char *function = json_string_value(json_object_get(object, "function"));
+        snprintf(ret_dir->function, sizeof ret_dir->function, "%s", function ? function : "");
         join(ret_dir->profile_path, path, "profile.ini");
         if (access(ret_dir->profile_path, R_OK) != 0)
             ret_dir->profile_path[0] = '\0';
@@ -331,6 +339,23 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
     if (code < 0)
         assay_finding_dir_free(ret_dir);
     return code;
+}
+
+bool assay_finding_dir_shows(const struct assay_finding_dir *dir,
+                             const struct assay_violation *violation)
+{
+    char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    struct assay_violation renamed = *violation;
+    assay_finding_fingerprint(violation, fingerprint);
+    if (strcmp(fingerprint, dir->fingerprint) == 0)
+        return true;
+    bool crash =
+        violation->relation == ASSAY_RELATION_CRASH || violation->relation == ASSAY_RELATION_ABORT;
+    if (!crash || (dir->function[0] && violation->function[0]))
+        return false;
+    memcpy(renamed.function, dir->function, sizeof renamed.function);
+    assay_finding_fingerprint(&renamed, fingerprint);
+    return strcmp(fingerprint, dir->fingerprint) == 0;
 }
 
 void assay_finding_dir_free(struct assay_finding_dir *dir)

@@ -2,7 +2,7 @@
  *
  *   program.trace    the minimal program (a trace of ops)
  *   program.txt      the same as text
- *   report.txt       what was violated, where, how to go on
+ *   report.txt       what was violated, where, a picture of the memory around, how to go on
  *   finding.json     the same for programs
  *   reproducer.c     plain C that checks itself
  *   profile.ini      the profile it was judged by, if one was named
@@ -14,6 +14,7 @@
 #include <limits.h>
 
 #include "oracles/finding.h"
+#include "oracles/finding_report.h"
 #include "traces/runner/session.h"
 
 struct assay_finding_record {
@@ -31,6 +32,7 @@ struct assay_finding_record {
     bool minimised;           /* false: there was no time to take away all that is not needed */
     const char *said;         /* first line that the subject wrote, "" if nothing */
     const char *guidance;
+    const struct assay_circumstances *circumstances; /* NULL: not known */
 };
 
 /* Writes FOLDER/<fingerprint>; *ret_path is where. */
@@ -43,11 +45,16 @@ struct assay_finding_dir {
     uint32_t objects;
     char subject[PATH_MAX], fingerprint[ASSAY_FINGERPRINT_BYTES], property[8];
     char profile_path[PATH_MAX]; /* "" if none */
+    char function[64];           /* of a crash, "" if not known */
 };
 
 /* Errors: ASSAY_E_NOT_FOUND, ASSAY_E_FORMAT (not a finding, or one that was tampered with). */
 int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
                            struct assay_error *err);
+/* The same fingerprint. Of a crash also one that differs in the function alone, where either build
+ * has no symbols to name it by. */
+bool assay_finding_dir_shows(const struct assay_finding_dir *dir,
+                             const struct assay_violation *violation);
 void assay_finding_dir_free(struct assay_finding_dir *dir);
 
 #endif

@@ -36,6 +36,7 @@ int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuz
     state->findings = assay_finding_set_create(&config->profile);
     if (!state->findings)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    assay_finding_set_suppress(state->findings, config->suppressions, config->subject);
     return config->corpus_folder
                ? assay_fuzz_corpus_load(&state->corpus, config->corpus_folder, &config->limits, err)
                : 0;
@@ -255,6 +256,18 @@ static bool is_known(struct assay_fuzz_state *state, const struct assay_violatio
     return known;
 }
 
+/* A suppressed kind needs no confirming. */
+static bool suppressed(struct assay_fuzz_state *state, const struct assay_violation *violation)
+{
+    const struct assay_fuzz_config *config = state->config;
+    if (!config->suppressions)
+        return false;
+    pthread_mutex_lock(&state->lock);
+    bool fits = assay_suppressed(config->suppressions, violation, config->subject, false) != NULL;
+    pthread_mutex_unlock(&state->lock);
+    return fits;
+}
+
 /* What the report says of the child's programs up to `last`, since the last look: one that has to
  * be looked at, and whether the child must go. */
 static void look_at_report(struct job *job, uint64_t last)
@@ -264,13 +277,16 @@ static void look_at_report(struct job *job, uint64_t last)
     if (stored > ASSAY_REPORT_VIOLATIONS)
         stored = ASSAY_REPORT_VIOLATIONS;
     for (; job->seen < stored && report->program[job->seen] <= last && !job->damaged; job->seen++) {
-        const struct assay_violation violation = report->violation[job->seen];
+        struct assay_violation violation = report->violation[job->seen];
         if (violation.property == 0 || violation.property >= ASSAY_PROPERTY_COUNT)
             continue; /* the subject wrote into the report */
+        assay_trial_name_crash(job->session, job->state->config->spec, &violation);
         if (assay_finding_accepted(&violation, &job->state->config->profile)) {
             assay_fuzz_enter(job->state, &violation);
             continue;
         }
+        if (suppressed(job->state, &violation))
+            assay_fuzz_enter(job->state, &violation); /* so it is known */
         bool known = is_known(job->state, &violation);
         if (known && harmless(&violation))
             continue;

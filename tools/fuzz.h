@@ -24,6 +24,7 @@ struct assay_fuzz_config {
     const struct assay_subject_spec *spec;
     const char *subject, *profile_path; /* as named; profile_path NULL: the shipped one */
     struct assay_profile profile;
+    struct assay_suppressions *suppressions; /* NULL: none */
     struct assay_program_limits limits;
     enum assay_generate_mode mode;
     uint64_t seed;

@@ -198,16 +198,16 @@ static struct certainty minimise(struct assay_fuzz_state *state, struct assay_fu
 
 /* ---- findings ------------------------------------------------------------------------------- */
 
-/* True if this kind is new to the run; then it is entered. */
 bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violation *violation)
 {
     bool first = false;
     pthread_mutex_lock(&state->lock);
-    if (assay_finding_set_add(state->findings, violation, &first) && first &&
-        !assay_finding_accepted(violation, &state->config->profile) && state->first_finding_s < 0)
+    const struct assay_finding *finding = assay_finding_set_add(state->findings, violation, &first);
+    bool told = finding && first && !finding->accepted;
+    if (told && state->first_finding_s < 0)
         state->first_finding_s = (double)(assay_fuzz_now_ns() - state->start_ns) / 1e9;
     pthread_mutex_unlock(&state->lock);
-    return first;
+    return told;
 }
 
 void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_program *program,
@@ -233,6 +233,7 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
     record.ops = program->ops;
     record.count = program->count;
     record.said = result->said;
+    record.circumstances = &result->circumstances;
     if (assay_finding_dir_write(config->findings_folder, &record, path, &err) < 0) {
         assay_fuzz_give_up(state, &err);
         return;

@@ -23,7 +23,7 @@ bool assay_fuzz_run_trial(struct assay_fuzz_state *state, struct assay_trial *tr
                           const struct assay_event *ops, size_t n, bool fresh,
                           struct assay_trial_result *result);
 uint32_t assay_fuzz_highest_object(const struct assay_event *ops, size_t n);
-/* True if this kind is new to the run; then it is entered. */
+/* True if this kind is new to the run and to be told of; it is entered in any case. */
 bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violation *violation);
 /* Minimises the program, which is changed, as long as the run's time allows, and writes the folder.
  * hang_ms: how long an op of it may take. */

@@ -181,6 +181,8 @@ int assay_recorded_run(struct assay_replay_source *source,
         run.sites = calloc((size_t)assay_replay_max_object(source) + 1, sizeof *run.sites);
     if (!result->findings || !run.batch || (leaks && !run.sites))
         code = assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    if (result->findings)
+        assay_finding_set_suppress(result->findings, options->suppressions, options->subject_name);
     assay_replay_as_recorded(source);
     size_t n = assay_replay_images(source, &images);
     for (size_t i = 0; i < n && code == 0 && result->end == ASSAY_REPLAY_COMPLETE; i++) {
@@ -192,7 +194,7 @@ int assay_recorded_run(struct assay_replay_source *source,
         result->judged[ASSAY_PROPERTY_T05] = false;
     if (code == 0 && run.out_of_memory)
         code = assay_fail(err, ASSAY_E_MEMORY, "out of memory");
-    if (ret_result->leak_count)
+    if (ret_result->leaks)
         qsort(ret_result->leaks, ret_result->leak_count, sizeof *ret_result->leaks, by_bytes);
     free(run.batch);
     free(run.sites);

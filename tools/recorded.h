@@ -20,8 +20,8 @@ struct assay_recorded_result {
     size_t leak_count;
 };
 
-/* Returns 0 or ASSAY_E_*. Of the options: profile, progress, max_time_ns. ret_result is
- * filled either way and must be freed. */
+/* Returns 0 or ASSAY_E_*. Of the options: profile, suppressions, subject_name, progress,
+ * max_time_ns. ret_result is filled either way and must be freed. */
 int assay_recorded_run(struct assay_replay_source *source,
                        const struct assay_replay_options *options, bool leaks,
                        struct assay_recorded_result *ret_result, struct assay_error *err);

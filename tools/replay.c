@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "oracles/finding_report.h"
 #include "tools/judge_blob.h"
 
 enum { HANG_MS = 5000, MISS_EXIT = SIGABRT };
@@ -19,8 +20,8 @@ struct replay {
     double run_ns, bare_ns, bare_events;
     uint64_t shown;
     const struct assay_replay_image *image;
-    struct assay_judge *judge; /* of the confirming pass */
-    size_t before_findings;
+    struct assay_judge *judge;    /* of the confirming pass */
+    struct assay_crash_site site; /* of the confirming child's end */
 };
 
 static uint64_t now_ns(void)
@@ -200,8 +201,34 @@ static int run_image(struct replay *replay, size_t image, bool *ret_suspicious,
 static void on_violation(void *self, const struct assay_violation *violation)
 {
     struct replay *replay = self;
-    bool first;
-    assay_finding_set_add(replay->result->findings, violation, &first);
+    struct assay_finding_set *set = replay->result->findings;
+    struct assay_violation named = *violation;
+    struct assay_circumstances circumstances = {.site = replay->site};
+    bool first = false;
+    assay_crash_site_name(&replay->site, &named);
+    const struct assay_finding *finding = assay_finding_set_add(set, &named, &first);
+    if (!finding || !first)
+        return;
+    assay_neighbourhood_take(assay_judge_model(replay->judge), violation,
+                             replay->site.fault_known ? &replay->site.fault : NULL,
+                             &circumstances.around);
+    assay_finding_set_describe(set, finding, &circumstances);
+}
+
+static void judge_death(struct replay *replay, const struct assay_session *session,
+                        const struct assay_session_status *status)
+{
+    const struct assay_crash_end end = {.capture = assay_session_crash(session),
+                                        .signal = status->signal,
+                                        .exited = status->state == ASSAY_SESSION_EXITED,
+                                        .subject = replay->options->subject->path,
+                                        .said = status->stderr_text};
+    if (status->state != ASSAY_SESSION_HUNG)
+        assay_crash_site_find(&end, assay_judge_model(replay->judge), &replay->site);
+    assay_judge_crash(replay->judge, status->state == ASSAY_SESSION_CRASHED ? status->signal
+                                     : status->state == ASSAY_SESSION_HUNG  ? 0
+                                                                            : MISS_EXIT);
+    replay->site = (struct assay_crash_site){0};
 }
 
 /* The second pass: a fresh child, its raw results judged here. */
@@ -238,9 +265,7 @@ static int confirm_image(struct replay *replay, size_t image, struct assay_error
     }
     if (code == 0) {
         if (died(&status))
-            assay_judge_crash(replay->judge, status.state == ASSAY_SESSION_CRASHED ? status.signal
-                                             : status.state == ASSAY_SESSION_HUNG  ? 0
-                                                                                   : MISS_EXIT);
+            judge_death(replay, session, &status);
         if (assay_finding_set_count(replay->result->findings) == before)
             replay->result->unconfirmed++;
     }
@@ -287,6 +312,7 @@ int assay_replay_run(struct assay_replay_source *source, const struct assay_repl
     ret_result->findings = assay_finding_set_create(&options->profile);
     if (!ret_result->findings)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    assay_finding_set_suppress(ret_result->findings, options->suppressions, options->subject_name);
     size_t n = assay_replay_images(source, &images);
     if (n == 1) /* a forked child's inheritance is not in its count */
         replay.blob.max_live = images[0].max_live + images[0].max_live / 2 + 4096;

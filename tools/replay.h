@@ -19,6 +19,8 @@ struct assay_replay_options {
     bool unchecked;    /* no judge: figures only */
     bool measure_bare; /* time a bare loop of the same calls as well */
     struct assay_profile profile;
+    struct assay_suppressions *suppressions; /* NULL: none */
+    const char *subject_name;                /* as the user named it, for suppressions */
     uint64_t seed;
     uint64_t memory_bytes; /* 0 = no limit */
     uint64_t max_time_ns;  /* 0 = no limit */

@@ -48,8 +48,14 @@ static void keep_first(void *self, const struct assay_violation *violation)
     if (!trial->result || trial->result->violated ||
         assay_finding_accepted(violation, &trial->profile))
         return;
-    trial->result->violated = true;
-    trial->result->first = *violation;
+    struct assay_trial_result *result = trial->result;
+    struct assay_crash_site *site = &result->circumstances.site;
+    result->violated = true;
+    result->first = *violation;
+    assay_crash_site_name(site, &result->first);
+    assay_neighbourhood_take(assay_judge_model(trial->judge), violation,
+                             site->fault_known ? &site->fault : NULL,
+                             &result->circumstances.around);
 }
 
 /* What the child's executor has, told without its subject. */
@@ -134,6 +140,13 @@ static void judge_death(struct assay_trial *trial, const struct assay_session_st
     if (length >= sizeof result->said)
         length = sizeof result->said - 1;
     memcpy(result->said, status->stderr_text, length);
+    const struct assay_crash_end end = {.capture = assay_session_crash(trial->session),
+                                        .signal = status->signal,
+                                        .exited = status->state == ASSAY_SESSION_EXITED,
+                                        .subject = trial->config.subject->path,
+                                        .said = status->stderr_text};
+    if (!result->violated && status->state != ASSAY_SESSION_HUNG)
+        assay_crash_site_find(&end, assay_judge_model(trial->judge), &result->circumstances.site);
     if (status->state == ASSAY_SESSION_HUNG)
         assay_judge_crash(trial->judge, 0);
     else if (status->state == ASSAY_SESSION_CRASHED)
@@ -211,7 +224,26 @@ void assay_trial_free(struct assay_trial *trial)
     free(trial);
 }
 
+uint64_t assay_trial_evaluations(const struct assay_trial *trial, unsigned property)
+{
+    return assay_judge_evaluations(trial->judge, property);
+}
+
 bool assay_trial_judges(const struct assay_trial *trial, unsigned property)
 {
     return assay_judge_judges(trial->judge, property);
+}
+
+void assay_trial_name_crash(const struct assay_session *session,
+                            const struct assay_subject_spec *subject,
+                            struct assay_violation *violation)
+{
+    struct assay_crash_site site = {0};
+    const struct assay_crash_end end = {.capture = assay_session_crash(session),
+                                        .signal = violation->event.signal,
+                                        .subject = subject->path,
+                                        .name_only = true};
+    if (end.capture && end.signal)
+        assay_crash_site_find(&end, NULL, &site);
+    assay_crash_site_name(&site, violation);
 }

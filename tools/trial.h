@@ -6,6 +6,7 @@
 #ifndef ASSAY_TRIAL_H
 #define ASSAY_TRIAL_H
 
+#include "oracles/finding_report.h"
 #include "oracles/judge.h"
 #include "traces/runner/session.h"
 
@@ -25,6 +26,7 @@ struct assay_trial_result {
     bool violated;
     bool died; /* the child ended in this program */
     struct assay_violation first;
+    struct assay_circumstances circumstances; /* of the first */
     enum assay_session_state state;
     int signal;
     char said[256]; /* first line of what the child wrote to stderr, as it was */
@@ -42,7 +44,14 @@ int assay_trial_run(struct assay_trial *trial, const struct assay_event *ops, si
 void assay_trial_set_hang(struct assay_trial *trial, uint32_t hang_ms);
 /* True if the stream of a trial has what the property needs. */
 bool assay_trial_judges(const struct assay_trial *trial, unsigned property);
+/* How often all runs evaluated it. */
+uint64_t assay_trial_evaluations(const struct assay_trial *trial, unsigned property);
 void assay_trial_free(struct assay_trial *trial);
+
+/* What a child's judge reported of a crash gets the name that a finding of it would have. */
+void assay_trial_name_crash(const struct assay_session *session,
+                            const struct assay_subject_spec *subject,
+                            struct assay_violation *violation);
 
 /* The session's and the judge's configuration of fuzzing: the same for the fuzzer's children. */
 struct assay_judge_blob;

@@ -40,7 +40,7 @@ static enum assay_outcome monitor(const struct assay_case *c, struct assay_verdi
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (letter == LETTER_ACCESS && c->event->place != ASSAY_PLACE_OBJECT &&
         c->event->place != ASSAY_PLACE_WILD)
-        return ASSAY_OUTCOME_NOT_APPLICABLE; /* stack and statics are nobody's objects */
+        return ASSAY_OUTCOME_NOT_APPLICABLE; /* stack and static objects are nobody's objects */
     if (forbidden[state_of(c)][letter] != property)
         return ASSAY_OUTCOME_HOLDS;
     const struct assay_object *object = c->dead ? c->dead : c->operand;

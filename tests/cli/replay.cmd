@@ -32,7 +32,7 @@ assay replay p.trace --subject glibc --unchecked --json | python3 -c 'import jso
 assay replay p.trace --subject glibc --unchecked | grep judged,
 make_trace few.trace 500 7; assay replay few.trace --subject glibc | grep -c ns/event
 # findings, each with what to do next
-assay replay p.trace --subject "$BUILD/lib/support/crashes.so" | sed -n '1,/^next/p'
+assay replay p.trace --subject "$BUILD/lib/support/crashes.so" | sed -n '1,/^next/p' | grep -E '^(ERROR|C26|  op|  signal|  severity|  source|crash|SUMMARY|reproduce|next)'
 assay replay p.trace --subject "$BUILD/lib/support/hangs.so" --json | head -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["property"], r["op"], r["relation"], r["op_index"]); print(r["reproduce"])'
 assay replay p.trace --subject "$BUILD/lib/support/exits.so" --json | head -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["property"], r["op_index"])'
 assay replay p.trace --subject "$BUILD/lib/support/shouts.so" --json | tail -n 1 | grep -o '"findings":[0-9]*'

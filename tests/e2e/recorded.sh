@@ -28,6 +28,13 @@ write object=3 size=40 flags=executed
 free object=3 address=0x1000 flags=executed")" ""
 expect "$(judge 1 "$life
 free object=1 address=0x1000 flags=executed")" "T03 "
+# what is known is told with its reason, and is no failure; the outputs have it too
+echo 'T03 free * = it is known' >"$work/known.txt"
+expect "$(judge 0 "$life
+free object=1 address=0x1000 flags=executed" --suppressions "$work/known.txt" --sarif "$work/o.sarif" --junit "$work/o.xml")" "T03 "
+grep -q '"suppressed":"it is known"' "$work/out" || { echo "the reason is not told" >&2; exit 1; }
+grep -q '"justification": "it is known"' "$work/o.sarif" || { echo "not in SARIF" >&2; exit 1; }
+grep -q 'failures="0"' "$work/o.xml" || { echo "a failure in JUnit" >&2; exit 1; }
 expect "$(judge 1 "$life
 read object=1 size=8 flags=executed")" "T02 "
 expect "$(judge 1 "$life

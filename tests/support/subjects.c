@@ -38,7 +38,8 @@ static void scribble(void)
 }
 #endif
 
-static void misbehave(void)
+/* not inlined: crashes are told by this name in every build */
+static __attribute__((noinline)) void misbehave(void)
 {
     count++;
 #ifdef CRASH_AT

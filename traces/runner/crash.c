@@ -79,6 +79,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
     int writer = 0, self = (int)syscall(SYS_gettid);
     if (atomic_compare_exchange_strong(&crash_record->writer, &writer, self)) {
         record(signal, info, context);
+        assay_crash_capture(&crash_record->capture, info, context); /* a fault in it ends here */
         if (crash_notify)
             crash_notify(signal);
     } else if (writer != self) {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "traces/core/error.h"
+#include "traces/runner/crash_capture.h"
 
 /* Plain data in shared memory. Of threads that crash at once the first writes it. */
 struct assay_crash_record {
@@ -19,6 +20,7 @@ struct assay_crash_record {
     _Atomic int signal; /* written last */
     uint64_t address;   /* si_addr */
     uint64_t pc;
+    struct assay_crash_capture capture;
 };
 
 enum { ASSAY_CRASH_EXIT_CODE = 97 };

@@ -562,6 +562,12 @@ int assay_session_pid(const struct assay_session *session)
     return (int)session->pid;
 }
 
+const struct assay_crash_capture *assay_session_crash(const struct assay_session *session)
+{
+    const struct assay_crash_capture *capture = &session->shared->crash.capture;
+    return atomic_load(&capture->whole) ? capture : NULL;
+}
+
 int assay_session_ready(struct assay_session *session, uint64_t *ret_missing,
                         struct assay_error *err)
 {

@@ -9,6 +9,7 @@
 #define ASSAY_SESSION_H
 
 #include "traces/event.h"
+#include "traces/runner/crash_capture.h"
 #include "traces/runner/executor.h"
 #include "traces/runner/supervise.h"
 
@@ -119,6 +120,9 @@ int assay_session_check(struct assay_session *session, struct assay_error *err);
 const void *assay_session_report(const struct assay_session *session);
 /* The child's process id, for /proc; 0 when it is gone. */
 int assay_session_pid(const struct assay_session *session);
+/* What the child's handler took when a signal ended it; NULL if none did, or it could not. Shared
+ * memory, valid until close: copy it, then bound everything. */
+const struct assay_crash_capture *assay_session_crash(const struct assay_session *session);
 /* Kills the child if it still runs; frees everything. */
 void assay_session_close(struct assay_session *session);
 

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# One bug is one fingerprint over seeds, two bugs are two, and a rebuild with an unrelated edit keeps them, for wrong memory and
+# for crashes. usage: fingerprints.sh BIN_FOLDER LIB_FOLDER SOURCE_FOLDER RUNS
+set -euo pipefail
+bin=$(realpath "$1") lib=$(realpath "$2") source=$(realpath "$3") runs=$4
+export PATH="$bin:$PATH" ASSAY_PROGRESS=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; exit 1; }
+
+fuzz() { # SUBJECT SEED [OPTION...]: adds the findings' fingerprints to the file `seen`
+    local subject=$1 seed=$2 status=0
+    shift 2
+    rm -rf out
+    assay fuzz --subject "$subject" --runs 12 --seed "$seed" --out out --quiet "$@" >log 2>&1 || status=$?
+    [ "$status" = 1 ] || { cat log; fail "$subject, seed $seed: exit $status"; }
+    ls out/findings >>seen
+}
+kinds() { sort -u seen | wc -l; }
+one() { # SUBJECT RUNS [OPTION...]
+    local subject=$1 n=$2
+    shift 2
+    : >seen
+    for ((seed = 1; seed <= n; seed++)); do fuzz "$subject" "$seed" "$@"; done
+    [ "$(kinds)" = 1 ] || { sort seen | uniq -c; fail "$subject: $(kinds) fingerprints"; }
+    head -n 1 seen
+}
+
+# one bug of the zoo, many seeds
+first=$(one "$lib/zoo/libcalloc_dirty.so" "$runs" --profile "$source/tests/zoo/calloc_dirty.ini")
+
+# crashes: the same signal from the same call, told apart by function; and the same after a rebuild
+build() { # OUT OPTION...
+    local out=$1
+    shift
+    cc -std=gnu17 -D_GNU_SOURCE -I"$source" -O1 -g -fPIC -shared -fno-builtin "$@" "$source/tests/support/faults.c" -o "$out"
+}
+build a.so -DFAULT_IN_TAKE
+build b.so -DFAULT_IN_SPLIT
+build both.so -DFAULT_IN_TAKE -DFAULT_IN_SPLIT
+build a-edited.so -DFAULT_IN_TAKE -DUNRELATED
+build a-again.so -DFAULT_IN_TAKE -O2
+cp a.so a-stripped.so && strip --strip-all a-stripped.so
+few=$((runs < 5 ? runs : 5))
+a=$(one ./a.so "$runs")
+b=$(one ./b.so "$few")
+[ "$a" != "$b" ] || fail "two crashes have one fingerprint"
+[ "$(one ./a-edited.so "$few")" = "$a" ] || fail "an unrelated edit changes the fingerprint"
+[ "$(one ./a-again.so "$few")" = "$a" ] || fail "another optimisation changes the fingerprint"
+stripped=$(one ./a-stripped.so "$few")
+[ "$stripped" != "$a" ] || fail "there are no symbols, and yet a function"
+assay reproduce "out/findings/$stripped" --subject ./a.so >log && fail "reproduce finds nothing where there are symbols"
+grep -q " reproduced on ./a.so" log || fail "a finding without symbols is another with them"
+: >seen
+for ((seed = 1; seed <= few; seed++)); do fuzz ./both.so "$seed"; done
+[ "$(kinds)" = 2 ] || { sort seen | uniq -c; fail "two bugs in one allocator: $(kinds) fingerprints"; }
+for alone in "$a" "$b"; do grep -qx "$alone" seen || fail "together they are others than alone"; done
+echo "$runs runs: $first; crashes $a and $b"

@@ -1,0 +1,213 @@
+#include "tools/output/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "oracles/crash_site.h"
+#include "tools/options.h"
+#include "traces/core/printable.h"
+
+enum { KEY_SARIF = ASSAY_KEY_JSON + 1, KEY_JUNIT };
+
+static const struct argp_option table[] = {
+    {"sarif", KEY_SARIF, "FILE", 0, "write the findings as SARIF 2.1.0, for code scanning", 0},
+    {"junit", KEY_JUNIT, "FILE", 0, "write one test case per property as JUnit XML", 0},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct assay_output_options *options = state->input;
+    switch (key) {
+    case KEY_SARIF: options->sarif = arg; return 0;
+    case KEY_JUNIT: options->junit = arg; return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp output_argp = {table, parse, NULL, NULL, NULL, NULL, NULL};
+
+static error_t hand_on(int key, char *arg, struct argp_state *state)
+{
+    (void)arg;
+    if (key != ARGP_KEY_INIT)
+        return ARGP_ERR_UNKNOWN;
+    state->child_inputs[0] = state->input;
+    return 0;
+}
+
+/* What all commands share, as one child of several. */
+static const struct argp common_argp = {.parser = hand_on, .children = assay_common_children};
+
+const struct argp_child assay_output_children[] = {
+    {&common_argp, 0, NULL, 0}, {&output_argp, 0, NULL, 0}, {0}};
+
+static const struct argp progress_argp = {.parser = hand_on, .children = assay_progress_children};
+
+const struct argp_child assay_output_progress_children[] = {
+    {&progress_argp, 0, NULL, 0}, {&output_argp, 0, NULL, 0}, {0}};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void assay_output_begin(struct assay_output_run *run, const char *command, int argc, char **argv)
+{
+    *run = (struct assay_output_run){
+        .command = command, .argc = argc, .argv = argv, .start_ns = now_ns()};
+}
+
+void assay_output_add(struct assay_output_run *run, json_t *finding, const char *artifact)
+{
+    struct assay_output_finding *grown =
+        realloc(run->findings, (run->count + 1) * sizeof *run->findings);
+    ASSAY_CHECK(grown && finding);
+    run->findings = grown;
+    run->findings[run->count] = (struct assay_output_finding){.object = finding};
+    if (artifact) {
+        run->findings[run->count].artifact = strdup(artifact);
+        ASSAY_CHECK(run->findings[run->count].artifact);
+    }
+    run->count++;
+}
+
+void assay_output_free(struct assay_output_run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        json_decref(run->findings[i].object);
+        free(run->findings[i].artifact);
+    }
+    free(run->findings);
+    run->findings = NULL;
+    run->count = 0;
+}
+
+const char *assay_output_reason(const json_t *finding)
+{
+    const char *reason = json_string_value(json_object_get(finding, "suppressed"));
+    return reason ? reason : json_string_value(json_object_get(finding, "accepted"));
+}
+
+void assay_output_time(char *ret_text, size_t bytes, uint64_t ns, bool bare)
+{
+    struct tm tm;
+    time_t seconds = (time_t)(ns / 1000000000u);
+    if (!gmtime_r(&seconds, &tm) ||
+        strftime(ret_text, bytes, bare ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        snprintf(ret_text, bytes, "1970-01-01T00:00:00%s", bare ? "" : "Z");
+}
+
+void assay_output_needs(char *ret_text, size_t bytes, unsigned property)
+{
+    size_t used = 0;
+    uint64_t needs = assay_property_info(property)->needs;
+    ret_text[0] = '\0';
+    for (unsigned bit = 0; bit < ASSAY_HAS_COUNT && used < bytes; bit++)
+        if (needs >> bit & 1)
+            used += (size_t)snprintf(ret_text + used, bytes - used, "%s%s", used ? ", " : "",
+                                     assay_has_name(bit));
+}
+
+/* ---- summaries ---- */
+
+json_t *assay_output_clusters(const struct assay_output_run *run)
+{
+    json_t *clusters = json_object();
+    for (size_t i = 0; i < run->count; i++) {
+        const json_t *finding = run->findings[i].object;
+        const char *name = json_string_value(json_object_get(finding, "crash_class"));
+        if (!name || assay_output_reason(finding))
+            continue;
+        if (!json_object_get(clusters, name))
+            ASSAY_CHECK(json_object_set_new(clusters, name, json_array()) == 0);
+        ASSAY_CHECK(json_array_append(json_object_get(clusters, name),
+                                      json_object_get(finding, "fingerprint")) == 0);
+    }
+    ASSAY_CHECK(clusters);
+    return clusters;
+}
+
+void assay_output_print_clusters(FILE *out, const struct assay_output_run *run)
+{
+    json_t *clusters = assay_output_clusters(run);
+    for (unsigned c = 1; c < ASSAY_CRASH_CLASS_COUNT; c++) {
+        const json_t *list = json_object_get(clusters, assay_crash_class_name(c));
+        if (!list)
+            continue;
+        fprintf(out, "crashes, %s (%s): %zu kind%s:", assay_crash_class_name(c),
+                assay_crash_class_words(c), json_array_size(list),
+                json_array_size(list) == 1 ? "" : "s");
+        for (size_t i = 0; i < json_array_size(list); i++)
+            fprintf(out, " %s", json_string_value(json_array_get(list, i)));
+        fputc('\n', out);
+    }
+    json_decref(clusters);
+}
+
+json_t *assay_output_unused(const struct assay_suppressions *suppressions, const char *path)
+{
+    struct assay_printable shown[2];
+    json_t *list = json_array();
+    for (size_t i = 0; suppressions && i < assay_suppressions_count(suppressions); i++) {
+        const struct assay_suppression *line = assay_suppressions_get(suppressions, i);
+        if (line->used)
+            continue;
+        fprintf(stderr, "assay: warning: '%s' line %u suppresses nothing: %s\n",
+                assay_printable(&shown[0], path), line->line,
+                assay_printable(&shown[1], line->text));
+        ASSAY_CHECK(json_array_append_new(list, assay_emit_string(line->text)) == 0);
+    }
+    ASSAY_CHECK(list);
+    return list;
+}
+
+/* ---- files ---- */
+
+static void print_sarif(FILE *out, const struct assay_output_run *run)
+{
+    json_t *log = assay_sarif_make(run);
+    ASSAY_CHECK(log);
+    json_dumpf(log, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
+    fputc('\n', out);
+    json_decref(log);
+}
+
+static int write_file(const char *path, const struct assay_output_run *run,
+                      void (*print)(FILE *, const struct assay_output_run *),
+                      struct assay_error *err)
+{
+    char *partial = NULL;
+    if (asprintf(&partial, "%s.partial-%d", path, (int)getpid()) < 0)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    FILE *out = fopen(partial, "we");
+    int code = 0;
+    if (!out) {
+        code = assay_fail_errno(err, "cannot create '%s'", partial);
+    } else {
+        print(out, run);
+        bool failed = fflush(out) != 0 || ferror(out);
+        failed |= fclose(out) != 0;
+        if (failed || rename(partial, path) != 0) {
+            code = assay_fail_errno(err, "cannot write '%s'", path);
+            unlink(partial);
+        }
+    }
+    free(partial);
+    return code;
+}
+
+int assay_output_write(const struct assay_output_options *options, struct assay_output_run *run,
+                       struct assay_error *err)
+{
+    int code = 0;
+    run->end_ns = now_ns();
+    if (options->sarif)
+        code = write_file(options->sarif, run, print_sarif, err);
+    if (code == 0 && options->junit)
+        code = write_file(options->junit, run, assay_junit_print, err);
+    return code;
+}

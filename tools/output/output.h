@@ -1,0 +1,81 @@
+/* A run's findings as files that other programs read: SARIF 2.1.0 for code scanning, JUnit XML for
+ * test reports.
+ *
+ * Both are made of the JSON objects (schema assay.finding) that the command emits, so that no two
+ * outputs can disagree, and both name what was judged and what was not. A file is written under a
+ * temporary name and renamed when whole. For every command with findings. Host only. */
+#ifndef ASSAY_OUTPUT_H
+#define ASSAY_OUTPUT_H
+
+#include <argp.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "oracles/judge.h"
+#include "oracles/suppress.h"
+#include "traces/core/error.h"
+
+struct assay_output_options {
+    const char *sarif, *junit; /* NULL: not wanted */
+};
+
+/* As assay_common_children, and --sarif and --junit:
+ *     case ARGP_KEY_INIT:
+ *         state->child_inputs[0] = &options->common;
+ *         state->child_inputs[1] = &options->output; */
+extern const struct argp_child assay_output_children[];
+/* The same with assay_progress_children. */
+extern const struct argp_child assay_output_progress_children[];
+
+struct assay_output_finding {
+    json_t *object; /* schema assay.finding; its reference belongs to the list */
+    char *artifact; /* file that shows it: reproducer, trace; malloc'ed */
+};
+
+struct assay_output_run {
+    const char *command; /* "fuzz" */
+    int argc;
+    char **argv;
+    const char *subject;
+    uint64_t start_ns, end_ns; /* since 1970 */
+    int exit_code;
+    bool judged[ASSAY_PROPERTY_COUNT];
+    uint64_t evaluations[ASSAY_PROPERTY_COUNT];
+    struct assay_output_finding *findings; /* accepted and suppressed ones too */
+    size_t count;
+};
+
+/* Starts the clock. */
+void assay_output_begin(struct assay_output_run *run, const char *command, int argc, char **argv);
+/* Takes the reference; artifact is copied, NULL if there is none. */
+void assay_output_add(struct assay_output_run *run, json_t *finding, const char *artifact);
+/* {"write-wild": [fingerprint, ...], ...}: the crashes among them, gathered by class. New
+ * reference.
+ */
+json_t *assay_output_clusters(const struct assay_output_run *run);
+/* A line per class, nothing if there is no crash. */
+void assay_output_print_clusters(FILE *out, const struct assay_output_run *run);
+/* Lines of the suppressions that fitted nothing: warned of on standard error, and returned as an
+ * array of strings. New reference; suppressions may be NULL. */
+json_t *assay_output_unused(const struct assay_suppressions *suppressions, const char *path);
+/* Writes what the options want, stops the clock. Returns 0 or ASSAY_E_*; on failure no file of that
+ * name is new. */
+int assay_output_write(const struct assay_output_options *options, struct assay_output_run *run,
+                       struct assay_error *err);
+void assay_output_free(struct assay_output_run *run);
+
+/* ---- for the writers ---- */
+
+/* New reference. */
+json_t *assay_sarif_make(const struct assay_output_run *run);
+void assay_junit_print(FILE *out, const struct assay_output_run *run);
+/* The reason for which the finding is none to act on, or NULL; owned by the object. */
+const char *assay_output_reason(const json_t *finding);
+/* "2026-01-31T12:00:00Z"; without the Z if bare. */
+void assay_output_time(char *ret_text, size_t bytes, uint64_t ns, bool bare);
+/* What needs the row has that the stream lacks, as words: "content, usable". */
+void assay_output_needs(char *ret_text, size_t bytes, unsigned property);
+
+#endif
