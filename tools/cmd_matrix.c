@@ -135,8 +135,11 @@ static const struct argp_option table[] = {
 static const struct argp argp = {
     .options = table,
     .parser = parse,
-    .doc = "Injects every misuse of S01 to S30, many times, each time in a new process, and tells "
-           "whether it was noticed, was without effect, or had one.",
+    .doc =
+        "Injects every misuse of S01 to S30, many times, each time in a new process, and tells "
+        "whether it was noticed, was without effect, or had one.\v"
+        "Exit: 0 as the profiles promise, 1 a verdict contradicts one, 2 usage, 3 could not run, 4 "
+        "nothing could be judged, 130 interrupted.",
     .children = assay_progress_children};
 
 /* ---- text ----------------------------------------------------------------------------------- */
