@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tools/command.h"
+#include "tools/interrupt.h"
 #include "tools/options.h"
 #include "traces/core/printable.h"
 
@@ -36,11 +37,12 @@ void assay_complain(const char *format, ...)
 
 int assay_report_error(const struct assay_error *err)
 {
+    if (err->code == ASSAY_E_INTERRUPTED)
+        return assay_interrupt_end();
     assay_complain("%s", err->text);
     switch (err->code) {
     case ASSAY_E_USAGE: return ASSAY_EXIT_USAGE;
     case ASSAY_E_BUG: return ASSAY_EXIT_BUG;
-    case ASSAY_E_INTERRUPTED: return ASSAY_EXIT_INTERRUPTED;
     default: return ASSAY_EXIT_CANNOT_RUN;
     }
 }
@@ -90,7 +92,7 @@ static const char *nearest_command(const char *name)
 static void on_interrupt(int number)
 {
     (void)number;
-    _exit(ASSAY_EXIT_INTERRUPTED);
+    _exit(assay_interrupt_end());
 }
 
 static void catch_interrupt(int number)

@@ -333,7 +333,7 @@ static int run(struct capture *c)
         more = drain(c);
         bool stop = c->config->stop && *c->config->stop;
         bool late = c->config->max_time_ns && now - c->start_ns > c->config->max_time_ns;
-        c->result->interrupted |= stop && !ended;
+        c->result->interrupted |= stop; /* a terminal's reaches the command too, and may end it */
         c->result->timed_out |= late && !stop && !ended;
         if (!ended && (stop || late || c->rc < 0))
             end_command(c, now);

@@ -276,6 +276,8 @@ static int attend(struct run *run, struct assay_error *err)
     close(run->watch[0]);
     while (waitpid(run->pid, &run->result->status, 0) < 0 && errno == EINTR) {
     }
+    /* a terminal's interrupt reaches the command at once, and may end it before we look */
+    run->result->interrupted |= run->config->stop && *run->config->stop;
     run->result->wall_ns = atomic_load(&run->end_ns) - run->start_ns;
     return rc;
 }
