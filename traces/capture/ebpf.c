@@ -331,6 +331,8 @@ static int run(struct capture *c)
         if (ended)
             c->result->wall_ns = now - c->start_ns;
         more = drain(c);
+        if (c->rc == 0)
+            c->rc = assay_assembler_tick(c->assembler, now, c->err);
         bool stop = c->config->stop && *c->config->stop;
         bool late = c->config->max_time_ns && now - c->start_ns > c->config->max_time_ns;
         c->result->interrupted |= stop; /* a terminal's reaches the command too, and may end it */

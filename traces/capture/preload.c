@@ -270,6 +270,8 @@ static int attend(struct run *run, struct assay_error *err)
         }
         if (rc >= 0)
             rc = drain(run, false, err);
+        if (rc >= 0 && run->assembler)
+            rc = assay_assembler_tick(run->assembler, now, err);
         tell(run, false);
     }
     pthread_join(run->watcher, NULL);
