@@ -44,14 +44,22 @@ struct side {
     struct assay_session_status cost;   /* of the timed run */
 };
 
+/* A class of differences, the same in whatever process images it shows. */
+struct diff_class {
+    struct assay_difference_class c;
+    uint16_t process; /* of the first difference */
+    uint64_t images;
+};
+
 struct diff {
     const struct diff_options *options;
     struct side sides[2];
     struct assay_replay_source *source;
     struct assay_comparison *comparison;
     struct assay_progress progress;
-    struct assay_difference_class *classes; /* over all images */
+    struct diff_class *classes; /* over all images */
     size_t class_count;
+    uint64_t read, inherited; /* of the trace by passes that have ended; re-created for forks */
     struct assay_comparison_totals totals;
     json_t *ends; /* how runs ended that did not end well */
 };
@@ -160,7 +168,7 @@ static long feed(struct diff *diff, struct assay_error *err)
 {
     struct assay_event *chunks[2];
     if (assay_interrupted)
-        return assay_fail(err, ASSAY_E_INTERRUPTED, "interrupted: the comparison is not whole");
+        return assay_fail(err, ASSAY_E_INTERRUPTED, "interrupted");
     size_t room = SIZE_MAX;
     for (int i = 0; i < 2; i++) {
         size_t capacity;
@@ -205,21 +213,55 @@ static long compare(struct diff *diff, struct assay_error *err)
     return code < 0 ? code : (long)n;
 }
 
-static void add_classes(struct diff *diff)
+static bool same_class(const struct assay_difference_class *a,
+                       const struct assay_difference_class *b)
+{
+    return a->field == b->field && a->kind == b->kind && a->name_a == b->name_a &&
+           a->name_b == b->name_b && a->size_band == b->size_band;
+}
+
+static void add_class(struct diff *diff, const struct assay_difference_class *found,
+                      uint16_t process)
+{
+    for (size_t i = 0; i < diff->class_count; i++) {
+        struct diff_class *known = &diff->classes[i];
+        if (!same_class(&known->c, found))
+            continue;
+        if (!known->c.fresh && found->fresh) { /* a new one is the better example */
+            known->c.first = found->first;
+            known->process = process;
+        }
+        known->c.fresh += found->fresh;
+        known->c.consequences += found->consequences;
+        known->images++;
+        return;
+    }
+    diff->classes[diff->class_count++] = (struct diff_class){*found, process, 1};
+}
+
+static void add_classes(struct diff *diff, uint16_t process)
 {
     size_t n;
     const struct assay_difference_class *found = assay_comparison_classes(diff->comparison, &n);
     struct assay_comparison_totals totals = assay_comparison_totals(diff->comparison);
     diff->classes = realloc(diff->classes, (diff->class_count + n + 1) * sizeof *diff->classes);
     ASSAY_CHECK(diff->classes);
-    memcpy(diff->classes + diff->class_count, found, n * sizeof *found);
-    diff->class_count += n;
+    for (size_t i = 0; i < n; i++)
+        add_class(diff, &found[i], process);
     diff->totals.ops += totals.ops;
     diff->totals.compared += totals.compared;
     diff->totals.incomparable += totals.incomparable;
     diff->totals.one_sided += totals.one_sided;
     diff->totals.fresh += totals.fresh;
     diff->totals.consequences += totals.consequences;
+}
+
+/* The trace is read once for behaviour, and once for each side's cost. */
+static void show_progress(struct diff *diff)
+{
+    uint64_t passes = diff->options->no_cost ? 1 : 3;
+    assay_progress_update(&diff->progress,
+                          (diff->read + assay_replay_taken(diff->source).events) / passes, NULL);
 }
 
 static void note_end(struct diff *diff, const struct side *side, char letter)
@@ -255,9 +297,7 @@ static int behaviour_of_image(struct diff *diff, size_t image, struct assay_erro
             code = next < 0 ? (int)next : (int)compared;
             break;
         }
-        assay_progress_update(&diff->progress,
-                              diff->totals.ops + assay_comparison_totals(diff->comparison).ops,
-                              NULL);
+        show_progress(diff);
         fed = next;
     }
     if (fed < 0)
@@ -268,7 +308,12 @@ static int behaviour_of_image(struct diff *diff, size_t image, struct assay_erro
             break;
         note_end(diff, &diff->sides[i], (char)('a' + i));
     }
-    add_classes(diff);
+    const struct assay_replay_image *images;
+    assay_replay_images(diff->source, &images);
+    add_classes(diff, images[image].process);
+    struct assay_replay_taken taken = assay_replay_taken(diff->source);
+    diff->read += taken.events;
+    diff->inherited += taken.inherited;
     assay_comparison_free(diff->comparison);
     diff->comparison = NULL;
     return code < 0 ? code : 0;
@@ -287,7 +332,7 @@ static int cost_of_image(struct diff *diff, struct side *side, size_t image,
         size_t capacity;
         struct assay_event *chunk = assay_session_chunk(side->session, &capacity);
         if (assay_interrupted) {
-            code = assay_fail(err, ASSAY_E_INTERRUPTED, "interrupted: the comparison is not whole");
+            code = assay_fail(err, ASSAY_E_INTERRUPTED, "interrupted");
             break;
         }
         if (!chunk || (n = assay_replay_next(diff->source, chunk, capacity, err)) < 0)
@@ -295,7 +340,9 @@ static int cost_of_image(struct diff *diff, struct side *side, size_t image,
         assay_session_submit(side->session, (size_t)n, n == 0);
         if (n == 0)
             break;
+        show_progress(diff);
     }
+    diff->read += assay_replay_taken(diff->source).events;
     if (code >= 0 && n < 0)
         code = (int)n;
     if (code >= 0) {
@@ -327,7 +374,8 @@ static int run(struct diff *diff, struct assay_error *err)
 
 static int by_weight(const void *x, const void *y)
 {
-    const struct assay_difference_class *a = x, *b = y;
+    const struct assay_difference_class *a = &((const struct diff_class *)x)->c;
+    const struct assay_difference_class *b = &((const struct diff_class *)y)->c;
     if (!a->fresh != !b->fresh)
         return a->fresh ? -1 : 1;
     uint64_t wa = a->fresh + a->consequences, wb = b->fresh + b->consequences;
@@ -344,15 +392,27 @@ static void size_range(char *text, size_t size, uint32_t band)
                  assay_human_count(&high, band < 64 ? (UINT64_C(1) << band) - 1 : UINT64_MAX));
 }
 
-static json_t *class_json(const struct assay_difference_class *c)
+/* several: the trace has several process images */
+static json_t *class_json(const struct diff_class *class, bool several)
 {
-    char range[64], example[400];
+    const struct assay_difference_class *c = &class->c;
+    char range[64], example[480];
     size_range(range, sizeof range, c->size_band);
-    assay_difference_print(example, sizeof example, &c->first);
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "field", assay_field_name(c->field),
-                     "op", assay_op_info(c->kind)->name, "bytes", range, "differences",
-                     (json_int_t)c->fresh, "consequences", (json_int_t)c->consequences, "first_op",
-                     (json_int_t)c->first.op_index, "example", example);
+    int n = assay_difference_print(example, sizeof example, &c->first);
+    if (several && n >= 0 && (size_t)n < sizeof example)
+        snprintf(example + n, sizeof example - (size_t)n, " (process %u%s)", class->process,
+                 class->images > 1 ? ", and in others" : "");
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:i, s:I, s:I, s:s}", "field", assay_field_name(c->field), "op",
+        assay_op_info(c->kind)->name, "bytes", range, "differences", (json_int_t)c->fresh,
+        "consequences", (json_int_t)c->consequences, "process", (int)class->process, "images",
+        (json_int_t) class->images, "first_op", (json_int_t)c->first.op_index, "example", example);
+}
+
+/* Calls compared that the trace has, without those that re-create what forked processes inherit. */
+static uint64_t own_compared(const struct diff *diff)
+{
+    return diff->totals.compared > diff->inherited ? diff->totals.compared - diff->inherited : 0;
 }
 
 static json_t *side_json(const struct side *side)
@@ -431,12 +491,16 @@ static char *next_line(const struct diff *diff, const char *line, bool differs)
 
 static void print_summary(FILE *out, struct diff *diff, bool differs)
 {
-    struct assay_human compared, fresh, consequences;
+    struct assay_human compared, inherited, fresh, consequences;
+    char more[64] = "";
     struct assay_printable subject;
     size_t index;
     json_t *end;
-    fprintf(out, "%s compared: %s",
-            assay_human_of(&compared, diff->totals.compared, "call", "calls"),
+    if (diff->inherited)
+        snprintf(more, sizeof more, " (+%s inherited)",
+                 assay_human_count(&inherited, diff->inherited));
+    fprintf(out, "%s compared%s: %s",
+            assay_human_of(&compared, own_compared(diff), "call", "calls"), more,
             differs ? "behaviour differs" : "no difference");
     if (diff->totals.fresh)
         fprintf(out, ", %s in %zu class%s",
@@ -487,13 +551,15 @@ static int print_results(struct diff *diff, struct diff_options *options)
     struct assay_human more;
     bool differs = diff->class_count > 0 || json_array_size(diff->ends) > 0;
     json_t *rows = json_array();
+    const struct assay_replay_image *unused;
+    size_t images = assay_replay_images(diff->source, &unused);
     if (diff->class_count)
         qsort(diff->classes, diff->class_count, sizeof *diff->classes, by_weight);
     size_t listed = diff->class_count;
     if (!options->all && !emit->json && listed > CLASSES_LISTED)
         listed = CLASSES_LISTED;
     for (size_t i = 0; i < listed; i++)
-        json_array_append_new(rows, class_json(&diff->classes[i]));
+        json_array_append_new(rows, class_json(&diff->classes[i], images > 1));
     if (diff->class_count)
         assay_emit_table(emit, "assay.diff.class", fields, rows);
     else
@@ -503,14 +569,14 @@ static int print_results(struct diff *diff, struct diff_options *options)
                 assay_human_of(&more, diff->class_count - listed, "class", "classes"));
     if (!emit->json)
         print_summary(stdout, diff, differs);
-    json_t *object =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o, s:O}", "events",
-                  (json_int_t)assay_replay_events(diff->source), "compared",
-                  (json_int_t)diff->totals.compared, "differences", (json_int_t)diff->totals.fresh,
-                  "consequences", (json_int_t)diff->totals.consequences, "classes",
-                  (json_int_t)diff->class_count, "one_sided", (json_int_t)diff->totals.one_sided,
-                  "incomparable", (json_int_t)diff->totals.incomparable, "differs", differs, "a",
-                  side_json(&diff->sides[0]), "b", side_json(&diff->sides[1]), "ends", diff->ends);
+    json_t *object = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o, s:O}", "events",
+        (json_int_t)assay_replay_events(diff->source), "compared", (json_int_t)own_compared(diff),
+        "inherited", (json_int_t)diff->inherited, "differences", (json_int_t)diff->totals.fresh,
+        "consequences", (json_int_t)diff->totals.consequences, "classes",
+        (json_int_t)diff->class_count, "one_sided", (json_int_t)diff->totals.one_sided,
+        "incomparable", (json_int_t)diff->totals.incomparable, "differs", differs, "a",
+        side_json(&diff->sides[0]), "b", side_json(&diff->sides[1]), "ends", diff->ends);
     ASSAY_CHECK(object);
     char *line = command_line(options), *next = next_line(diff, line, differs);
     json_object_set_new(object, "reproduce", assay_emit_string(line));

@@ -505,7 +505,7 @@ static const char *default_folder(const struct assay_subject_spec *spec)
 static int verdict(const struct totals *totals, const struct assay_fuzz_state *state)
 {
     if (assay_interrupted)
-        return ASSAY_EXIT_INTERRUPTED;
+        return assay_interrupt_end();
     if (totals->findings)
         return ASSAY_EXIT_FINDINGS;
     bool nothing_ran = atomic_load(&state->out_of_memory) && totals->programs == 0;

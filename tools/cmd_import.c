@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tools/command.h"
+#include "tools/interrupt.h"
 #include "tools/options.h"
 #include "traces/core/printable.h"
 #include "traces/format.h"
@@ -60,7 +61,7 @@ static void on_interrupt(int number)
 {
     (void)number;
     unlink(partial);
-    _exit(ASSAY_EXIT_INTERRUPTED);
+    _exit(assay_interrupt_end());
 }
 
 /* Nothing stays of an import that did not end. */

@@ -38,9 +38,8 @@ struct options {
     bool touch_given, allow_lossy, content_full, unchecked, recorded, leaks;
     long process;
     uint64_t max_time_ns, memory_bytes, seed;
+    uint64_t trace_events; /* of the processes that are replayed */
 };
-
-enum { TIMED_OPS_MIN = 1000 };
 
 static const char *const orders[] = {"serial", "partial", NULL};
 static const char *const touches[] = {"none", "recorded", "page", "full", NULL};
@@ -224,7 +223,35 @@ static void print_findings(const struct options *options, struct assay_emit *emi
 static const char *end_name(enum assay_replay_end end)
 {
     static const char *const names[] = {"complete", "stopped", "died", "out of memory"};
-    return names[end];
+    return end == ASSAY_REPLAY_STOPPED && assay_interrupted ? "interrupted" : names[end];
+}
+
+/* Events are those of the trace; what was re-created for forked processes stands apart. Where not
+ * all of the trace was looked at, how much was. */
+static void set_events(json_t *object, const struct options *options,
+                       const struct assay_replay_result *result)
+{
+    uint64_t inherited = result->taken.inherited, own = result->events - inherited;
+    bool part = result->end == ASSAY_REPLAY_COMPLETE || result->end == ASSAY_REPLAY_STOPPED;
+    char text[128];
+    struct assay_human a, b;
+    if (options->common.emit.json || inherited == 0) {
+        json_object_set_new(object, "events", json_integer((json_int_t)own));
+    } else {
+        snprintf(text, sizeof text, "%s (+%s inherited)", assay_human_count(&a, own),
+                 assay_human_count(&b, inherited));
+        json_object_set_new(object, "events", json_string(text));
+    }
+    json_object_set_new(object, "inherited", json_integer((json_int_t)inherited));
+    json_object_set_new(object, "trace_events", json_integer((json_int_t)options->trace_events));
+    json_object_set_new(object, "trace_events_done",
+                        json_integer((json_int_t)result->taken.events));
+    if (options->common.emit.json || !part || result->taken.events >= options->trace_events)
+        return;
+    snprintf(text, sizeof text, "only %s of the trace's %s events",
+             assay_human_count(&a, result->taken.events),
+             assay_human_count(&b, options->trace_events));
+    json_object_set_new(object, "part", json_string(text));
 }
 
 static bool judges_program(unsigned property)
@@ -300,6 +327,7 @@ static void print_summary(const struct options *options, struct assay_emit *emit
         {"subject", "subject", ASSAY_EMIT_PLAIN},
         {"events", "events", ASSAY_EMIT_COUNT},
         {"end", "end", ASSAY_EMIT_PLAIN},
+        {"part", "replayed", ASSAY_EMIT_PLAIN},
         {"processes", "process images", ASSAY_EMIT_COUNT},
         {"skipped", "skipped (missing API)", ASSAY_EMIT_COUNT},
         {"left_out", "left out", ASSAY_EMIT_COUNT},
@@ -318,6 +346,7 @@ static void print_summary(const struct options *options, struct assay_emit *emit
         {"subject", "subject", ASSAY_EMIT_PLAIN},
         {"events", "events", ASSAY_EMIT_COUNT},
         {"end", "end", ASSAY_EMIT_PLAIN},
+        {"part", "judged", ASSAY_EMIT_PLAIN},
         {"processes", "process images", ASSAY_EMIT_COUNT},
         {"evaluations", "judged, times", ASSAY_EMIT_COUNT},
         {"not_judged", "not judged", ASSAY_EMIT_PLAIN},
@@ -325,21 +354,21 @@ static void print_summary(const struct options *options, struct assay_emit *emit
         {0},
     };
     const struct assay_replay_left_out *out = &result->left_out;
-    bool few = result->executed < TIMED_OPS_MIN; /* too few to say anything of time */
-    double overhead = !few && result->ns_per_event > 0 && result->bare_ns_per_event > 0
+    double overhead = result->ns_per_event > 0 && result->bare_ns_per_event > 0
                           ? result->ns_per_event - result->bare_ns_per_event
                           : 0;
     json_t *object = json_pack(
         "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "subject", options->subject, "events",
-        (json_int_t)result->events, "end", end_name(result->end), "processes",
-        (json_int_t)result->images, "executed", (json_int_t)result->executed, "skipped",
-        (json_int_t)result->skipped, "left_out",
+        (json_int_t)0, "end", end_name(result->end), "processes", (json_int_t)result->images,
+        "executed", (json_int_t)result->executed, "skipped", (json_int_t)result->skipped,
+        "left_out",
         (json_int_t)(out->library + out->unknown + out->dead + out->refused + out->reserved),
         "library_calls", (json_int_t)result->library_calls, "order", orders[options->order],
         "touch", touches[options->touch]);
     ASSAY_CHECK(object);
-    json_object_set_new(object, "ns_per_event", measured(few ? 0 : result->ns_per_event));
-    json_object_set_new(object, "bare_ns_per_event", measured(few ? 0 : result->bare_ns_per_event));
+    set_events(object, options, result);
+    json_object_set_new(object, "ns_per_event", measured(result->ns_per_event));
+    json_object_set_new(object, "bare_ns_per_event", measured(result->bare_ns_per_event));
     json_object_set_new(object, "overhead_ns",
                         overhead != 0 ? json_real((double)(long long)(overhead * 100) / 100)
                                       : json_null());
@@ -365,8 +394,7 @@ static void print_summary(const struct options *options, struct assay_emit *emit
 static int exit_code(const struct options *options, const struct assay_replay_result *result)
 {
     if (assay_interrupted) {
-        assay_complain("interrupted: the results are of the part before it");
-        return ASSAY_EXIT_INTERRUPTED;
+        return assay_interrupt_end();
     }
     if (assay_finding_set_new(result->findings) > 0)
         return ASSAY_EXIT_FINDINGS;
@@ -429,6 +457,7 @@ static int replay(struct options *options, struct assay_suppressions *suppressio
         how.touch = options->touch = ASSAY_TOUCH_PAGE;
     struct watch watch;
     how.progress_self = &watch;
+    options->trace_events = assay_replay_events(source);
     assay_progress_begin(&watch.progress, "replay", "events", assay_replay_events(source), 0,
                          options->common.quiet);
     code = assay_replay_run(source, &how, result, err);
@@ -447,7 +476,7 @@ static int profile_of_trace(const struct assay_trace_meta *meta, struct assay_pr
 }
 
 /* The subject 'recorded'. Prints what was found as well. */
-static int replay_recorded(const struct options *options, struct assay_suppressions *suppressions,
+static int replay_recorded(struct options *options, struct assay_suppressions *suppressions,
                            struct assay_replay_result *result, struct assay_error *err)
 {
     struct assay_replay_source *source = NULL;
@@ -466,6 +495,7 @@ static int replay_recorded(const struct options *options, struct assay_suppressi
     if (code == 0) {
         struct assay_emit emit = options->common.emit;
         how.progress_self = &watch;
+        options->trace_events = assay_replay_events(source);
         assay_progress_begin(&watch.progress, "judge", "events", assay_replay_events(source), 0,
                              options->common.quiet);
         code = assay_recorded_run(source, &how, options->leaks, &recorded, err);

@@ -1,6 +1,10 @@
 #include "tools/interrupt.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <unistd.h>
+
+#include "tools/command.h"
 
 volatile sig_atomic_t assay_interrupted;
 
@@ -16,4 +20,14 @@ void assay_catch_interrupts(bool impatient)
                                .sa_flags = SA_RESTART | (impatient ? (int)SA_RESETHAND : 0)};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+int assay_interrupt_end(void)
+{
+    static const char line[] = "assay: interrupted\n";
+    int saved = errno;
+    ssize_t n = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)n;
+    errno = saved;
+    return ASSAY_EXIT_INTERRUPTED;
 }

@@ -11,5 +11,8 @@ extern volatile sig_atomic_t assay_interrupted;
 
 /* From here on interrupts are noted. impatient: a second one ends the command as it stands. */
 void assay_catch_interrupts(bool impatient);
+/* The one line that every interrupted command ends with; returns the exit code. Safe in a signal
+ * handler. */
+int assay_interrupt_end(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tools/command.h"
+#include "tools/interrupt.h"
 #include "tools/options.h"
 #include "traces/core/printable.h"
 
@@ -37,6 +38,8 @@ void assay_complain(const char *format, ...)
 int assay_report_error(const struct assay_error *err)
 {
     struct assay_printable shown;
+    if (err->code == ASSAY_E_INTERRUPTED)
+        return assay_interrupt_end();
     if (err->code == ASSAY_E_USAGE)
         fprintf(stderr, "%s: %s\n", program_invocation_name, assay_printable(&shown, err->text));
     else
@@ -44,7 +47,6 @@ int assay_report_error(const struct assay_error *err)
     switch (err->code) {
     case ASSAY_E_USAGE: return ASSAY_EXIT_USAGE;
     case ASSAY_E_BUG: return ASSAY_EXIT_BUG;
-    case ASSAY_E_INTERRUPTED: return ASSAY_EXIT_INTERRUPTED;
     default: return ASSAY_EXIT_CANNOT_RUN;
     }
 }
@@ -94,7 +96,7 @@ static const char *nearest_command(const char *name)
 static void on_interrupt(int number)
 {
     (void)number;
-    _exit(ASSAY_EXIT_INTERRUPTED);
+    _exit(assay_interrupt_end());
 }
 
 static void catch_interrupt(int number)

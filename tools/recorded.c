@@ -119,12 +119,17 @@ static int judge_image(struct run *run, size_t image, uint64_t deadline_ns, stru
         result->events += (uint64_t)n;
         const struct assay_replay_options *options = run->options;
         if ((deadline_ns && now_ns() > deadline_ns) ||
-            (options->progress && !options->progress(options->progress_self, result->events)))
+            (options->progress &&
+             !options->progress(options->progress_self,
+                                result->taken.events + assay_replay_taken(run->source).events)))
             result->end = ASSAY_REPLAY_STOPPED;
     }
     if (code == 0 && n < 0)
         code = (int)n;
     if (code == 0) {
+        struct assay_replay_taken taken = assay_replay_taken(run->source);
+        result->taken.events += taken.events;
+        result->taken.inherited += taken.inherited;
         if (result->end == ASSAY_REPLAY_COMPLETE) /* what was not read may yet free it */
             assay_judge_end(judge);
         for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++) {

@@ -18,7 +18,8 @@ struct replay {
     struct assay_judge_blob blob;
     uint64_t deadline_ns;
     double run_ns, bare_ns, bare_events;
-    uint64_t shown;
+    unsigned passes; /* over the trace, confirmations apart */
+    uint64_t shown;  /* events of passes that have ended */
     const struct assay_replay_image *image;
     struct assay_judge *judge;    /* of the confirming pass */
     struct assay_crash_site site; /* of the confirming child's end */
@@ -76,13 +77,14 @@ static struct assay_session_config session_of(const struct replay *replay, enum 
 }
 
 /* False when it is time to stop. */
-static bool go_on(struct replay *replay, uint64_t events)
+static bool go_on(struct replay *replay, bool confirming)
 {
     const struct assay_replay_options *options = replay->options;
+    uint64_t now = confirming ? 0 : assay_replay_taken(replay->source).events;
     if (replay->deadline_ns && now_ns() > replay->deadline_ns)
         return false;
-    replay->shown += events;
-    return !options->progress || options->progress(options->progress_self, replay->shown);
+    return !options->progress ||
+           options->progress(options->progress_self, (replay->shown + now) / replay->passes);
 }
 
 static void collect(struct replay *replay, struct assay_session *session)
@@ -114,7 +116,7 @@ static int feed(struct replay *replay, struct assay_session *session, bool confi
         if (n < 0)
             return (int)n;
         *ret_events += (uint64_t)n;
-        *ret_stopped = !go_on(replay, (uint64_t)n);
+        *ret_stopped = !go_on(replay, confirming);
         bool last = (size_t)n < capacity || *ret_stopped;
         assay_session_submit(session, (size_t)n, last);
         if (last)
@@ -144,7 +146,11 @@ static void take_run(struct replay *replay, const struct assay_session *session,
 {
     struct assay_replay_result *result = replay->result;
     const struct assay_judge_report *report = assay_session_report(session);
+    struct assay_replay_taken taken = assay_replay_taken(replay->source);
     result->events += events;
+    result->taken.events += taken.events;
+    result->taken.inherited += taken.inherited;
+    replay->shown += taken.events;
     result->executed += status->executed;
     result->skipped += status->skipped;
     result->library_calls += status->library_calls;
@@ -286,6 +292,7 @@ static int measure_bare(struct replay *replay, size_t image, struct assay_error 
         return code;
     code = feed(replay, session, false, &events, &stopped, err);
     if (code == 0) {
+        replay->shown += assay_replay_taken(replay->source).events;
         assay_session_wait(session, &status);
         if (status.state == ASSAY_SESSION_ENDED) {
             replay->bare_ns += status.bare_ns_per_event * (double)events;
@@ -299,7 +306,10 @@ static int measure_bare(struct replay *replay, size_t image, struct assay_error 
 int assay_replay_run(struct assay_replay_source *source, const struct assay_replay_options *options,
                      struct assay_replay_result *ret_result, struct assay_error *err)
 {
-    struct replay replay = {.source = source, .options = options, .result = ret_result};
+    struct replay replay = {.source = source,
+                            .options = options,
+                            .result = ret_result,
+                            .passes = options->measure_bare ? 2 : 1};
     const struct assay_replay_image *images;
     memset(ret_result, 0, sizeof *ret_result);
     replay.blob = (struct assay_judge_blob){

@@ -24,7 +24,8 @@ struct assay_replay_options {
     uint64_t seed;
     uint64_t memory_bytes; /* 0 = no limit */
     uint64_t max_time_ns;  /* 0 = no limit */
-    /* Called now and then with the number of events so far; returns false to stop. May be NULL. */
+    /* Called now and then with how many of the trace's events are done, never more than there are,
+     * whatever number of passes they take; returns false to stop. May be NULL. */
     bool (*progress)(void *self, uint64_t events);
     void *progress_self;
 };
@@ -38,7 +39,8 @@ enum assay_replay_end {
 
 struct assay_replay_result {
     enum assay_replay_end end;
-    uint64_t events, executed, skipped, library_calls;
+    uint64_t events, executed, skipped, library_calls; /* events: inherited and all */
+    struct assay_replay_taken taken;
     struct assay_replay_left_out left_out;
     double ns_per_event, bare_ns_per_event; /* 0 if not measured */
     uint64_t peak_rss_bytes;

@@ -67,6 +67,7 @@ struct assay_replay_source {
     struct assay_event buffer[BATCH];
     size_t batch_count, batch_at;
     struct assay_replay_left_out left_out;
+    struct assay_replay_taken taken;
 };
 
 /* ---- scanning and sorting ------------------------------------------------------------------- */
@@ -342,6 +343,7 @@ int assay_replay_begin(struct assay_replay_source *source, size_t image, struct 
     }
     memset(source->births, 0, ((size_t)source->max_object + 1) * sizeof *source->births);
     memset(&source->left_out, 0, sizeof source->left_out);
+    memset(&source->taken, 0, sizeof source->taken);
     source->misuse_next = false;
     source->at_gap = source->as_recorded && source->images[source->chosen[image]].after_gap;
     source->inherited = 0;
@@ -498,8 +500,10 @@ long assay_replay_next(struct assay_replay_source *source, struct assay_event *e
     size_t filled = 0;
     while (filled < n && !source->at_gap) {
         if (source->inherited > 0) {
-            if (next_inherited(source, &events[filled]))
+            if (next_inherited(source, &events[filled])) {
                 filled++;
+                source->taken.inherited++;
+            }
             continue;
         }
         if (forks_here(source)) {
@@ -526,6 +530,7 @@ long assay_replay_next(struct assay_replay_source *source, struct assay_event *e
         bool own = source->lineage_at + 1 == source->lineage_count;
         if (event->kind == ASSAY_OP_EXEC)
             continue;
+        source->taken.events += own;
         if (source->as_recorded)
             follow(source, event);
         else
@@ -594,6 +599,11 @@ const struct assay_trace_site *assay_replay_site(const struct assay_replay_sourc
                                                  uint32_t site)
 {
     return assay_trace_get_site(source->reader, site);
+}
+
+struct assay_replay_taken assay_replay_taken(const struct assay_replay_source *source)
+{
+    return source->taken;
 }
 
 struct assay_replay_left_out assay_replay_left_out(const struct assay_replay_source *source)

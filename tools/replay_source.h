@@ -25,6 +25,12 @@ struct assay_replay_left_out {
     uint64_t reserved; /* kinds that nothing executes yet */
 };
 
+/* What has been read of an image. */
+struct assay_replay_taken {
+    uint64_t events;    /* of its own, of those that struct assay_replay_image counts */
+    uint64_t inherited; /* objects of its parent's that were re-created for it, by an op each */
+};
+
 struct assay_replay_source;
 
 /* Opens and scans. Errors as assay_trace_open, and ASSAY_E_LOSSY unless allow_lossy. process: only
@@ -57,6 +63,8 @@ long assay_replay_next(struct assay_replay_source *source, struct assay_event *e
 /* NULL if there is no such call site. */
 const struct assay_trace_site *assay_replay_site(const struct assay_replay_source *source,
                                                  uint32_t site);
+/* Of the current image so far. */
+struct assay_replay_taken assay_replay_taken(const struct assay_replay_source *source);
 /* What was left out of the current image so far. */
 struct assay_replay_left_out assay_replay_left_out(const struct assay_replay_source *source);
 void assay_replay_close(struct assay_replay_source *source);

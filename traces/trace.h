@@ -70,6 +70,10 @@ int assay_trace_create(const char *path, const struct assay_trace_meta *meta,
 uint32_t assay_trace_site(struct assay_trace_writer *writer, const struct assay_trace_site *site);
 int assay_trace_append(struct assay_trace_writer *writer, const struct assay_event *events,
                        size_t n, struct assay_error *err);
+/* To be called now and then by who waits for events: writes out those that have waited for a
+ * second, few of them (small blocks take more bytes per event) for five, so that a crash loses no
+ * more. */
+int assay_trace_tick(struct assay_trace_writer *writer, uint64_t now_ns, struct assay_error *err);
 /* Writes the footer, syncs, renames; events, and threads, processes and objects that are 0, are
  * filled with what was appended (totals may be NULL); frees the writer also on failure (then the
  * .partial file stays). */

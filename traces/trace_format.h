@@ -21,7 +21,10 @@
 #define TRACE_CHUNK_BLOCK        UINT32_C(0x4b434c42) /* "BLCK" */
 #define TRACE_CHUNK_FOOTER       UINT32_C(0x544f4f46) /* "FOOT" */
 
-#define TRACE_BLOCK_EVENTS     65536      /* what the writer puts into a block */
+#define TRACE_BLOCK_EVENTS     65536 /* what the writer puts into a block */
+#define TRACE_BLOCK_FEW        8192  /* a smaller block waits longer for more */
+#define TRACE_WAIT_NS          UINT64_C(1000000000)
+#define TRACE_WAIT_FEW_NS      UINT64_C(5000000000)
 #define TRACE_BLOCK_EVENTS_MAX (1u << 18) /* what the reader accepts */
 #define TRACE_PAYLOAD_MAX      (64u << 20)
 #define TRACE_META_MAX         (1u << 18) /* bytes of the META and FOOT payloads */

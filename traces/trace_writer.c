@@ -28,7 +28,9 @@ struct assay_trace_writer {
     uint32_t sequence;
     struct assay_trace_totals counted;
     bool addresses, callers, failed;
-    bool gaps; /* there are ASSAY_OP_GAP events */
+    bool gaps;           /* there are ASSAY_OP_GAP events */
+    uint64_t waiting_ns; /* the tick since which the block `ticked` is open */
+    uint32_t ticked;
 
     struct site_slot *sites; /* hash table */
     size_t sites_mask;
@@ -363,6 +365,19 @@ int assay_trace_append(struct assay_trace_writer *writer, const struct assay_eve
             return code;
     }
     return 0;
+}
+
+int assay_trace_tick(struct assay_trace_writer *writer, uint64_t now_ns, struct assay_error *err)
+{
+    if (writer->failed)
+        return fail_again(writer, err);
+    if (writer->n == 0 || writer->ticked != writer->sequence) {
+        writer->ticked = writer->n ? writer->sequence : 0;
+        writer->waiting_ns = now_ns;
+        return 0;
+    }
+    uint64_t wait_ns = writer->n < TRACE_BLOCK_FEW ? TRACE_WAIT_FEW_NS : TRACE_WAIT_NS;
+    return now_ns - writer->waiting_ns < wait_ns ? 0 : flush_block(writer, err);
 }
 
 /* ---- end ---- */

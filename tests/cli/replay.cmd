@@ -30,7 +30,6 @@ assay replay long.trace --subject glibc --allow-lossy --json | python3 -c 'impor
 assay replay p.trace --subject glibc --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["events"], r["findings"], r["ns_per_event"] > 0, r["overhead_ns"] != 0, len(r["judged"]) > 15, type(r["not_judged"]).__name__)'
 assay replay p.trace --subject glibc --unchecked --json | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["touch"], r["judged"], r["findings"])'
 assay replay p.trace --subject glibc --unchecked | grep judged,
-make_trace few.trace 500 7; assay replay few.trace --subject glibc | grep -c ns/event
 # findings, each with what to do next
 assay replay p.trace --subject "$BUILD/lib/support/crashes.so" | sed -n '1,/^next/p' | grep -E '^(ERROR|C26|  op|  signal|  severity|  source|crash|SUMMARY|reproduce|next)'
 assay replay p.trace --subject "$BUILD/lib/support/hangs.so" --json | head -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["schema"], r["property"], r["op"], r["relation"], r["op_index"]); print(r["reproduce"])'
@@ -46,4 +45,6 @@ assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/smallest.c" --jso
 # processes: a forked child starts with its parent's objects, an exec afresh; what cannot be repeated is left out
 cp "$SOURCE/tests/format/fork.txt" . && assay import --format text fork.txt -o fork.trace
 for p in "" "--process 0" "--process 1"; do assay replay fork.trace --subject glibc --json $p | python3 -c 'import json,sys; r=json.loads(sys.stdin.readlines()[-1]); print(r["processes"], r["executed"], r["left_out"], r["findings"])'; done
+# time that is up: how much of the trace was replayed
+assay replay long.trace --allow-lossy --subject glibc --max-time 1ms | grep -E '^(end|replayed)' | sed 's/only [0-9,]* of/only N of/'
 assay replay p.trace --subject glibc --order partial --json | tail -n 1 | grep -o '"order":"[a-z]*"'

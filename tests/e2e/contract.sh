@@ -118,9 +118,10 @@ interrupt() { # SIGNAL COMMAND...
     setsid "$@" >out 2>err </dev/null &
     pid=$!
     sleep 0.5
-    kill "-$signal" "$pid"
+    kill "-$signal" -- "-$pid" # as a terminal does: to all of the group
     wait "$pid" || status=$?
     [ "$status" = 130 ] || fail "$*: exit $status after SIG$signal"
+    [ "$2" = assay ] && [ "$3" = capture ] || [ "$(grep -v '^fuzz ' err)" = "assay: interrupted" ] || fail "$*: said $(cat err)"
     sleep 0.2
     [ -z "$(ps -o pid= -s "$pid")" ] || fail "$*: a child is left"
 }
@@ -128,6 +129,8 @@ for signal in INT TERM; do
     interrupt $signal env assay fuzz --subject glibc --max-time 60s --out f
     [ -s f/stats.json ] || fail "no stats"
     interrupt $signal env assay replay big.trace --subject glibc --content full
+    grep -q '^end  *interrupted$' out || fail "replay does not say that it was interrupted"
+    interrupt $signal env assay import big.trace -o copy.trace
     interrupt $signal env assay diff big.trace --a glibc --b bulwark
     interrupt $signal env assay capture --method preload -o k.trace -- sleep 60 && run 0 assay show k.trace
 done

@@ -42,3 +42,35 @@ if [ "$status" != 1 ] || ! grep -q '"differs":true.*"side":"a".*xe9.*"side":"b".
     cat "$work/out" "$work/err"
     exit 1
 fi
+
+# Processes: a class is one line however many images show it; what forked ones inherit is counted apart, and progress ends
+# where the trace ends.
+{
+    echo "%assay-text 1"
+    for ((i = 1; i <= 500; i++)); do echo "malloc size=33 born=$i"; done
+    for p in 1 2 3; do
+        echo "fork arg=$p"
+        for ((i = 0; i < 500; i++)); do echo "malloc process=$p size=33 born=$((500 * p + i + 1))"; done
+    done
+} >"$work/fork.txt"
+"$bin/assay" import --format text "$work/fork.txt" -o "$work/fork.trace" >/dev/null
+status=0
+"$bin/assay" diff "$work/fork.trace" --a glibc --b bulwark --ignore placement --ignore low-bits --json >"$work/out" 2>"$work/err" || status=$?
+python3 - "$status" "$work/out" <<'END'
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[2], encoding="utf-8")]
+classes, total = [r for r in rows if r["schema"] == "assay.diff.class"], rows[-1]
+assert sys.argv[1] == "1" and total["classes"] == len(classes) == 1, rows
+assert classes[0]["images"] == 4 and classes[0]["process"] == 0, classes
+assert total["events"] == 2003 and total["inherited"] == 1500 and total["compared"] <= 2003, total
+END
+"$bin/assay" diff "$work/fork.trace" --a glibc --b bulwark --no-cost >"$work/out" 2>"$work/err" || true
+grep -q '^2,003 (+1,500 inherited) calls compared' "$work/out" || { cat "$work/out"; exit 1; }
+grep -q '(process 0, and in others)$' "$work/out" || { cat "$work/out"; exit 1; }
+for subject in glibc recorded; do
+    "$bin/assay" replay "$work/fork.trace" --subject $subject --json >"$work/out" 2>"$work/err" || true
+    tail -n 1 "$work/out" | python3 -c '
+import json, sys
+r = json.loads(sys.stdin.read())
+assert r["events"] == r["trace_events"] == r["trace_events_done"] == 2003 and r["inherited"] == 1500, r'
+done

@@ -323,6 +323,12 @@ int assay_assembler_feed(struct assay_assembler *a, const struct assay_raw *reco
     return let_through(a, a->options.repair_window_ns, err);
 }
 
+int assay_assembler_tick(struct assay_assembler *a, uint64_t now_ns, struct assay_error *err)
+{
+    int rc = flush(a, err);
+    return rc < 0 || !a->writer ? rc : assay_trace_tick(a->writer, now_ns, err);
+}
+
 int assay_assembler_module(struct assay_assembler *a, uint32_t pid, uint64_t start, uint64_t end,
                            uint64_t offset, const char *path, struct assay_error *err)
 {

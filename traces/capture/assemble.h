@@ -62,6 +62,9 @@ int assay_assembler_create(struct assay_trace_writer *writer,
  * or 2^32 objects). */
 int assay_assembler_feed(struct assay_assembler *assembler, const struct assay_raw *records,
                          size_t n, struct assay_error *err);
+/* Passes on what has been assembled; to be called now and then, see assay_trace_tick. */
+int assay_assembler_tick(struct assay_assembler *assembler, uint64_t now_ns,
+                         struct assay_error *err);
 
 /* Tells of an executable mapping [start, end) of `path` at file offset `offset` in process pid.
  * Later tellings replace what they cover. */

@@ -331,9 +331,11 @@ static int run(struct capture *c)
         if (ended)
             c->result->wall_ns = now - c->start_ns;
         more = drain(c);
+        if (c->rc == 0)
+            c->rc = assay_assembler_tick(c->assembler, now, c->err);
         bool stop = c->config->stop && *c->config->stop;
         bool late = c->config->max_time_ns && now - c->start_ns > c->config->max_time_ns;
-        c->result->interrupted |= stop && !ended;
+        c->result->interrupted |= stop; /* a terminal's reaches the command too, and may end it */
         c->result->timed_out |= late && !stop && !ended;
         if (!ended && (stop || late || c->rc < 0))
             end_command(c, now);

@@ -265,12 +265,16 @@ static int attend(struct run *run, struct assay_error *err)
         }
         if (rc >= 0)
             rc = drain(run, false, err);
+        if (rc >= 0 && run->assembler)
+            rc = assay_assembler_tick(run->assembler, now, err);
         tell(run, false);
     }
     pthread_join(run->watcher, NULL);
     close(run->watch[0]);
     while (waitpid(run->pid, &run->result->status, 0) < 0 && errno == EINTR) {
     }
+    /* a terminal's interrupt reaches the command at once, and may end it before we look */
+    run->result->interrupted |= run->config->stop && *run->config->stop;
     run->result->wall_ns = atomic_load(&run->end_ns) - run->start_ns;
     return rc;
 }

@@ -50,6 +50,7 @@ static _Noreturn void become_runner(const struct plan *plan)
     const struct assay_spawn *spawn = plan->spawn;
     const struct rlimit no_core = {0, 0};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0); /* a terminal's interrupt is for the host: here it would look like a crash */
     if (getppid() != plan->parent)
         _exit(ASSAY_CRASH_EXIT_CODE);
     setrlimit(RLIMIT_CORE, &no_core);

@@ -343,6 +343,40 @@ static uint32_t u32_at(const uint8_t *bytes)
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
+/* What a crash leaves of a slow capture: what has waited long enough. */
+static void events_do_not_wait_for_a_full_block(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t after_ns;
+        size_t events, written;
+    } steps[] = {
+        {0, 10, 0},
+        {UINT64_C(4000000000), 0, 0},
+        {UINT64_C(6000000000), 1, 11},
+        {UINT64_C(6100000000), 9000, 11},
+        {UINT64_C(7000000000), 0, 11},
+        {UINT64_C(7200000000), 0, 9011},
+        {UINT64_C(60000000000), 0, 9011},
+    };
+    const struct assay_event event = {.kind = ASSAY_OP_MALLOC, .size = 8, .born = 1};
+    struct assay_event *back = calloc(EVENTS, sizeof *back);
+    const struct assay_trace_meta order = {.has = ASSAY_HAS_ORDER};
+    struct assay_trace_writer *writer;
+    struct assay_error err;
+    assert_int_equal(assay_trace_create(path, &order, &exact, &writer, &err), 0);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        bool complete = true;
+        for (size_t k = 0; k < steps[i].events; k++)
+            assert_int_equal(assay_trace_append(writer, &event, 1, &err), 0);
+        assert_int_equal(assay_trace_tick(writer, 77 + steps[i].after_ns, &err), 0);
+        assert_int_equal(read_all(partial, back, EVENTS, &complete, &err), steps[i].written);
+        assert_false(complete);
+    }
+    assay_trace_abandon(writer);
+    free(back);
+}
+
 /* Each chunk but the first damaged in turn, in its header and in its payload. */
 static void a_damaged_block_is_passed_over(void **state)
 {
@@ -586,6 +620,7 @@ int main(void)
         cmocka_unit_test(columns_can_be_left_out),
         cmocka_unit_test(meta_totals_and_sites_survive),
         cmocka_unit_test(a_cut_file_gives_its_whole_blocks),
+        cmocka_unit_test(events_do_not_wait_for_a_full_block),
         cmocka_unit_test(a_damaged_block_is_passed_over),
         cmocka_unit_test(a_damaged_trace_counts_its_loss),
         cmocka_unit_test(a_tail_of_zeros_is_not_walked),

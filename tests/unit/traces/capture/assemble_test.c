@@ -28,6 +28,14 @@ int assay_trace_append(struct assay_trace_writer *writer, const struct assay_eve
     return 0;
 }
 
+int assay_trace_tick(struct assay_trace_writer *writer, uint64_t now_ns, struct assay_error *err)
+{
+    (void)writer;
+    (void)now_ns;
+    (void)err;
+    return 0;
+}
+
 uint32_t assay_trace_site(struct assay_trace_writer *writer, const struct assay_trace_site *site)
 {
     (void)writer;
