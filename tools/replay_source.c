@@ -238,8 +238,8 @@ static int check_loss(const struct assay_replay_source *source, const char *path
     unsigned long long dropped = assay_trace_totals(source->reader)->dropped;
     if (dropped > 0)
         return assay_fail(err, ASSAY_E_LOSSY,
-                          "'%s' lost %llu events; --allow-lossy replays what is there", path,
-                          dropped);
+                          "'%s' lost %llu event%s; --allow-lossy replays what is there", path,
+                          dropped, dropped == 1 ? "" : "s");
     if (!assay_trace_complete(source->reader))
         return assay_fail(err, ASSAY_E_TRUNCATED,
                           "'%.200s' is incomplete: it was cut off or damaged, or its capture did "
