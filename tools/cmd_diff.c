@@ -199,7 +199,7 @@ static long compare(struct diff *diff, struct assay_error *err)
     }
     size_t n = counts[0] < counts[1] ? counts[0] : counts[1];
     for (int i = 0; i < 2; i++) /* the op that a side died in has no answer */
-        while (n > 0 && n == counts[i] &&
+        while (events[i] && n > 0 && n == counts[i] &&
                !(events[i][n - 1].flags & (ASSAY_FLAG_EXECUTED | ASSAY_FLAG_SKIPPED)))
             counts[i] = --n;
     int code = assay_session_check(diff->sides[0].session, err);

@@ -60,8 +60,9 @@ static void found(struct outcome *outcome, enum status status, const char *forma
 
 static const char *reason(int error)
 {
-    const char *text = strerrordesc_np(error);
-    return text ? text : "unknown error";
+    static struct assay_reason kept;
+    kept = assay_reason(error);
+    return kept.text;
 }
 
 /* First line of a file, without newline. False when it cannot be read. */

@@ -358,14 +358,16 @@ static void watch(const struct options *options, struct assay_fuzz_state *state,
                          options->common.quiet);
     for (bool running = true; running;) {
         char note[96];
+        struct assay_human done;
         running = false;
         for (unsigned i = 0; i < state->config->jobs; i++)
             running |= !atomic_load(&workers[i].done);
         pthread_mutex_lock(&state->lock);
         size_t found = assay_finding_set_new(state->findings);
         pthread_mutex_unlock(&state->lock);
-        snprintf(note, sizeof note, "%" PRIu64 " programs, %zu finding%s",
-                 atomic_load(&state->programs), found, found == 1 ? "" : "s");
+        snprintf(note, sizeof note, "%s, %zu finding%s",
+                 assay_human_of(&done, atomic_load(&state->programs), "program", "programs"), found,
+                 found == 1 ? "" : "s");
         assay_progress_update(&progress, atomic_load(&state->calls), note);
         if (running)
             nanosleep(&nap, NULL);

@@ -155,9 +155,10 @@ int assay_cmd_reproduce(int argc, char **argv)
     struct assay_printable shown[2];
     if (hits + others)
         assay_finding_line(line, sizeof line, &last.first);
-    fprintf(text, "%s %s on %s: %u of %u trials, %zu ops\n",
+    fprintf(text, "%s %s on %s: %u of %u trial%s, %zu op%s\n",
             assay_printable(&shown[0], fingerprint), hits ? "reproduced" : "not reproduced",
-            assay_printable(&shown[1], subject), hits, options.trials, ops);
+            assay_printable(&shown[1], subject), hits, options.trials,
+            options.trials == 1 ? "" : "s", ops, ops == 1 ? "" : "s");
     if (hits)
         fprintf(text, "%s\n", line);
     else if (others)

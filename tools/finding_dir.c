@@ -150,13 +150,14 @@ static int write_report(const char *folder, const struct assay_finding_record *r
                                                              .count = record->count});
     if (record->said[0])
         fprintf(out, "the subject said: %s\n", assay_printable(&said, record->said));
-    fprintf(out, "reproduced %u of %u times; %zu of %zu ops are left", record->hits, record->trials,
-            record->count, record->ops_found);
+    fprintf(out, "reproduced %u of %u times; %zu of %zu op%s left", record->hits, record->trials,
+            record->count, record->ops_found, record->ops_found == 1 ? " is" : "s are");
     if (!record->minimised)
         fprintf(out, " (not fully minimised: there was no time for more)");
     if (record->history)
-        fprintf(out, "; %llu programs before it were needed, and are in it",
-                (unsigned long long)record->history);
+        fprintf(out, "; %llu program%s before it %s needed, and in it",
+                (unsigned long long)record->history, record->history == 1 ? "" : "s",
+                record->history == 1 ? "was" : "were");
     fprintf(out, "\n\nprogram:\n");
     put_program(out, record);
     fprintf(out, "\nreproduce: %s\nnext: %s\n", hints->reproduce, hints->next);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "fuzzers/engine.h"
+#include "tools/human.h"
 #include "tools/progress.h"
 #include "tools/trial.h"
 #include "traces/parts.h"
@@ -254,13 +255,15 @@ static void run_fleet(struct fleet *fleet, bool quiet, struct assay_error *err)
            (!config->max_time_ns ||
             assay_fuzz_now_ns() - fleet->state->start_ns < config->max_time_ns)) {
         char note[96];
+        struct assay_human done;
         running = false;
         for (unsigned i = 0; i < config->jobs && err->code == 0; i++)
             if (fleet->engines[i].pid > 0)
                 running |= look_after(fleet, &fleet->engines[i], i, err);
         size_t found = assay_finding_set_new(fleet->state->findings);
-        snprintf(note, sizeof note, "%" PRIu64 " programs, %zu finding%s",
-                 atomic_load(&fleet->state->programs), found, found == 1 ? "" : "s");
+        snprintf(note, sizeof note, "%s, %zu finding%s",
+                 assay_human_of(&done, atomic_load(&fleet->state->programs), "program", "programs"),
+                 found, found == 1 ? "" : "s");
         assay_progress_update(&progress, atomic_load(&fleet->state->calls), note);
         nanosleep(&nap, NULL);
     }

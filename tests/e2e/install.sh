@@ -35,4 +35,10 @@ bash -c '
     COMP_WORDS=(assay repl) COMP_CWORD=1
     _assay
     [ "${COMPREPLY[*]}" = replay ] || { echo "completes to: ${COMPREPLY[*]}"; exit 1; }'
+[ -s usr/share/man/man5/assay-profile.5 ] || { echo "assay-profile(5) is not installed"; exit 1; }
+[ -s usr/share/doc/assay/copyright ] || { echo "no copyright file"; exit 1; }
+while read -r link; do
+    [ -e "usr/share/doc/assay/$link" ] || { echo "README.md links to $link, which is not installed"; exit 1; }
+done < <(grep -oE '\]\([^):]+\)' usr/share/doc/assay/README.md | tr -d '])(')
+assay replay true.trace --subject adapter:usr/share/doc/assay/tools/adapters/smallest.c --json | tail -1 | grep '"findings":0' >/dev/null || { echo "the smallest adapter does not work"; exit 1; }
 echo "installed, and works there"

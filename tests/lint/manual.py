@@ -61,6 +61,16 @@ def codes_and_links(root, assay, command):
     return problems
 
 
+def profile_keys(root):
+    """Keys that profile_load.c reads and the page lacks, and the other way round."""
+    with open(f"{root}/oracles/profile_load.c", encoding="utf-8") as source:
+        keys = set(re.findall(r"^    KEY\((\w+), TYPE_", source.read(), re.MULTILINE))
+    told = set(re.findall(r"^\*(\w+)\*$", section(f"{root}/tools/man/assay-profile.5.scd", r"SECTION [profile]").replace("\\", ""), re.MULTILINE))
+    return [f"assay-profile(5) lacks the key {key}" for key in sorted(keys - told)] + [
+        f"assay-profile(5) has the key {key}, which no profile has" for key in sorted(told - keys)
+    ]
+
+
 def main():
     root, assay = sys.argv[1:3]
     problems = 0
@@ -81,6 +91,9 @@ def main():
         for problem in codes_and_links(root, assay, command):
             print(f"assay {command}: {problem}")
             problems += 1
+    for problem in profile_keys(root):
+        print(problem)
+        problems += 1
     return 1 if problems else 0
 
 

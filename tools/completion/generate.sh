@@ -113,13 +113,14 @@ _assay_command_at() {
 _assay_complete_value() { # KIND PREFIX WORD
     case $1 in
     subject)
-        if [[ $3 == */* ]]; then
+        local names
+        _assay_reply "$2" -W "$_assay_subjects$([ "$command" = replay ] && echo ' recorded')" -- "$3"
+        names=("${COMPREPLY[@]}")
+        if [ ${#names[@]} -eq 0 ]; then
             _assay_files "$2" -f "$3"
-        else
-            _assay_files "$2" -f "$3"
-            local files=("${COMPREPLY[@]}")
-            _assay_reply "$2" -W "$_assay_subjects$([ "$command" = replay ] && echo ' recorded')" -- "$3"
-            COMPREPLY+=("${files[@]}")
+        else # without -o filenames, which would escape the colon
+            _assay_reply "$2" -f -- "$3"
+            COMPREPLY=("${names[@]}" "${COMPREPLY[@]}")
         fi
         [[ ${COMPREPLY[0]-} == *: ]] && compopt -o nospace 2>/dev/null
         ;;
