@@ -52,12 +52,12 @@ static const struct argp argp = {
     .options = table,
     .parser = parse,
     .args_doc = "[SUBJECT...]",
-    .doc = "Fuzzes the allocators that are broken on purpose, each until it is noticed, and the "
-           "correct ones beside them, and prints the score of the judges. SUBJECT is a name, or "
-           "one of the groups zoo, mutants, allocators; without one, all.\v"
-           "Exit: 0 all as expected, 1 something got by, or was accused, 2 usage, 3 could not run, "
-           "130 "
-           "interrupted.",
+    .doc =
+        "Fuzzes the allocators that are broken on purpose, each until it is noticed, and the "
+        "correct ones beside them, and prints the score of the judges. SUBJECT is a name, or "
+        "one of the groups zoo, mutants, allocators; without one, all.\v"
+        "Exit: 0 all as expected, 1 something got by, or was accused, 2 usage, 3 could not run, 4 "
+        "suspicions came and went, 130 interrupted.",
     .children = assay_progress_children};
 
 /* ---- the subjects -----------------------------------------------------------------------------

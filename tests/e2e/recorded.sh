@@ -105,7 +105,7 @@ code=0
 
 # without addresses there is nothing to judge; what was lost is no finding, and an end that is missing no leak
 printf '%s\n' "%assay-text 1" "%has order" "%method import:text" "malloc size=8 born=1" "free object=1" >"$work/n.txt"
-"$bin/assay" import --quiet "$work/n.txt" -o "$work/n.trace" >/dev/null
+"$bin/assay" import "$work/n.txt" -o "$work/n.trace" >/dev/null
 code=0
 "$bin/assay" replay "$work/n.trace" --subject recorded >"$work/out" 2>"$work/err" || code=$?
 [ "$code" = 3 ] && [ "$(wc -l <"$work/err")" = 1 ] && grep -q "no addresses" "$work/err"
