@@ -152,11 +152,25 @@ static void set_symbol(Dwfl_Module *module, uint64_t address, struct assay_frame
     frame->symbol_bytes = symbol.st_size;
 }
 
+/* clang writes no table from addresses to units: each is asked. */
+static const char *source_by_units(Dwfl_Module *module, uint64_t address, int *ret_line)
+{
+    Dwarf_Addr bias = 0;
+    for (Dwarf_Die *unit = NULL; (unit = dwfl_module_nextcu(module, unit, &bias)) != NULL;) {
+        Dwarf_Line *at =
+            dwarf_haspc(unit, address - bias) > 0 ? dwarf_getsrc_die(unit, address - bias) : NULL;
+        if (at && dwarf_lineno(at, ret_line) == 0)
+            return dwarf_linesrc(at, NULL, NULL);
+    }
+    return NULL;
+}
+
 static void set_source(Dwfl_Module *module, uint64_t address, struct assay_frame *frame)
 {
     int line = 0;
     Dwfl_Line *at = dwfl_module_getsrc(module, address);
-    const char *source = at ? dwfl_lineinfo(at, NULL, &line, NULL, NULL, NULL) : NULL;
+    const char *source = at ? dwfl_lineinfo(at, NULL, &line, NULL, NULL, NULL)
+                            : source_by_units(module, address, &line);
     if (!source || line <= 0 || strlen(source) >= sizeof frame->source)
         return;
     memcpy(frame->source, source, strlen(source) + 1);
