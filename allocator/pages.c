@@ -60,7 +60,9 @@ void bw_pages_release(void *p, size_t bytes)
 {
     int saved = errno;
     (void)munmap(p, bytes);
-    errno = bw_mutant_errno_lost ? 0 : saved;
+    errno = saved;
+    if (bw_mutant_errno_lost)
+        errno = 0;
 }
 
 bool bw_pages_commit(void *p, size_t bytes)

@@ -99,8 +99,15 @@ static struct assay_fuzz_recipe recipe_of(const struct job *job, uint64_t in_chi
     return (struct assay_fuzz_recipe){.number = job->first + in_child * job->state->config->jobs};
 }
 
-/* Adds the child's program in_child. With close, what it leaves live is freed by ops. Object
- * numbers go on from *objects. */
+static int by_object(const void *a, const void *b)
+{
+    uint32_t x = ((const struct assay_event *)a)->object;
+    uint32_t y = ((const struct assay_event *)b)->object;
+    return (x > y) - (x < y);
+}
+
+/* Adds the child's program in_child. With close, what it leaves live is freed by ops, in the order
+ * in which a runner does between programs. Object numbers go on from *objects. */
 static bool append(struct job *job, struct assay_fuzz_program *program, uint64_t in_child,
                    bool close, uint32_t *objects)
 {
@@ -121,9 +128,14 @@ static bool append(struct job *job, struct assay_fuzz_program *program, uint64_t
     }
     const struct assay_live *live = assay_fuzz_maker_live(&job->again);
     *objects = base + live->born;
-    for (size_t i = 0; close && i < live->count; i++)
-        program->ops[program->count++] =
+    if (!close)
+        return true;
+    struct assay_event *frees = program->ops + program->count;
+    for (size_t i = 0; i < live->count; i++)
+        frees[i] =
             (struct assay_event){.kind = ASSAY_OP_FREE, .object = live->objects[i].object + base};
+    qsort(frees, live->count, sizeof *frees, by_object);
+    program->count += live->count;
     return true;
 }
 
