@@ -68,7 +68,7 @@ static void on_interrupt(int number)
 static void catch_interrupts(const char *output)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
-    char *target;
+    char *target = NULL;
     if (assay_trace_target(output, &target, NULL) != 0)
         return;
     int n = snprintf(partial, sizeof partial, "%s.partial", target);

@@ -158,7 +158,7 @@ int assay_trace_create(const char *path, const struct assay_trace_meta *meta,
 {
     static const struct assay_trace_options defaults;
     struct assay_trace_meta kept = *meta;
-    char *target;
+    char *target = NULL;
     if (!options)
         options = &defaults;
     int code = assay_trace_target(path, &target, err);
@@ -440,7 +440,7 @@ void assay_trace_abandon(struct assay_trace_writer *writer)
 
 void assay_trace_discard(const char *path)
 {
-    char *partial, *target;
+    char *partial, *target = NULL;
     if (assay_trace_target(path, &target, NULL))
         return;
     if (asprintf(&partial, "%s.partial", target) >= 0) {

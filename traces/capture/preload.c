@@ -70,7 +70,7 @@ static int find_recorder(struct run *run, struct assay_error *err)
 static int check_output(const char *path, struct assay_error *err)
 {
     struct stat status;
-    char folder[4096], *target;
+    char folder[4096], *target = NULL;
     int code = assay_trace_target(path, &target, err);
     if (code)
         return code;
@@ -87,7 +87,7 @@ static int check_output(const char *path, struct assay_error *err)
 
 static int name_partial(struct run *run, struct assay_error *err)
 {
-    char *target;
+    char *target = NULL;
     int code = assay_trace_target(run->config->output, &target, err);
     if (code == 0) {
         snprintf(run->partial, sizeof run->partial, "%s.partial", target);
