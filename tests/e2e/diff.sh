@@ -65,12 +65,10 @@ assert classes[0]["images"] == 4 and classes[0]["process"] == 0, classes
 assert total["events"] == 2003 and total["inherited"] == 1500 and total["compared"] <= 2003, total
 END
 "$bin/assay" diff "$work/fork.trace" --a glibc --b bulwark --no-cost >"$work/out" 2>"$work/err" || true
-grep -q '^2,003 (+1,500 inherited) calls compared' "$work/out" || { cat "$work/out"; exit 1; }
+grep -q '^2,003 calls compared (+1,500 inherited)' "$work/out" || { cat "$work/out"; exit 1; }
 grep -q '(process 0, and in others)$' "$work/out" || { cat "$work/out"; exit 1; }
-for subject in glibc recorded; do
-    "$bin/assay" replay "$work/fork.trace" --subject $subject --json >"$work/out" 2>"$work/err" || true
-    tail -n 1 "$work/out" | python3 -c '
+"$bin/assay" replay "$work/fork.trace" --subject glibc --json >"$work/out" 2>"$work/err" || true
+tail -n 1 "$work/out" | python3 -c '
 import json, sys
 r = json.loads(sys.stdin.read())
 assert r["events"] == r["trace_events"] == r["trace_events_done"] == 2003 and r["inherited"] == 1500, r'
-done
