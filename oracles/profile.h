@@ -1,6 +1,6 @@
 /* A profile: what an allocator promises where the standards leave it open. Plain data, so that it
  * can be handed to a runner through shared memory; the .ini files in profiles/ are its text form
- * (profile.c, host only). `generic` promises nothing. */
+ * (profile_load.c, host only). `generic` promises nothing. Its keys are profile_keys.def. */
 #ifndef ASSAY_PROFILE_H
 #define ASSAY_PROFILE_H
 
@@ -28,39 +28,42 @@ struct assay_accepted {
     char reason[92];
 };
 
+/* One field per row of profile_keys.def. */
+#define ASSAY_PROFILE_FIELD_ANSWER      uint8_t  /* enum assay_answer */
+#define ASSAY_PROFILE_FIELD_ZERO_RESIZE uint8_t  /* enum assay_zero_resize */
+#define ASSAY_PROFILE_FIELD_U32         uint32_t /* 0 = no promise */
+#define ASSAY_PROFILE_FIELD_ALIGNMENT   uint32_t /* 0 = min(16, largest power of two <= size) */
+#define ASSAY_PROFILE_FIELD_BYTES       uint64_t /* 0 = the key's default */
+#define ASSAY_PROFILE_FIELD_MANTISSA    uint32_t /* 0 = no promise */
+
 struct assay_profile {
     char name[32];
-    uint32_t min_alignment;       /* 0: min(16, largest power of two <= size); else always this */
-    uint64_t budget_live_bytes;   /* C01 holds below this: 0 = 256 MiB */
-    uint64_t budget_object_bytes; /* 0 = 64 MiB */
-    uint64_t max_alignment;       /* C01 holds up to this alignment: 0 = one page */
-    uint8_t malloc_zero_null;     /* enum assay_answer: malloc(0) is NULL */
-    uint8_t realloc_zero;         /* enum assay_zero_resize */
-    uint8_t usable_is_requested;  /* usable_size gives exactly the requested size */
-    uint8_t usable_writable;      /* C09: all of [0, usable) may be written */
-    uint8_t realloc_keeps_alignment;
-    uint8_t posix_memalign_keeps_errno;
-    uint8_t aligned_alloc_refuses_bad_alignment; /* C21 */
-    uint8_t large_errno_everywhere;              /* C22: ENOMEM from the aligned APIs as well */
-    uint8_t detects_double_free;                 /* S01 immediate */
-    uint8_t detects_invalid_free;                /* S02 */
-    uint8_t detects_sized_mismatch;              /* S03 */
-    uint8_t detects_overflow_at_free;            /* S08 */
-    uint8_t detects_family_mismatch;             /* S04 */
-    uint8_t detects_write_after_free;            /* S09, S19: when the memory is reused */
-    uint8_t detects_bad_query;                   /* S26 */
-    uint8_t zeroes_on_free;                      /* S10, S11, S24: nothing of it can be read */
-    uint8_t zero_size_faults;                    /* S22 */
-    uint8_t delays_reuse;                        /* S12: not by the next allocation */
-    uint8_t random_neighbours;                   /* S13 */
-    uint8_t no_overlap;                          /* S15-S18, of the attacks that are tried */
-    uint8_t never_executable;                    /* S23 */
-    uint8_t separates_metadata;                  /* S29, S30 */
-    uint32_t max_threads;                        /* 0 = no promise */
-    uint32_t cheri_mantissa; /* C37: bits of the mantissa of capability bounds, 0 = no promise */
+#define ASSAY_PROFILE_KEY(TYPE, key, how, meaning) ASSAY_PROFILE_FIELD_##TYPE key;
+#include "oracles/profile_keys.def"
     uint32_t accepted_count;
     struct assay_accepted accepted[ASSAY_PROFILE_ACCEPTED_MAX];
 };
+
+enum assay_profile_type {
+    ASSAY_PROFILE_ANSWER,
+    ASSAY_PROFILE_ZERO_RESIZE,
+    ASSAY_PROFILE_U32,
+    ASSAY_PROFILE_ALIGNMENT,
+    ASSAY_PROFILE_BYTES,
+    ASSAY_PROFILE_MANTISSA
+};
+
+struct assay_profile_key {
+    const char *name, *meaning;
+    enum assay_profile_type type;
+    size_t offset; /* of the field in struct assay_profile */
+};
+/* Returns the number of keys, in the order of profile_keys.def; name is not among them. Host only.
+ */
+size_t assay_profile_keys(const struct assay_profile_key **ret_keys);
+/* The value as the .ini files have it ("yes", "frees", "64M"). Host only. */
+void assay_profile_value(const struct assay_profile *profile, const struct assay_profile_key *key,
+                         char *ret_text, size_t room);
 
 /* The profile that promises nothing. Allocates nothing. */
 void assay_profile_generic(struct assay_profile *profile);

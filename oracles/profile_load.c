@@ -18,48 +18,20 @@ struct loading {
     char message[300]; /* of the first bad line */
 };
 
-enum value_type { TYPE_ANSWER, TYPE_ZERO_RESIZE, TYPE_U32, TYPE_MANTISSA, TYPE_BYTES, TYPE_NAME };
-
-static const struct key {
-    const char *name;
-    enum value_type type;
-    size_t offset;
-} keys[] = {
-#define KEY(field, type)                                                                           \
-    {                                                                                              \
-#field, type, offsetof(struct assay_profile, field)                                        \
-    }
-    KEY(name, TYPE_NAME),
-    KEY(min_alignment, TYPE_U32),
-    KEY(budget_live_bytes, TYPE_BYTES),
-    KEY(budget_object_bytes, TYPE_BYTES),
-    KEY(max_alignment, TYPE_BYTES),
-    KEY(malloc_zero_null, TYPE_ANSWER),
-    KEY(realloc_zero, TYPE_ZERO_RESIZE),
-    KEY(usable_is_requested, TYPE_ANSWER),
-    KEY(usable_writable, TYPE_ANSWER),
-    KEY(realloc_keeps_alignment, TYPE_ANSWER),
-    KEY(posix_memalign_keeps_errno, TYPE_ANSWER),
-    KEY(aligned_alloc_refuses_bad_alignment, TYPE_ANSWER),
-    KEY(large_errno_everywhere, TYPE_ANSWER),
-    KEY(detects_double_free, TYPE_ANSWER),
-    KEY(detects_invalid_free, TYPE_ANSWER),
-    KEY(detects_sized_mismatch, TYPE_ANSWER),
-    KEY(detects_overflow_at_free, TYPE_ANSWER),
-    KEY(detects_family_mismatch, TYPE_ANSWER),
-    KEY(detects_write_after_free, TYPE_ANSWER),
-    KEY(detects_bad_query, TYPE_ANSWER),
-    KEY(zeroes_on_free, TYPE_ANSWER),
-    KEY(zero_size_faults, TYPE_ANSWER),
-    KEY(delays_reuse, TYPE_ANSWER),
-    KEY(random_neighbours, TYPE_ANSWER),
-    KEY(no_overlap, TYPE_ANSWER),
-    KEY(never_executable, TYPE_ANSWER),
-    KEY(separates_metadata, TYPE_ANSWER),
-    KEY(max_threads, TYPE_U32),
-    KEY(cheri_mantissa, TYPE_MANTISSA),
-#undef KEY
+static const struct assay_profile_key keys[] = {
+#define ASSAY_PROFILE_KEY(TYPE, key, how, meaning)                                                 \
+    {#key, meaning, ASSAY_PROFILE_##TYPE, offsetof(struct assay_profile, key)},
+#include "oracles/profile_keys.def"
 };
+
+static const char *const answers[] = {"unknown", "no", "yes"};
+static const char *const zero_resizes[] = {"unknown", "frees", "unique"};
+
+size_t assay_profile_keys(const struct assay_profile_key **ret_keys)
+{
+    *ret_keys = keys;
+    return sizeof keys / sizeof *keys;
+}
 
 static int complain(struct loading *loading, const char *what, const char *name, const char *more)
 {
@@ -100,51 +72,78 @@ static bool parse_bytes(const char *text, uint64_t *ret_value)
     return true;
 }
 
-static int set_key(struct loading *loading, const struct key *key, const char *value)
+static int set_name(struct loading *loading, const char *value)
 {
-    static const char *const answers[] = {"unknown", "no", "yes"};
-    static const char *const zero_resizes[] = {"unknown", "frees", "unique"};
+    if (value[0] == '\0' || strlen(value) >= sizeof loading->profile.name)
+        return complain(loading, "the value of", "name", " must have 1 to 31 characters");
+    snprintf(loading->profile.name, sizeof loading->profile.name, "%s", value);
+    return 1;
+}
+
+static int set_key(struct loading *loading, const struct assay_profile_key *key, const char *value)
+{
     char *field = (char *)&loading->profile + key->offset;
-    uint64_t number;
+    uint64_t number = 0;
+    bool parsed = parse_bytes(value, &number);
     int index;
     switch (key->type) {
-    case TYPE_NAME:
-        if (value[0] == '\0' || strlen(value) >= sizeof loading->profile.name)
-            return complain(loading, "the value of", key->name, " must have 1 to 31 characters");
-        snprintf(loading->profile.name, sizeof loading->profile.name, "%s", value);
-        return 1;
-    case TYPE_ANSWER:
+    case ASSAY_PROFILE_ANSWER:
         index = choice(value, answers, 3);
         if (index < 0)
             return complain(loading, "the value of", key->name, " must be yes, no or unknown");
         *(uint8_t *)field = (uint8_t)index;
         return 1;
-    case TYPE_ZERO_RESIZE:
+    case ASSAY_PROFILE_ZERO_RESIZE:
         index = choice(value, zero_resizes, 3);
         if (index < 0)
             return complain(loading, "the value of", key->name,
                             " must be frees, unique or unknown");
         *(uint8_t *)field = (uint8_t)index;
         return 1;
-    case TYPE_U32:
-        if (!parse_bytes(value, &number) || number > UINT32_MAX)
+    case ASSAY_PROFILE_U32:
+    case ASSAY_PROFILE_ALIGNMENT:
+        if (!parsed || number > UINT32_MAX)
             return complain(loading, "the value of", key->name, " must be a number below 2^32");
-        *(uint32_t *)(void *)field = (uint32_t)number;
-        return 1;
-    case TYPE_MANTISSA:
-        if (!parse_bytes(value, &number) || (number != 0 && (number < 5 || number > 32)))
+        if (key->type == ASSAY_PROFILE_ALIGNMENT && number & (number - 1))
+            return complain(loading, "the value of", key->name, " must be a power of two");
+        break;
+    case ASSAY_PROFILE_MANTISSA:
+        if (!parsed || (number != 0 && (number < 5 || number > 32)))
             return complain(loading, "the value of", key->name,
                             " must be 14, 16 or 8 (bits, 5 to 32), or 0 for no promise");
-        *(uint32_t *)(void *)field = (uint32_t)number;
-        return 1;
-    case TYPE_BYTES:
+        break;
+    case ASSAY_PROFILE_BYTES:
     default:
-        if (!parse_bytes(value, &number))
+        if (!parsed)
             return complain(loading, "the value of", key->name,
                             " must be a number, or one with K, M or G");
         *(uint64_t *)(void *)field = number;
         return 1;
     }
+    *(uint32_t *)(void *)field = (uint32_t)number;
+    return 1;
+}
+
+void assay_profile_value(const struct assay_profile *profile, const struct assay_profile_key *key,
+                         char *ret_text, size_t room)
+{
+    const char *field = (const char *)profile + key->offset, *letter = "";
+    uint64_t number;
+    switch (key->type) {
+    case ASSAY_PROFILE_ANSWER:
+        snprintf(ret_text, room, "%s", answers[*(const uint8_t *)field % 3]);
+        return;
+    case ASSAY_PROFILE_ZERO_RESIZE:
+        snprintf(ret_text, room, "%s", zero_resizes[*(const uint8_t *)field % 3]);
+        return;
+    case ASSAY_PROFILE_BYTES: number = *(const uint64_t *)(const void *)field; break;
+    default: number = *(const uint32_t *)(const void *)field; break;
+    }
+    for (const char *next = "KMG"; *next && number && number % 1024 == 0; next++) {
+        number /= 1024;
+        letter = next;
+    }
+    snprintf(ret_text, room, "%llu%.1s", (unsigned long long)number, letter);
 }
 
 static unsigned relation_by_name(const char *name)
@@ -191,6 +190,8 @@ static int take_line(void *user, const char *section, const char *name, const ch
         return add_accepted(loading, name, value);
     if (strcmp(section, "profile") != 0)
         return complain(loading, "unknown section", section, ", or no section at all");
+    if (strcmp(name, "name") == 0)
+        return set_name(loading, value);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(name, keys[i].name) == 0)
             return set_key(loading, &keys[i], value);
@@ -212,10 +213,6 @@ int assay_profile_load(const char *path, struct assay_profile *profile, struct a
     if (line != 0)
         return assay_fail(err, ASSAY_E_FORMAT, "%s:%d: %s", path, line,
                           loading.message[0] ? loading.message : "not 'key = value'");
-    uint32_t alignment = loading.profile.min_alignment;
-    if (alignment & (alignment - 1))
-        return assay_fail(err, ASSAY_E_FORMAT,
-                          "%s: the value of 'min_alignment' must be a power of two", path);
     *profile = loading.profile;
     return 0;
 }

@@ -101,7 +101,7 @@ static void bad_lines_are_named(void **state)
         {"[profile]\nbudget_live_bytes = -1\n", ":2: ", "'budget_live_bytes'"},
         {"[profile]\nbudget_live_bytes = 99999999999G\n", ":2: ", "'budget_live_bytes'"},
         {"[profile]\nmin_alignment = 4G\n", ":2: ", "'min_alignment'"},
-        {"[profile]\nmin_alignment = 24\n", ": ", "power of two"},
+        {"[profile]\nmin_alignment = 24\n", ":2: ", "power of two"},
         {"[profile]\nname =\n", ":2: ", "'name'"},
         {"[profile]\nname = 01234567890123456789012345678901\n", ":2: ", "'name'"},
         {"name = x\n", ":1: ", "no section at all"},
@@ -191,12 +191,43 @@ static void generic_promises_nothing(void **state)
     assert_memory_equal(&coded, &shipped, sizeof coded);
 }
 
+/* What is loaded is written as it was read, whatever the key. */
+static void every_value_is_written_as_read(void **state)
+{
+    static const char *const texts[][3] = {
+        [ASSAY_PROFILE_ANSWER] = {"unknown", "no", "yes"},
+        [ASSAY_PROFILE_ZERO_RESIZE] = {"unknown", "frees", "unique"},
+        [ASSAY_PROFILE_U32] = {"0", "1000", "2K"},
+        [ASSAY_PROFILE_ALIGNMENT] = {"0", "16", "1M"},
+        [ASSAY_PROFILE_BYTES] = {"0", "101M", "4G"},
+        [ASSAY_PROFILE_MANTISSA] = {"0", "8", "14"},
+    };
+    const struct assay_profile_key *keys;
+    size_t n = assay_profile_keys(&keys);
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < 3; k++) {
+            struct assay_profile profile;
+            struct assay_error err;
+            char path[64], text[120], value[32];
+            snprintf(text, sizeof text, "[profile]\n%s = %s\n", keys[i].name,
+                     texts[keys[i].type][k]);
+            assert_int_equal(load_text(text, &profile, &err, path), 0);
+            assay_profile_value(&profile, &keys[i], value, sizeof value);
+            assert_string_equal(value, texts[keys[i].type][k]);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_key_is_read),          cmocka_unit_test(bad_lines_are_named),
-        cmocka_unit_test(too_many_accepted),          cmocka_unit_test(missing_files_are_named),
-        cmocka_unit_test(shipped_profiles_are_found), cmocka_unit_test(generic_promises_nothing),
+        cmocka_unit_test(every_key_is_read),
+        cmocka_unit_test(bad_lines_are_named),
+        cmocka_unit_test(too_many_accepted),
+        cmocka_unit_test(missing_files_are_named),
+        cmocka_unit_test(shipped_profiles_are_found),
+        cmocka_unit_test(generic_promises_nothing),
+        cmocka_unit_test(every_value_is_written_as_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
