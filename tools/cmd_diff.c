@@ -130,7 +130,7 @@ static int start(struct diff *diff, struct side *side, bool behaviour, struct as
 {
     struct assay_session_config config = {
         .subject = &side->spec,
-        .order = ASSAY_ORDER_SERIAL,
+        .environment.order = ASSAY_ORDER_SERIAL,
         .touch = behaviour ? ASSAY_TOUCH_FULL : ASSAY_TOUCH_PAGE,
         .ask_usable = behaviour,
         .want_results = behaviour,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tools/command.h"
+#include "tools/directed.h"
 #include "tools/fuzz.h"
 #include "tools/fuzz_engine.h"
 #include "tools/interrupt.h"
@@ -28,11 +29,15 @@ enum {
     KEY_RUNS,
     KEY_PROFILE,
     KEY_MIX,
-    KEY_SUPPRESSIONS
+    KEY_SUPPRESSIONS,
+    KEY_PROGRAMS
 };
 
 enum guidance { GUIDANCE_COVERAGE, GUIDANCE_FEATURES, GUIDANCE_NONE, GUIDANCE_DEFAULT };
 static const char *const guidances[] = {"coverage", "features", "none", NULL};
+
+enum programs { PROGRAMS_ALL, PROGRAMS_RANDOM, PROGRAMS_DIRECTED };
+static const char *const program_kinds[] = {"all", "random", "directed", NULL};
 
 struct options {
     struct assay_common common;
@@ -42,6 +47,7 @@ struct options {
     bool seeded, misuse, mix;
     unsigned jobs;
     enum guidance guidance;
+    enum programs programs;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -67,6 +73,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_RUNS: options->runs = assay_option_number(state, "runs", arg, 1, INT64_MAX); return 0;
     case KEY_PROFILE: options->profile = arg; return 0;
     case KEY_MIX: options->mix = true; return 0;
+    case KEY_PROGRAMS:
+        options->programs =
+            (enum programs)assay_option_choice(state, "programs", arg, program_kinds);
+        return 0;
     case KEY_SUPPRESSIONS: options->suppressions = arg; return 0;
     case ARGP_KEY_ARG: return assay_usage(state, "'%s' is one word too many", arg);
     case ARGP_KEY_END:
@@ -76,6 +86,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             return assay_usage(state, "--mix is a legal mix: it cannot go with --misuse");
         if (options->mix && options->guidance == GUIDANCE_FEATURES)
             return assay_usage(state, "--mix is always the same: --guidance features has no use");
+        if (options->programs == PROGRAMS_DIRECTED &&
+            (options->mix || options->guidance < GUIDANCE_NONE))
+            return assay_usage(state, "--programs directed goes without --mix and --guidance");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -85,12 +98,15 @@ static const struct argp_option table[] = {
     {"subject", 's', "S", 0,
      "bulwark (default), glibc, jemalloc, mimalloc, tcmalloc, scudo, a path, or adapter:FILE.c", 0},
     {"max-time", KEY_TIME, "TIME", 0, "stop after TIME, more than 0 (default 30s)", 0},
-    {"runs", KEY_RUNS, "N", 0, "stop after N programs (then no time limit is set by itself)", 0},
+    {"runs", KEY_RUNS, "N", 0, "stop after N random programs (then no time limit is set by itself)",
+     0},
     {"seed", KEY_SEED, "N", 0, "programs follow from it; default: a random one, printed", 0},
     {"out", 'o', "DIR", 0, "where findings and stats.json go (default: assay-fuzz-SUBJECT)", 0},
     {"jobs", 'j', "N", 0, "so many children at a time (default 1)", 0},
     {"misuse", KEY_MISUSE, NULL, 0, "end some programs in a misuse that the profile detects", 0},
     {"mix", KEY_MIX, NULL, 0, "the committed mix in place of ever different programs", 0},
+    {"programs", KEY_PROGRAMS, "WHICH", 0,
+     "random, directed (systematic experiments, once) or all (default)", 0},
     {"guidance", KEY_GUIDANCE, "WHAT", 0,
      "coverage (bulwark only, its default), features (what the subject answers) or none", 0},
     {"profile", KEY_PROFILE, "FILE", 0,
@@ -116,8 +132,8 @@ struct totals {
     bool judged[ASSAY_PROPERTY_COUNT];
 };
 
-/* Rows that this kind of run cannot reach: what the profile does not promise, what the mix does not
- * have. */
+/* Rows that this kind of run cannot reach: what the profile does not promise, what the mix or the
+ * directed programs alone do not have. */
 static void leave_out(const struct assay_fuzz_config *config, struct totals *totals)
 {
     if (!config->limits.misuse)
@@ -134,7 +150,8 @@ static void leave_out(const struct assay_fuzz_config *config, struct totals *tot
                                                                            << ASSAY_OP_REALLOCARRAY;
     if ((config->limits.missing_apis & resizing) == resizing)
         totals->judged[ASSAY_PROPERTY_C13] = false; /* which usable_size and births touch too */
-    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT && config->mode == ASSAY_GENERATE_MIX; p++)
+    bool some = config->mode == ASSAY_GENERATE_MIX || !config->random;
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT && some; p++)
         totals->judged[p] = totals->judged[p] && totals->evaluations[p] > 0;
 }
 
@@ -151,6 +168,23 @@ static unsigned count_idle(const struct totals *totals)
 static bool of_program(unsigned property)
 {
     return assay_property_info(property)->severity == ASSAY_SEVERITY_PROGRAM;
+}
+
+/* How many directed programs were run, and which could not be. */
+static json_t *directed_object(const struct assay_fuzz_state *state)
+{
+    const struct assay_directed_info *rows;
+    json_t *not_run = json_array();
+    size_t count = state->config->directed ? assay_directed_list(&rows) : 0, run = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct assay_fuzz_directed_state *one = &state->directed[i];
+        run += one->done && !one->why_not[0];
+        if (one->why_not[0])
+            json_array_append_new(not_run, json_pack("{s:s, s:o}", "name", rows[i].name, "why",
+                                                     assay_emit_string(one->why_not)));
+    }
+    return json_pack("{s:I, s:I, s:o}", "run", (json_int_t)run, "of", (json_int_t)count, "not_run",
+                     not_run);
 }
 
 static json_t *stats_object(const struct options *options, const struct assay_fuzz_config *config,
@@ -235,6 +269,22 @@ static void print_findings(FILE *out, const struct assay_fuzz_state *state)
     }
 }
 
+static void print_directed(FILE *out, const struct assay_fuzz_state *state)
+{
+    json_t *directed = directed_object(state), *row;
+    struct assay_printable name, why;
+    size_t i;
+    if (state->config->directed)
+        fprintf(out, "directed programs: %d of %d\n",
+                (int)json_integer_value(json_object_get(directed, "run")),
+                (int)json_integer_value(json_object_get(directed, "of")));
+    json_array_foreach(json_object_get(directed, "not_run"), i, row)
+        fprintf(out, "not run: %s: %s\n",
+                assay_printable(&name, json_string_value(json_object_get(row, "name"))),
+                assay_printable(&why, json_string_value(json_object_get(row, "why"))));
+    json_decref(directed);
+}
+
 static void print_summary(FILE *out, const struct options *options, const struct totals *totals,
                           const struct assay_fuzz_state *state)
 {
@@ -249,6 +299,7 @@ static void print_summary(FILE *out, const struct options *options, const struct
             assay_human_of(&c, totals->calls, "judged call", "judged calls"),
             assay_human_rate(&d, (double)totals->calls / seconds),
             assay_human_duration(&e, (uint64_t)(totals->seconds * 1e9)), state->config->seed);
+    print_directed(out, state);
     fprintf(out, "evaluations:");
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
         if (totals->judged[p])
@@ -545,7 +596,7 @@ int assay_cmd_fuzz(int argc, char **argv)
             assay_fail(&err, ASSAY_E_USAGE, "--guidance coverage works for the subject 'bulwark'%s",
                        bulwark ? " without --mix" : " only; use --guidance features or none"),
             &err));
-    bool engine = bulwark && !options.mix &&
+    bool engine = bulwark && !options.mix && options.programs != PROGRAMS_DIRECTED &&
                   (options.guidance == GUIDANCE_COVERAGE ||
                    (options.guidance == GUIDANCE_DEFAULT && assay_fuzz_engine_there()));
     if (!options.out)
@@ -573,6 +624,8 @@ int assay_cmd_fuzz(int argc, char **argv)
         config.limits.max_live_bytes = UINT64_C(1) << 27;
         config.limits.max_live_objects = ASSAY_GENERATE_MAX_LIVE;
     }
+    config.random = options.programs != PROGRAMS_DIRECTED;
+    config.directed = options.programs != PROGRAMS_RANDOM && !options.mix;
     config.spec = &spec;
     config.profile_path = options.profile;
     config.mode = options.mix ? ASSAY_GENERATE_MIX : ASSAY_GENERATE_SWARM;
@@ -605,6 +658,7 @@ int assay_cmd_fuzz(int argc, char **argv)
         memcpy(run.judged, totals.judged, sizeof run.judged);
         memcpy(run.evaluations, totals.evaluations, sizeof run.evaluations);
         collect_findings(&run, &state);
+        json_object_set_new(object, "directed", directed_object(&state));
         json_object_set_new(object, "crashes", assay_output_clusters(&run));
         json_object_set_new(object, "unused_suppressions",
                             assay_output_unused(config.suppressions, options.suppressions));

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fuzzers/directed.h"
 #include "tools/catalogue.h"
 #include "tools/command.h"
 #include "tools/options.h"
@@ -114,6 +115,16 @@ static void list_targets(struct assay_emit *emit)
     assay_emit_table(emit, "assay.list.target", name_and_what, rows);
 }
 
+static void list_directed(struct assay_emit *emit)
+{
+    const struct assay_directed_info *programs;
+    json_t *rows = json_array();
+    size_t count = assay_directed_list(&programs);
+    for (size_t i = 0; i < count; i++)
+        add(rows, json_pack("{s:s, s:s}", "name", programs[i].name, "what", programs[i].what));
+    assay_emit_table(emit, "assay.list.directed", name_and_what, rows);
+}
+
 static const struct {
     const char *name, *what;
     void (*list)(struct assay_emit *emit);
@@ -122,6 +133,7 @@ static const struct {
     {"properties", "what can be judged, and what a stream must have for it", list_properties},
     {"formats", "trace formats that can be imported and exported", list_formats},
     {"subjects", "the allocators that --subject finds here by name", list_subjects},
+    {"directed", "systematic experiments of 'assay fuzz'", list_directed},
     {"targets", "what the engine can fuzz", list_targets},
     {0},
 };

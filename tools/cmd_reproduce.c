@@ -74,6 +74,7 @@ static int run_trials(const struct options *options, const struct assay_finding_
     const struct assay_trial_config config = {.subject = spec,
                                               .profile = profile,
                                               .seed = ASSAY_TRIAL_SEED,
+                                              .environment = dir->environment,
                                               .max_objects =
                                                   dir->objects < 65536 ? 65536 : dir->objects};
     int code = assay_trial_create(&config, &trial, err);

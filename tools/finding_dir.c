@@ -182,6 +182,10 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     }
     json_decref(more);
+    if (record->directed)
+        json_object_set_new(object, "directed", json_string(record->directed));
+    if (record->environment.order == ASSAY_ORDER_PARTIAL)
+        json_object_set_new(object, "environment", json_pack("{s:s}", "order", "partial"));
     FILE *out = create(folder, "finding.json", err);
     if (out) {
         json_dumpf(object, out, JSON_INDENT(2) | JSON_SORT_KEYS);
@@ -263,6 +267,22 @@ out:
 
 /* ---- and back ---- */
 
+static int read_environment(json_t *object, struct assay_environment *ret_environment,
+                            const char *path, struct assay_error *err)
+{
+    json_t *environment = json_object_get(object, "environment");
+    json_t *order = json_object_get(environment, "order");
+    *ret_environment = (struct assay_environment){0};
+    if (!environment || !order)
+        return 0;
+    const char *name = json_string_value(order);
+    if (!name || (strcmp(name, "partial") != 0 && strcmp(name, "serial") != 0))
+        return assay_fail(err, ASSAY_E_FORMAT, "'%s' has no usable 'environment'", path);
+    if (strcmp(name, "partial") == 0)
+        ret_environment->order = ASSAY_ORDER_PARTIAL;
+    return 0;
+}
+
 static int read_string(json_t *object, const char *key, char *out, size_t bytes, const char *path,
                        struct assay_error *err)
 {
@@ -327,7 +347,8 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
         (code = read_string(object, "property", ret_dir->property, sizeof ret_dir->property, file,
                             err)) == 0 &&
         (code = read_string(object, "fingerprint", ret_dir->fingerprint,
-                            sizeof ret_dir->fingerprint, file, err)) == 0) {
+                            sizeof ret_dir->fingerprint, file, err)) == 0 &&
+        (code = read_environment(object, &ret_dir->environment, file, err)) == 0) {
         const char *function = json_string_value(json_object_get(object, "function"));
         snprintf(ret_dir->function, sizeof ret_dir->function, "%s", function ? function : "");
         join(ret_dir->profile_path, path, "profile.ini");

@@ -32,6 +32,8 @@ struct assay_finding_record {
     bool minimised;           /* false: there was no time to take away all that is not needed */
     const char *said;         /* first line that the subject wrote, "" if nothing */
     const char *guidance;
+    struct assay_environment environment;
+    const char *directed; /* name of the directed program, NULL: a random one */
     const struct assay_circumstances *circumstances; /* NULL: not known */
 };
 
@@ -46,6 +48,7 @@ struct assay_finding_dir {
     char subject[PATH_MAX], fingerprint[ASSAY_FINGERPRINT_BYTES], property[8];
     char profile_path[PATH_MAX]; /* "" if none */
     char function[64];           /* of a crash, "" if not known */
+    struct assay_environment environment;
 };
 
 /* Errors: ASSAY_E_NOT_FOUND, ASSAY_E_FORMAT (not a finding, or one that was tampered with). */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tools/directed.h"
 #include "tools/fuzz_finding.h"
 #include "tools/fuzz_guide.h"
 #include "tools/fuzz_maker.h"
@@ -34,7 +35,10 @@ int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuz
     state->first_finding_s = -1;
     pthread_mutex_init(&state->lock, NULL);
     state->findings = assay_finding_set_create(&config->profile);
-    if (!state->findings)
+    const struct assay_directed_info *rows;
+    state->directed_count = assay_directed_list(&rows);
+    state->directed = calloc(state->directed_count, sizeof *state->directed);
+    if (!state->findings || !state->directed)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     assay_finding_set_suppress(state->findings, config->suppressions, config->subject);
     return config->corpus_folder
@@ -45,6 +49,7 @@ int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuz
 void assay_fuzz_state_free(struct assay_fuzz_state *state)
 {
     assay_finding_set_free(state->findings);
+    free(state->directed);
     assay_fuzz_corpus_free(&state->corpus);
     pthread_mutex_destroy(&state->lock);
 }
@@ -82,6 +87,7 @@ struct job {
     struct assay_fuzz_maker maker, again; /* running and making programs once more */
     struct assay_fuzz_guide *guide;       /* NULL: blind */
     struct assay_session *session;
+    struct assay_fuzz_directed directed;
     uint64_t next;            /* number of the next program */
     uint64_t first;           /* number of the child's first */
     uint64_t calls, programs; /* of this child, told so far */
@@ -162,8 +168,7 @@ static bool confirm(struct job *job, uint64_t in_child, uint32_t hang_ms,
     for (;;) {
         if (!with_history(job, program, in_child, history))
             return false;
-        struct assay_trial *trial = assay_fuzz_trial(
-            state, assay_fuzz_highest_object(program->ops, program->count), hang_ms);
+        struct assay_trial *trial = assay_fuzz_trial(state, program, hang_ms);
         bool ran =
             trial && assay_fuzz_run_trial(state, trial, program->ops, program->count, true, result);
         assay_trial_free(trial);
@@ -447,6 +452,8 @@ static void run_child(struct job *job)
     bool alive = true;
     while (!job->damaged && alive && !assay_fuzz_over(state) && sent < PROGRAMS_PER_CHILD &&
            !all_sent(state->config, job->next)) {
+        if (assay_fuzz_directed_due(state, &job->directed, job->next / state->config->jobs))
+            assay_fuzz_directed_next(state, &job->directed, job->next);
         alive = send_program(job);
         sent++;
         if (sent % 16 == 0)
@@ -509,6 +516,7 @@ static void end_job(struct job *job)
             atomic_store(&state->features, job->guide->seen.features);
         pthread_mutex_unlock(&state->lock);
     }
+    assay_fuzz_directed_free(&job->directed);
     assay_fuzz_maker_free(&job->maker);
     assay_fuzz_maker_free(&job->again);
     assay_fuzz_guide_free(job->guide);
@@ -525,11 +533,15 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
         return;
     }
     job->state = state;
-    job->next = number;
+    job->next = job->directed.next = number;
+    job->directed.step = state->config->jobs;
     job->suspect_hang_ms = SUSPECT_HANG_MS;
     if (start_job(job, &err) < 0)
         assay_fuzz_give_up(state, &err);
-    while (!assay_fuzz_over(state) && !all_sent(state->config, job->next) && start_child(job))
+    while (!state->config->random && assay_fuzz_directed_due(state, &job->directed, UINT64_MAX))
+        assay_fuzz_directed_next(state, &job->directed, job->next);
+    while (state->config->random && !assay_fuzz_over(state) &&
+           !all_sent(state->config, job->next) && start_child(job))
         run_child(job);
     end_job(job);
 }

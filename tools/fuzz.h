@@ -30,11 +30,18 @@ struct assay_fuzz_config {
     uint64_t seed;
     uint64_t max_time_ns, max_runs; /* 0 = no limit */
     unsigned jobs;
+    bool random, directed; /* programs of the generator; directed ones */
     bool first_only; /* the first finding ends the run and is not minimised or written: one job */
     const char *findings_folder;
     const char *corpus_folder; /* NULL: not guided by features */
     const char *guidance;
     volatile sig_atomic_t *interrupted;
+};
+
+/* What became of a directed program. */
+struct assay_fuzz_directed_state {
+    bool done;
+    char why_not[96]; /* "" if it ran */
 };
 
 /* All jobs together; the counters may be read while they run. */
@@ -51,8 +58,10 @@ struct assay_fuzz_state {
     double first_finding_s;             /* negative: none */
     _Atomic bool unfrozen;              /* randomness of a child was not frozen */
     _Atomic uint64_t out_of_memory;     /* children ended at their memory limit: no violation */
-    struct assay_error err;             /* of the first job that could not go on; code 0: none */
-    char written[64][PATH_MAX];         /* folders of the findings, in order */
+    struct assay_fuzz_directed_state *directed; /* in the order of directed.def */
+    size_t directed_count;
+    struct assay_error err;     /* of the first job that could not go on; code 0: none */
+    char written[64][PATH_MAX]; /* folders of the findings, in order */
     size_t written_count;
 };
 
@@ -64,10 +73,6 @@ int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuz
 bool assay_fuzz_over(const struct assay_fuzz_state *state);
 /* One job's loop; job of config->jobs takes every jobs-th program. Ends at the limits. */
 void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned job);
-/* Takes a program that is suspected through confirming, minimising and writing. ops is changed.
- * For sources other than the generator (the engine's inputs). Returns true if it was confirmed. */
-bool assay_fuzz_suspect(struct assay_fuzz_state *state, struct assay_event *ops, size_t n,
-                        uint64_t program);
 void assay_fuzz_state_free(struct assay_fuzz_state *state);
 
 #endif

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "fuzzers/engine.h"
+#include "tools/directed.h"
+#include "tools/fuzz_finding.h"
 #include "tools/human.h"
 #include "tools/progress.h"
 #include "tools/trial.h"
@@ -38,6 +40,7 @@ struct fleet {
     char *seen[SUSPECTS_MAX]; /* names of suspects that were looked at */
     size_t seen_count;
     struct assay_event *ops;
+    struct assay_fuzz_directed directed;
 };
 
 static bool engine_path(char path[PATH_MAX])
@@ -182,7 +185,8 @@ static void look_at(struct fleet *fleet, const struct engine *engine, const char
     if (n > 0) {
         struct assay_program program = {.ops = fleet->ops, .capacity = ASSAY_PROGRAM_MAX_OPS};
         assay_program_decode(data, (size_t)n, &engine->state->limits, &program);
-        if (!assay_fuzz_suspect(fleet->state, program.ops, program.count, 0))
+        const struct assay_fuzz_program suspect = {.ops = program.ops, .count = program.count};
+        if (!assay_fuzz_suspect(fleet->state, &suspect, 0))
             atomic_fetch_add(&fleet->state->unconfirmed, 1);
     }
     free(data);
@@ -260,6 +264,9 @@ static void run_fleet(struct fleet *fleet, bool quiet, struct assay_error *err)
         for (unsigned i = 0; i < config->jobs && err->code == 0; i++)
             if (fleet->engines[i].pid > 0)
                 running |= look_after(fleet, &fleet->engines[i], i, err);
+        uint64_t execs = atomic_load(&fleet->state->programs);
+        if (running && assay_fuzz_directed_due(fleet->state, &fleet->directed, execs))
+            assay_fuzz_directed_next(fleet->state, &fleet->directed, execs);
         size_t found = assay_finding_set_new(fleet->state->findings);
         snprintf(note, sizeof note, "%s, %zu finding%s",
                  assay_human_of(&done, atomic_load(&fleet->state->programs), "program", "programs"),
@@ -311,6 +318,7 @@ int assay_fuzz_engine(struct assay_fuzz_state *state, const char *out, bool quie
         goto out;
     }
     fleet->state = state;
+    fleet->directed.step = 1;
     if (!engine_path(fleet->path)) {
         code = assay_fail(err, ASSAY_E_NOT_FOUND,
                           "there is no assay-engine beside this program; build it (clang), or use "
@@ -338,6 +346,7 @@ out:
     for (size_t i = 0; fleet && i < fleet->seen_count; i++)
         free(fleet->seen[i]);
     if (fleet) {
+        assay_fuzz_directed_free(&fleet->directed);
         free(fleet->engines);
         free(fleet->ops);
     }

@@ -44,17 +44,27 @@ struct hunt {
     uint64_t latest_ns;   /* and of all of it */
 };
 
-struct assay_trial *assay_fuzz_trial(struct assay_fuzz_state *state, uint32_t objects,
-                                     uint32_t hang_ms)
+static uint32_t highest_object(const struct assay_event *ops, size_t n)
+{
+    uint32_t highest = 0;
+    for (size_t i = 0; i < n; i++)
+        highest = ops[i].born > highest ? ops[i].born : highest;
+    return highest;
+}
+
+struct assay_trial *assay_fuzz_trial(struct assay_fuzz_state *state,
+                                     const struct assay_fuzz_program *program, uint32_t hang_ms)
 {
     struct assay_error err;
+    uint32_t objects = highest_object(program->ops, program->count);
     struct assay_trial *trial = NULL;
     const struct assay_trial_config config = {
         .subject = state->config->spec,
         .profile = &state->config->profile,
         .seed = ASSAY_TRIAL_SEED,
         .max_objects = objects < ASSAY_GENERATE_MAX_OBJECTS ? ASSAY_GENERATE_MAX_OBJECTS : objects,
-        .hang_ms = hang_ms};
+        .hang_ms = hang_ms,
+        .environment = program->environment};
     if (assay_trial_create(&config, &trial, &err) < 0)
         assay_fuzz_give_up(state, &err);
     return trial;
@@ -103,14 +113,6 @@ static bool out_of_time(void *self)
                assay_fuzz_now_ns() > hunt->deadline_ns;
     hunt->cut |= now;
     return now;
-}
-
-uint32_t assay_fuzz_highest_object(const struct assay_event *ops, size_t n)
-{
-    uint32_t highest = 0;
-    for (size_t i = 0; i < n; i++)
-        highest = ops[i].born > highest ? ops[i].born : highest;
-    return highest;
 }
 
 /* How sure a program's finding is. */
@@ -182,8 +184,7 @@ static struct certainty minimise(struct assay_fuzz_state *state, struct assay_fu
     hunt.latest_ns = latest_ns > last_ns ? latest_ns - last_ns : 0;
     hunt.deadline_ns = least(assay_fuzz_now_ns() + MINIMISE_NS, hunt.latest_ns);
     assay_finding_fingerprint(&result->first, hunt.fingerprint);
-    hunt.trial =
-        assay_fuzz_trial(state, assay_fuzz_highest_object(program->ops, program->count), hang_ms);
+    hunt.trial = assay_fuzz_trial(state, program, hang_ms);
     if (!hunt.trial)
         return certainty;
     certainty.minimised = shrink(&hunt, program, result, hang_ms) && !hunt.cut;
@@ -223,6 +224,8 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
                                           .program = number,
                                           .history = history,
                                           .ops_found = program->count,
+                                          .environment = program->environment,
+                                          .directed = program->directed,
                                           .guidance = config->guidance};
     char path[PATH_MAX];
     struct certainty certainty = minimise(state, program, result, hang_ms);
@@ -244,22 +247,23 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
     pthread_mutex_unlock(&state->lock);
 }
 
-bool assay_fuzz_suspect(struct assay_fuzz_state *state, struct assay_event *ops, size_t n,
+bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_program *program,
                         uint64_t number)
 {
     struct assay_trial_result result = {0};
-    struct assay_trial *trial =
-        assay_fuzz_trial(state, assay_fuzz_highest_object(ops, n), ASSAY_FUZZ_HANG_MS);
-    bool shows =
-        trial && assay_fuzz_run_trial(state, trial, ops, n, true, &result) && result.violated;
+    struct assay_trial *trial = assay_fuzz_trial(state, program, ASSAY_FUZZ_HANG_MS);
+    bool shows = trial &&
+                 assay_fuzz_run_trial(state, trial, program->ops, program->count, true, &result) &&
+                 result.violated;
     assay_trial_free(trial);
     if (!shows)
         return false;
-    struct assay_fuzz_program program = {.ops = malloc(n * sizeof *ops), .count = n};
-    if (assay_fuzz_enter(state, &result.first) && program.ops) {
-        memcpy(program.ops, ops, n * sizeof *ops);
-        assay_fuzz_write_finding(state, &program, &result, number, 0, ASSAY_FUZZ_HANG_MS);
+    struct assay_fuzz_program own = *program;
+    own.ops = malloc(own.count * sizeof *own.ops);
+    if (assay_fuzz_enter(state, &result.first) && own.ops && !state->config->first_only) {
+        memcpy(own.ops, program->ops, own.count * sizeof *own.ops);
+        assay_fuzz_write_finding(state, &own, &result, number, 0, ASSAY_FUZZ_HANG_MS);
     }
-    free(program.ops);
+    free(own.ops);
     return true;
 }

@@ -11,18 +11,19 @@ enum { ASSAY_FUZZ_HANG_MS = 2000 /* what a finding needs at least */ };
 struct assay_fuzz_program {
     struct assay_event *ops; /* malloc'ed */
     size_t count, capacity;
+    struct assay_environment environment;
+    const char *directed; /* name of a directed program, NULL: a random one */
 };
 
 /* The run is over, for this reason; only the first one counts. */
 void assay_fuzz_give_up(struct assay_fuzz_state *state, const struct assay_error *err);
-/* NULL when there is none to be had; then the run is over. */
-struct assay_trial *assay_fuzz_trial(struct assay_fuzz_state *state, uint32_t objects,
-                                     uint32_t hang_ms);
+/* A trial of this program; NULL when there is none to be had, then the run is over. */
+struct assay_trial *assay_fuzz_trial(struct assay_fuzz_state *state,
+                                     const struct assay_fuzz_program *program, uint32_t hang_ms);
 /* False when no child could be had; then the run is over. */
 bool assay_fuzz_run_trial(struct assay_fuzz_state *state, struct assay_trial *trial,
                           const struct assay_event *ops, size_t n, bool fresh,
                           struct assay_trial_result *result);
-uint32_t assay_fuzz_highest_object(const struct assay_event *ops, size_t n);
 /* True if this kind is new to the run and to be told of; it is entered in any case. */
 bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violation *violation);
 /* Minimises the program, which is changed, as long as the run's time allows, and writes the folder.
@@ -30,5 +31,9 @@ bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violati
 void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_program *program,
                               struct assay_trial_result *result, uint64_t number, uint64_t history,
                               uint32_t hang_ms);
+/* Takes a program that is suspected through confirming, minimising and writing. For sources other
+ * than the generator (the engine's inputs, directed programs). Returns true if it was confirmed. */
+bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_program *program,
+                        uint64_t number);
 
 #endif

@@ -123,7 +123,8 @@ static int try_trial(struct worker *worker, const struct assay_matrix_cell *cell
     bool usable = !(subject->missing_apis >> ASSAY_OP_USABLE_SIZE & 1);
     const struct assay_session_config config = {
         .subject = subject,
-        .order = info->flags & ASSAY_MISUSE_THREADS ? ASSAY_ORDER_PARTIAL : ASSAY_ORDER_SERIAL,
+        .environment.order =
+            info->flags & ASSAY_MISUSE_THREADS ? ASSAY_ORDER_PARTIAL : ASSAY_ORDER_SERIAL,
         .touch = ASSAY_TOUCH_RECORDED,
         .ask_usable = usable && info->flags & ASSAY_MISUSE_USABLE,
         .want_results = true,

@@ -57,7 +57,7 @@ static struct assay_session_config session_of(const struct replay *replay, enum 
     bool checked = !options->unchecked;
     return (struct assay_session_config){
         .subject = options->subject,
-        .order = options->order,
+        .environment.order = options->order,
         .touch = options->touch,
         .content_full = options->content_full,
         .ask_usable = checked,

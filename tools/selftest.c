@@ -199,6 +199,8 @@ static void fuzz(const struct assay_selftest_subject *subject, uint64_t seed, st
                                      .seed = seed,
                                      .jobs = 1,
                                      .first_only = true,
+                                     .random = true,
+                                     .directed = true,
                                      .guidance = "none",
                                      .interrupted = &place->stop};
     struct assay_error *err = &place->result.err;

@@ -15,6 +15,8 @@ struct assay_trial {
     struct assay_judge *judge;
     struct assay_session *session;
     struct assay_trial_result *result; /* of the run in progress */
+    struct assay_event *results;       /* where to write back what was executed; NULL: nowhere */
+    size_t executed, wanted;
 };
 
 void assay_trial_configure(const struct assay_trial_config *config, bool judge_in_child,
@@ -25,7 +27,7 @@ void assay_trial_configure(const struct assay_trial_config *config, bool judge_i
     *ret_blob = (struct assay_judge_blob){.legal = true, .profile = *config->profile};
     *ret_session = (struct assay_session_config){
         .subject = config->subject,
-        .order = ASSAY_ORDER_SERIAL,
+        .environment = config->environment,
         .touch = ASSAY_TOUCH_FULL,
         .ask_usable = has_usable,
         .usable_writable = has_usable && config->profile->usable_writable == ASSAY_ANSWER_YES,
@@ -119,13 +121,31 @@ static int start(struct assay_trial *trial, struct assay_error *err)
     return assay_session_start(&config, &trial->session, err);
 }
 
+/* Writes back to the ops of a part what was executed of them. Threads that ran side by side were
+ * put in their order, resizes in two halves: there an op is known by what it bore. */
+static void write_back(struct assay_trial *trial, const struct assay_event *events, size_t n)
+{
+    if (trial->config.environment.order == ASSAY_ORDER_SERIAL) {
+        memcpy(trial->results + trial->executed, events, n * sizeof *events);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < trial->wanted && events[i].born; k++)
+            if (trial->results[k].born == events[i].born && !(events[i].flags & ASSAY_FLAG_BEGIN))
+                trial->results[k] = events[i];
+}
+
 /* Feeds what has been executed to the judge. Returns false when nothing more is to come. */
 static bool collect(struct assay_trial *trial)
 {
     size_t n;
     const struct assay_sink sink = assay_judge_sink(trial->judge);
-    if (!assay_session_collect(trial->session, &n))
+    const struct assay_event *events = assay_session_collect(trial->session, &n);
+    if (!events)
         return false;
+    if (trial->results)
+        write_back(trial, events, n);
+    trial->executed += n;
     assay_session_feed(trial->session, &sink);
     assay_session_release(trial->session);
     return true;
@@ -155,13 +175,16 @@ static void judge_death(struct assay_trial *trial, const struct assay_session_st
         assay_judge_crash(trial->judge, SIGABRT); /* an allocator has no business to call exit */
 }
 
-static int run(struct assay_trial *trial, const struct assay_event *ops, size_t n,
+/* Sends the ops, or nothing but the end, and judges what comes back. Returns 1 if the child goes
+ * on. */
+static int run(struct assay_trial *trial, const struct assay_event *ops, size_t n, bool last,
                struct assay_error *err)
 {
     struct assay_session_status status;
     size_t sent = 0;
-    assay_judge_reset(trial->judge);
-    while (sent < n) {
+    trial->executed = 0;
+    bool end = last && n == 0;
+    while (sent < n || end) {
         size_t capacity;
         struct assay_event *chunk = assay_session_chunk(trial->session, &capacity);
         if (!chunk) {
@@ -170,16 +193,18 @@ static int run(struct assay_trial *trial, const struct assay_event *ops, size_t 
             continue;
         }
         size_t some = n - sent < capacity ? n - sent : capacity;
-        memcpy(chunk, ops + sent, some * sizeof *chunk);
+        if (some > 0)
+            memcpy(chunk, ops + sent, some * sizeof *chunk);
         sent += some;
-        assay_session_submit(trial->session, some, sent == n);
+        end = false;
+        assay_session_submit(trial->session, some, last && sent == n);
     }
     while (collect(trial))
         continue;
     assay_session_wait(trial->session, &status);
     trial->result->state = status.state;
     if (status.state == ASSAY_SESSION_ENDED)
-        return 0;
+        return 1;
     if (assay_session_check(trial->session, err) < 0) {
         assay_session_close(trial->session);
         trial->session = NULL;
@@ -200,19 +225,35 @@ static int run(struct assay_trial *trial, const struct assay_event *ops, size_t 
     return 0;
 }
 
+int assay_trial_begin(struct assay_trial *trial, bool fresh, struct assay_trial_result *ret_result,
+                      struct assay_error *err)
+{
+    memset(ret_result, 0, sizeof *ret_result);
+    trial->result = ret_result;
+    assay_judge_reset(trial->judge);
+    return fresh || !trial->session ? start(trial, err) : 0;
+}
+
+int assay_trial_part(struct assay_trial *trial, struct assay_event *ops, size_t n, bool last,
+                     struct assay_error *err)
+{
+    if (!trial->session)
+        return 0;
+    trial->results = ops;
+    trial->wanted = n;
+    int code = run(trial, ops, n, last, err);
+    trial->results = NULL;
+    return code;
+}
+
 int assay_trial_run(struct assay_trial *trial, const struct assay_event *ops, size_t n, bool fresh,
                     struct assay_trial_result *ret_result, struct assay_error *err)
 {
-    int code = 0;
-    memset(ret_result, 0, sizeof *ret_result);
-    if (fresh || !trial->session)
-        code = start(trial, err);
-    if (code < 0)
-        return code;
-    trial->result = ret_result;
-    code = run(trial, ops, n, err);
+    int code = assay_trial_begin(trial, fresh, ret_result, err);
+    if (code == 0 && n > 0)
+        code = run(trial, ops, n, true, err);
     trial->result = NULL;
-    return code;
+    return code < 0 ? code : 0;
 }
 
 void assay_trial_free(struct assay_trial *trial)
@@ -227,6 +268,11 @@ void assay_trial_free(struct assay_trial *trial)
 uint64_t assay_trial_evaluations(const struct assay_trial *trial, unsigned property)
 {
     return assay_judge_evaluations(trial->judge, property);
+}
+
+uint64_t assay_trial_calls(const struct assay_trial *trial)
+{
+    return assay_judge_calls(trial->judge);
 }
 
 bool assay_trial_judges(const struct assay_trial *trial, unsigned property)

@@ -16,6 +16,7 @@ struct assay_trial_config {
     uint64_t seed;
     uint32_t max_objects;
     uint32_t hang_ms; /* 0 = 2000 */
+    struct assay_environment environment;
 };
 
 /* The patterns' seed of every trial and of the fuzzer's own children: a program shows the same in
@@ -41,11 +42,20 @@ int assay_trial_create(const struct assay_trial_config *config, struct assay_tri
  * 0, or ASSAY_E_SUBJECT and others when no child could be had. */
 int assay_trial_run(struct assay_trial *trial, const struct assay_event *ops, size_t n, bool fresh,
                     struct assay_trial_result *ret_result, struct assay_error *err);
+/* The same in parts, for who makes a program while it runs: begin once, then parts until one is the
+ * last, or returns 0: the child is gone. Of a part's ops, what was executed is written back with
+ * its results. ret_result is filled in as the parts are judged. Return ASSAY_E_* as above. */
+int assay_trial_begin(struct assay_trial *trial, bool fresh, struct assay_trial_result *ret_result,
+                      struct assay_error *err);
+int assay_trial_part(struct assay_trial *trial, struct assay_event *ops, size_t n, bool last,
+                     struct assay_error *err);
 void assay_trial_set_hang(struct assay_trial *trial, uint32_t hang_ms);
 /* True if the stream of a trial has what the property needs. */
 bool assay_trial_judges(const struct assay_trial *trial, unsigned property);
 /* How often all runs evaluated it. */
 uint64_t assay_trial_evaluations(const struct assay_trial *trial, unsigned property);
+/* Allocation calls judged in all runs. */
+uint64_t assay_trial_calls(const struct assay_trial *trial);
 void assay_trial_free(struct assay_trial *trial);
 
 /* What a child's judge reported of a crash gets the name that a finding of it would have. */

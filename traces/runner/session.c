@@ -107,7 +107,7 @@ static int make_shared(struct assay_session *session, int *ret_fd, struct assay_
     shared->magic = ASSAY_SHARED_MAGIC;
     shared->bytes = bytes;
     shared->touch = config->touch;
-    shared->order = config->order;
+    shared->order = config->environment.order;
     shared->max_objects = config->max_objects;
     shared->content_full = config->content_full;
     shared->ask_usable = config->ask_usable;
@@ -164,7 +164,7 @@ int assay_session_start(const struct assay_session_config *config,
     int code = make_shared(session, &shared_fd, err);
     if (code == 0)
         code = make_stderr(session, err);
-    if (code == 0 && config->faults.kinds && config->order == ASSAY_ORDER_PARTIAL)
+    if (code == 0 && config->faults.kinds && config->environment.order == ASSAY_ORDER_PARTIAL)
         code =
             assay_fail(err, ASSAY_E_UNSUPPORTED,
                        "mapping calls fail in serial order only: a thread's stack is mapped too");
@@ -276,7 +276,8 @@ static void look_at_memory(struct assay_session *session, uint64_t now)
 static bool waits(const struct assay_session *session)
 {
     char text[512];
-    if (session->config.order == ASSAY_ORDER_PARTIAL) /* the main thread waits for others */
+    if (session->config.environment.order ==
+        ASSAY_ORDER_PARTIAL) /* the main thread waits for others */
         return false;
     ssize_t n = session->stat_fd < 0 ? -1 : pread(session->stat_fd, text, sizeof text - 1, 0);
     if (n <= 0)
@@ -354,7 +355,7 @@ static bool overwritten(const struct assay_session *session)
         !is_guard(guard_before(session, session->chunks_offset)) ||
         !is_guard(guard_before(session, session->shared_bytes)))
         return true;
-    if (session->config.order == ASSAY_ORDER_PARTIAL)
+    if (session->config.environment.order == ASSAY_ORDER_PARTIAL)
         return false; /* there the runner rewrites its chunks */
     for (uint32_t i = first; i != session->submitted; i++) {
         const struct assay_chunk *chunk = chunk_at(session, i);
@@ -414,8 +415,9 @@ static bool wait_for(struct assay_session *session, uint32_t count)
 struct assay_event *assay_session_chunk(struct assay_session *session, size_t *ret_capacity)
 {
     /* in partial order a chunk is rewritten with resizes as two halves */
-    *ret_capacity =
-        session->config.order == ASSAY_ORDER_PARTIAL ? ASSAY_CHUNK_EVENTS / 2 : ASSAY_CHUNK_EVENTS;
+    *ret_capacity = session->config.environment.order == ASSAY_ORDER_PARTIAL
+                        ? ASSAY_CHUNK_EVENTS / 2
+                        : ASSAY_CHUNK_EVENTS;
     if (session->submitted >= ASSAY_SHARED_CHUNKS) {
         uint32_t needed = session->submitted - ASSAY_SHARED_CHUNKS + 1;
         /* with results a chunk is free once it was collected: that is the caller's turn */
@@ -501,7 +503,7 @@ void assay_session_feed(struct assay_session *session, const struct assay_sink *
         if (unheard && !(events[i].flags & ASSAY_FLAG_EXECUTED))
             continue;
         bool skipped = events[i].flags & ASSAY_FLAG_SKIPPED;
-        if (session->config.order == ASSAY_ORDER_PARTIAL && !skipped &&
+        if (session->config.environment.order == ASSAY_ORDER_PARTIAL && !skipped &&
             !(events[i].flags & ASSAY_FLAG_EXECUTED))
             return; /* which of the threads' ops it was is not known */
         if (!skipped && sink->before)

@@ -10,7 +10,7 @@
 
 #include "traces/event.h"
 #include "traces/runner/crash_capture.h"
-#include "traces/runner/executor.h"
+#include "traces/runner/environment.h"
 #include "traces/runner/supervise.h"
 
 struct assay_session;
@@ -34,7 +34,7 @@ int assay_subject_probe(struct assay_subject_spec *spec, struct assay_error *err
 
 struct assay_session_config {
     const struct assay_subject_spec *subject;
-    enum assay_order order;
+    struct assay_environment environment;
     enum assay_touch touch;
     bool content_full, ask_usable, usable_writable;
     bool judge;        /* run the runner's own judge */

@@ -1,5 +1,6 @@
 assay_unit_test(fuzzers/program_test.c assay_fuzzers)
 assay_unit_test(fuzzers/generate_test.c assay_fuzzers)
 assay_unit_test(fuzzers/mutate_test.c assay_fuzzers)
+assay_unit_test(fuzzers/directed_test.c assay_directed)
 assay_unit_test(fuzzers/features_test.c assay_features)
 assay_unit_test(fuzzers/linked_test.c assay_linked bulwark_linked)

@@ -211,8 +211,10 @@ static void partial_order_is_refused(void **state)
     struct assay_session *session;
     struct assay_error err;
     assert_int_equal(assay_subject_find("glibc", &spec, &err), 0);
-    const struct assay_session_config config = {
-        .subject = &spec, .order = ASSAY_ORDER_PARTIAL, .max_objects = 10, .faults = {.kinds = 1}};
+    const struct assay_session_config config = {.subject = &spec,
+                                                .environment.order = ASSAY_ORDER_PARTIAL,
+                                                .max_objects = 10,
+                                                .faults = {.kinds = 1}};
     assert_int_equal(assay_session_start(&config, &session, &err), ASSAY_E_UNSUPPORTED);
 }
 

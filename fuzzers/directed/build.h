@@ -1,0 +1,32 @@
+/* What the builders of directed programs share: one line per op. Nobody else includes this. */
+#ifndef ASSAY_DIRECTED_BUILD_H
+#define ASSAY_DIRECTED_BUILD_H
+
+#include "fuzzers/directed.h"
+
+#define ASSAY_DIRECTED_BUILDER(name)                                                               \
+    bool assay_directed_build_##name(struct assay_directed *d, unsigned argument)
+
+/* Every op goes through here: object numbers are the caller's. Returns its index in d->events. */
+size_t assay_directed_put(struct assay_directed *d, struct assay_event op);
+/* Returns the object's number. A bearing op of any kind; born is filled in. */
+uint32_t assay_directed_bear(struct assay_directed *d, struct assay_event op);
+uint32_t assay_directed_malloc(struct assay_directed *d, uint64_t size);
+/* Returns the number of what the resize bears. */
+uint32_t assay_directed_realloc(struct assay_directed *d, uint32_t object, uint64_t size);
+void assay_directed_release(struct assay_directed *d, uint32_t object);
+/* Verifies the object's content; 0: of all that live. */
+void assay_directed_check(struct assay_directed *d, uint32_t object);
+/* The executed event that bore the object; NULL: there is none. */
+const struct assay_event *assay_directed_birth(const struct assay_directed *d, uint32_t object);
+
+/* True, with the reason set, if the subject has no such function. */
+static inline bool lacks(struct assay_directed *d, enum assay_op kind)
+{
+    if (!(d->missing >> kind & 1))
+        return false;
+    d->reason = "the subject lacks this function";
+    return true;
+}
+
+#endif

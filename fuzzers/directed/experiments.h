@@ -1,0 +1,11 @@
+/* The builders and the arguments that directed.def gives them. */
+#ifndef ASSAY_DIRECTED_EXPERIMENTS_H
+#define ASSAY_DIRECTED_EXPERIMENTS_H
+
+#include "fuzzers/directed/build.h"
+
+/* resize.c */
+enum { LADDER_UP, LADDER_DOWN };
+ASSAY_DIRECTED_BUILDER(ladder);
+
+#endif

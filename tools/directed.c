@@ -1,0 +1,137 @@
+#include "tools/directed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/fuzz_finding.h"
+#include "tools/trial.h"
+
+enum {
+    RANDOM_PER_DIRECTED = 4, /* where programs are counted, not timed */
+    MAX_OBJECTS = 1 << 16
+};
+
+bool assay_fuzz_directed_due(const struct assay_fuzz_state *state,
+                             const struct assay_fuzz_directed *directed, uint64_t random)
+{
+    const struct assay_fuzz_config *config = state->config;
+    if (!config->directed || directed->next >= state->directed_count || assay_fuzz_over(state))
+        return false;
+    if (config->max_runs)
+        return random / RANDOM_PER_DIRECTED >= directed->next / directed->step;
+    return !config->random || directed->spent_ns <= (assay_fuzz_now_ns() - state->start_ns) / 2;
+}
+
+/* Builds, executes and judges, until the program is complete, or violates, or the child is gone.
+ * Returns 0 or ASSAY_E_*. */
+static int run_stages(const struct assay_fuzz_state *state, const struct assay_directed_info *info,
+                      struct assay_directed *d, struct assay_trial *trial,
+                      struct assay_trial_result *result, struct assay_error *err)
+{
+    bool begun = false;
+    int alive = 1;
+    for (; alive > 0 && !result->violated && !assay_fuzz_over(state); d->stage++) {
+        size_t from = d->n;
+        if (!info->build(d, info->argument))
+            break;
+        if (!begun && (alive = assay_trial_begin(trial, true, result, err)) < 0)
+            return alive;
+        begun = true;
+        alive = assay_trial_part(trial, d->events + from, d->n - from, false, err);
+    }
+    if (begun && alive > 0 && !result->violated)
+        alive = assay_trial_part(trial, NULL, 0, true, err);
+    return alive < 0 ? alive : 0;
+}
+
+static void count_judged(struct assay_fuzz_state *state, const struct assay_trial *trial)
+{
+    atomic_fetch_add(&state->calls, assay_trial_calls(trial));
+    pthread_mutex_lock(&state->lock);
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++) {
+        state->evaluations[p] += assay_trial_evaluations(trial, p);
+        state->judged[p] |= assay_trial_judges(trial, p);
+    }
+    pthread_mutex_unlock(&state->lock);
+}
+
+static void note(struct assay_fuzz_state *state, size_t number, const char *why_not)
+{
+    pthread_mutex_lock(&state->lock);
+    struct assay_fuzz_directed_state *kept = &state->directed[number];
+    kept->done = true;
+    snprintf(kept->why_not, sizeof kept->why_not, "%.90s", why_not ? why_not : "");
+    pthread_mutex_unlock(&state->lock);
+}
+
+/* What the program asks, without answers. */
+static void keep_ops(struct assay_event *events, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct assay_event *event = &events[i];
+        *event = (struct assay_event){.kind = event->kind,
+                                      .family = event->family,
+                                      .place = event->place,
+                                      .flags = event->flags & ASSAY_FLAG_MISUSE,
+                                      .thread = event->thread,
+                                      .process = event->process,
+                                      .object = event->object,
+                                      .born = event->born,
+                                      .size = event->size,
+                                      .arg = event->arg};
+    }
+}
+
+static void run_one(struct assay_fuzz_state *state, const struct assay_directed_info *info,
+                    struct assay_directed *d, size_t listed, uint64_t number)
+{
+    const struct assay_fuzz_config *config = state->config;
+    struct assay_trial_result result = {0};
+    struct assay_error err = {0};
+    struct assay_trial *trial = NULL;
+    const struct assay_trial_config trial_config = {.subject = config->spec,
+                                                    .profile = &config->profile,
+                                                    .seed = ASSAY_TRIAL_SEED,
+                                                    .max_objects = MAX_OBJECTS,
+                                                    .hang_ms = ASSAY_FUZZ_HANG_MS,
+                                                    .environment =
+                                                        assay_directed_environment(info)};
+    assay_directed_begin(d, config->seed, listed, config->spec->missing_apis, &config->profile);
+    int code = assay_trial_create(&trial_config, &trial, &err);
+    if (code == 0)
+        code = run_stages(state, info, d, trial, &result, &err);
+    if (code == 0)
+        count_judged(state, trial);
+    assay_trial_free(trial);
+    if (code < 0 && code != ASSAY_E_UNSUPPORTED)
+        assay_fuzz_give_up(state, &err);
+    note(state, listed, code < 0 ? err.text : d->reason);
+    if (code < 0 || d->n == 0)
+        return;
+    atomic_fetch_add(&state->programs, 1);
+    if (!result.violated)
+        return;
+    keep_ops(d->events, d->n);
+    const struct assay_fuzz_program program = {.ops = d->events,
+                                               .count = d->n,
+                                               .environment = trial_config.environment,
+                                               .directed = info->name};
+    if (!assay_fuzz_suspect(state, &program, number))
+        atomic_fetch_add(&state->unconfirmed, 1);
+}
+
+void assay_fuzz_directed_next(struct assay_fuzz_state *state, struct assay_fuzz_directed *directed,
+                              uint64_t number)
+{
+    const struct assay_directed_info *rows;
+    uint64_t start = assay_fuzz_now_ns();
+    assay_directed_list(&rows);
+    run_one(state, &rows[directed->next], &directed->program, directed->next, number);
+    directed->next += directed->step;
+    directed->spent_ns += assay_fuzz_now_ns() - start;
+}
+
+void assay_fuzz_directed_free(struct assay_fuzz_directed *directed)
+{
+    assay_directed_free(&directed->program);
+}

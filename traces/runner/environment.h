@@ -1,0 +1,14 @@
+/* What a program needs of the process that runs it, beside its ops: data that travels with the
+ * program from whoever made it through trials into the folder of a finding and back. A limit of
+ * memory and failing system calls are ops (traces/ops.def) and need no more than is said here. */
+#ifndef ASSAY_ENVIRONMENT_H
+#define ASSAY_ENVIRONMENT_H
+
+#include "traces/runner/executor.h"
+
+/* All zero: serial order, and nothing watched that need not be. */
+struct assay_environment {
+    enum assay_order order;
+};
+
+#endif
