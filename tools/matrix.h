@@ -13,7 +13,7 @@
 #include <signal.h>
 
 #include "oracles/misuse/misuse.h"
-#include "oracles/misuse/sequential.h"
+#include "oracles/sequential.h"
 
 enum {
     ASSAY_MATRIX_SUBJECTS = 16,

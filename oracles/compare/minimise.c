@@ -2,124 +2,100 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
-struct object {
-    uint32_t number; /* new number; 0 = gone with its birth */
-    bool live;
-    uint8_t kind;
-    uint64_t bytes, alignment;
+#include "oracles/compare/simplify.h"
+
+/* Hashes of candidates that did not show the finding. */
+struct rejected {
+    uint64_t *hashes; /* open addressing; 0 = empty */
+    size_t capacity, count;
 };
-
-static uint32_t highest_object(const struct assay_event *ops, size_t n)
-{
-    uint32_t highest = 0;
-    for (size_t i = 0; i < n; i++) {
-        highest = ops[i].born > highest ? ops[i].born : highest;
-        highest = ops[i].object > highest ? ops[i].object : highest;
-    }
-    return highest;
-}
-
-/* How a sized release of this object must look; another kind when there is no legal one. */
-static void mend_release(struct assay_event *op, const struct object *object)
-{
-    bool plain = object->alignment == 0;
-    if (op->kind == ASSAY_OP_FREE_SIZED && plain) {
-        op->size = object->bytes;
-    } else if (op->kind == ASSAY_OP_FREE_ALIGNED_SIZED && object->kind == ASSAY_OP_ALIGNED_ALLOC) {
-        op->size = object->bytes;
-        op->arg = object->alignment;
-    } else if (op->kind != ASSAY_OP_FREE) {
-        op->kind = ASSAY_OP_FREE;
-        op->size = op->arg = 0;
-    }
-}
-
-static bool in_bounds(const struct assay_event *op, const struct object *object)
-{
-    return op->arg < object->bytes && op->size != 0 && op->size <= object->bytes - op->arg;
-}
-
-size_t assay_minimise_repair(const struct assay_event *ops, size_t n, const bool *keep,
-                             struct assay_event *out)
-{
-    uint32_t *alias = calloc((size_t)highest_object(ops, n) + 1, sizeof *alias);
-    struct object *objects = calloc(n + 1, sizeof *objects); /* by new number */
-    uint32_t born = 0, released = 0;
-    size_t count = 0;
-
-    for (size_t i = 0; i < n && alias && objects; i++) {
-        enum assay_op_class op_class = assay_op_info(ops[i].kind)->op_class;
-        struct assay_event op = {.kind = ops[i].kind,
-                                 .family = ops[i].family,
-                                 .place = ops[i].place,
-                                 .flags = ops[i].flags & ASSAY_FLAG_MISUSE,
-                                 .thread = ops[i].thread,
-                                 .size = ops[i].size,
-                                 .arg = ops[i].arg};
-        bool resize = op_class == ASSAY_CLASS_RESIZE;
-        bool misuse = (op.flags & ASSAY_FLAG_MISUSE) != 0;
-        struct object *operand = NULL;
-
-        if (keep && !keep[i]) {
-            if (resize && ops[i].born)
-                alias[ops[i].born] = alias[ops[i].object];
-            continue;
-        }
-        if (ops[i].object) {
-            op.object = alias[ops[i].object];
-            operand = &objects[op.object];
-            if (op.object == 0 || (misuse ? op.object != released : !operand->live))
-                continue;
-            if (op_class == ASSAY_CLASS_RELEASE && !misuse)
-                mend_release(&op, operand);
-            if ((op.kind == ASSAY_OP_READ || op.kind == ASSAY_OP_WRITE) && !in_bounds(&op, operand))
-                continue;
-        }
-        bool refused = assay_event_refused(&op);
-        released = 0;
-        if (operand && !misuse && (op_class == ASSAY_CLASS_RELEASE || (resize && !refused))) {
-            operand->live = false;
-            released = op_class == ASSAY_CLASS_RELEASE ? op.object : 0;
-        }
-        if (ops[i].born) {
-            struct object *object = &objects[op.born = ++born];
-            alias[ops[i].born] = refused && resize && operand ? op.object : op.born;
-            object->live = !refused;
-            object->kind = op.kind;
-            object->alignment = assay_event_alignment(&op);
-            assay_event_bytes(&op, &object->bytes);
-        }
-        out[count++] = op;
-    }
-    free(alias);
-    free(objects);
-    return count;
-}
 
 struct work {
     const struct assay_minimise *minimise;
+    struct assay_minimised *outcome;
     struct assay_event *best, *candidate, *scratch;
     size_t count;
     bool *keep;
+    size_t *places;    /* of ops that a step concerns */
+    uint32_t *lineage; /* by op */
+    struct rejected rejected;
+    bool careful, cut;
 };
 
-static bool expired(const struct work *work)
+static bool expired(struct work *work)
 {
-    return work->minimise->expired && work->minimise->expired(work->minimise->self);
+    work->cut =
+        work->cut || (work->minimise->expired && work->minimise->expired(work->minimise->self));
+    return work->cut;
+}
+
+/* ---- candidates ----------------------------------------------------------------------------- */
+
+static size_t slot_of(const struct rejected *rejected, uint64_t hash)
+{
+    size_t slot = hash & (rejected->capacity - 1);
+    while (rejected->hashes[slot] && rejected->hashes[slot] != hash)
+        slot = (slot + 1) & (rejected->capacity - 1);
+    return slot;
+}
+
+static bool is_rejected(const struct rejected *rejected, uint64_t hash)
+{
+    return rejected->capacity && rejected->hashes[slot_of(rejected, hash)];
+}
+
+/* Out of memory, nothing is remembered. */
+static void reject(struct rejected *rejected, uint64_t hash)
+{
+    if (rejected->count * 2 >= rejected->capacity) {
+        struct rejected grown = {.capacity = rejected->capacity ? rejected->capacity * 2 : 1024,
+                                 .count = rejected->count};
+        grown.hashes = calloc(grown.capacity, sizeof *grown.hashes);
+        if (!grown.hashes)
+            return;
+        for (size_t i = 0; i < rejected->capacity; i++)
+            if (rejected->hashes[i])
+                grown.hashes[slot_of(&grown, rejected->hashes[i])] = rejected->hashes[i];
+        free(rejected->hashes);
+        *rejected = grown;
+    }
+    size_t slot = slot_of(rejected, hash);
+    rejected->count += rejected->hashes[slot] == 0;
+    rejected->hashes[slot] = hash;
+}
+
+static void forget(struct rejected *rejected)
+{
+    free(rejected->hashes);
+    *rejected = (struct rejected){0};
 }
 
 /* Takes the candidate over if it passes. */
 static bool try_candidate(struct work *work, size_t count)
 {
-    if (count == 0)
+    const struct assay_minimise *minimise = work->minimise;
+    size_t bytes = count * sizeof *work->candidate;
+    if (count == 0 || (count == work->count && memcmp(work->candidate, work->best, bytes) == 0))
         return false;
-    memcpy(work->scratch, work->candidate, count * sizeof *work->scratch);
-    if (!work->minimise->test(work->minimise->self, work->scratch, count))
+    uint64_t hash = XXH3_64bits(work->candidate, bytes) | 1; /* 0 is no hash */
+    if (is_rejected(&work->rejected, hash)) {
+        work->outcome->known++;
         return false;
-    memcpy(work->best, work->candidate, count * sizeof *work->best);
-    work->count = count;
-    return true;
+    }
+    memcpy(work->scratch, work->candidate, bytes);
+    bool passed = minimise->test(minimise->self, work->scratch, count, work->careful);
+    work->outcome->tests++;
+    if (passed) {
+        memcpy(work->best, work->candidate, bytes);
+        work->count = count;
+    } else {
+        reject(&work->rejected, hash);
+    }
+    if (minimise->progress)
+        minimise->progress(minimise->self, work->count, work->outcome->tests);
+    return passed;
 }
 
 static bool try_kept(struct work *work)
@@ -128,138 +104,143 @@ static bool try_kept(struct work *work)
     return count < work->count && try_candidate(work, count);
 }
 
+/* ---- leaving out ---------------------------------------------------------------------------- */
+
 /* A lineage is an object and all that resizes make of it. Fills lineage[op], returns how many. */
-static uint32_t find_lineages(const struct work *work, uint32_t *lineage)
+static uint32_t find_lineages(struct work *work)
 {
-    uint32_t highest = highest_object(work->best, work->count), lineages = 0;
+    uint32_t highest = assay_minimise_highest(work->best, work->count), lineages = 0;
     uint32_t *of_object = calloc((size_t)highest + 1, sizeof *of_object);
     for (size_t i = 0; i < work->count && of_object; i++) {
         const struct assay_event *op = &work->best[i];
-        uint32_t own = op->object ? of_object[op->object] : op->born ? ++lineages : 0;
-        if (op->born)
+        bool born = op->born && assay_event_bears(op);
+        uint32_t own = op->object ? of_object[op->object] : born ? ++lineages : 0;
+        if (born)
             of_object[op->born] = own;
-        lineage[i] = own;
+        work->lineage[i] = own;
     }
     free(of_object);
     return lineages;
 }
 
-/* One pass of removals, from half the units down to single ones; units are lineages or ops. Goes
+/* Removals, from `chunk` units at a time down to single ones; units are lineages or ops. Goes
  * backwards, as late units are seldom needed by early ones. */
-static bool remove_units(struct work *work, bool by_lineage)
+static bool remove_units(struct work *work, bool by_lineage, bool singly)
 {
-    uint32_t *unit = malloc(work->count * sizeof *unit);
     bool progress = false;
-    if (!unit)
-        return false;
-    size_t units = by_lineage ? find_lineages(work, unit) : work->count;
-    for (size_t chunk = (units + 1) / 2; chunk > 0 && !expired(work); chunk /= 2) {
+    size_t units = by_lineage ? find_lineages(work) : work->count;
+    for (size_t chunk = singly ? 1 : (units + 1) / 2; chunk > 0 && !expired(work); chunk /= 2) {
         for (size_t end = units; end > 0 && !expired(work); end = end > chunk ? end - chunk : 0) {
             size_t start = end > chunk ? end - chunk : 0;
             for (size_t i = 0; i < work->count; i++) {
-                size_t own = by_lineage ? unit[i] : i + 1;
+                size_t own = by_lineage ? work->lineage[i] : i + 1;
                 work->keep[i] = own <= start || own > end;
             }
             if (!try_kept(work))
                 continue;
             progress = true;
-            units = by_lineage ? find_lineages(work, unit) : work->count;
+            units = by_lineage ? find_lineages(work) : work->count;
             if (end > units)
                 end = units + chunk; /* the list became shorter: go on at its end */
         }
     }
-    free(unit);
     return progress;
 }
 
-static bool try_change(struct work *work, size_t at, const struct assay_event *changed)
+/* ---- simplifying ---------------------------------------------------------------------------- */
+
+/* Makes the step at each of the places, as one candidate. */
+static bool try_step(struct work *work, enum assay_simplification step, const size_t *places,
+                     size_t n)
 {
-    struct assay_event before = work->best[at];
-    work->best[at] = *changed;
-    size_t count = assay_minimise_repair(work->best, work->count, NULL, work->candidate);
-    work->best[at] = before;
-    return try_candidate(work, count);
+    struct assay_event *changed = work->scratch;
+    bool any = false;
+    memcpy(changed, work->best, work->count * sizeof *changed);
+    for (size_t i = 0; i < n; i++)
+        any |= assay_simplify(&changed[places[i]], step);
+    return any &&
+           try_candidate(work, assay_minimise_repair(changed, work->count, NULL, work->candidate));
 }
 
-static bool halve(struct work *work, size_t at, bool size)
+/* The step wherever it can be made: at all places at once, down to single ones. */
+static bool simplify(struct work *work, enum assay_simplification step, bool singly)
 {
+    size_t n = 0, count = work->count;
     bool progress = false;
-    while (at < work->count && !expired(work)) {
-        struct assay_event changed = work->best[at];
-        uint64_t *value = size ? &changed.size : &changed.arg;
-        uint64_t least = size ? 1 : 8;
-        if (*value <= least || assay_event_refused(&changed))
-            return progress;
-        *value /= 2;
-        if (!try_change(work, at, &changed))
-            return progress;
-        progress = true;
+    for (size_t i = 0; i < count; i++) {
+        struct assay_event probe = work->best[i];
+        if (assay_simplify(&probe, step))
+            work->places[n++] = i;
     }
+    for (size_t chunk = singly ? 1 : n; n > 0 && chunk > 0; chunk /= 2)
+        for (size_t end = n; end > 0; end = end > chunk ? end - chunk : 0) {
+            size_t start = end > chunk ? end - chunk : 0;
+            while (!expired(work) && try_step(work, step, work->places + start, end - start)) {
+                progress = true;
+                if (work->count != count)
+                    return true; /* ops have moved */
+                if (!assay_simplification_repeats(step))
+                    break;
+            }
+        }
     return progress;
 }
 
-/* All sizes at once, then each op: simpler kind, smaller size, count, alignment. */
-static bool simplify(struct work *work)
+/* ---- all together --------------------------------------------------------------------------- */
+
+static bool pass(struct work *work, bool singly)
 {
-    bool progress = false;
-    for (size_t i = 0; i < work->count && !expired(work); i++) {
-        struct assay_event changed = work->best[i];
-        enum assay_op_class op_class = assay_op_info(changed.kind)->op_class;
-        uint64_t bytes;
-        bool fits = assay_event_bytes(&changed, &bytes);
-        if (changed.flags & ASSAY_FLAG_MISUSE || changed.kind == ASSAY_OP_MALLOC ||
-            changed.kind == ASSAY_OP_FREE)
-            ;
-        else if (op_class == ASSAY_CLASS_ALLOCATE && fits) {
-            changed.kind = ASSAY_OP_MALLOC;
-            changed.size = bytes;
-            changed.arg = 0;
-            progress |= try_change(work, i, &changed);
-        } else if (changed.kind == ASSAY_OP_REALLOCARRAY && fits) {
-            changed.kind = ASSAY_OP_REALLOC;
-            changed.size = bytes;
-            changed.arg = 0;
-            progress |= try_change(work, i, &changed);
-        } else if (op_class == ASSAY_CLASS_RELEASE) {
-            changed.kind = ASSAY_OP_FREE;
-            changed.size = changed.arg = 0;
-            progress |= try_change(work, i, &changed);
-        }
-        if (op_class == ASSAY_CLASS_ALLOCATE || op_class == ASSAY_CLASS_RESIZE) {
-            progress |= halve(work, i, true);
-            if (i < work->count && work->best[i].kind != ASSAY_OP_REALLOC)
-                progress |= halve(work, i, false);
-        }
-    }
+    bool progress = remove_units(work, true, singly);
+    progress |= remove_units(work, false, singly);
+    for (unsigned step = 0; step < ASSAY_SIMPLER_COUNT && !expired(work); step++)
+        progress |= simplify(work, (enum assay_simplification)step, singly);
     return progress;
 }
 
-size_t assay_minimise(struct assay_event *ops, size_t n, const struct assay_minimise *minimise)
+static void minimise_all(struct work *work)
 {
-    struct work work = {.minimise = minimise, .best = ops};
-    struct assay_event *original = malloc(n * sizeof *original);
+    const struct assay_minimise *minimise = work->minimise;
+    work->careful = minimise->always_careful;
+    while (pass(work, false) && !work->cut)
+        continue;
+    if (!work->careful)
+        forget(&work->rejected);
+    work->careful = true;
+    while (!work->cut && pass(work, true))
+        continue;
+    work->outcome->minimal = !work->cut;
+}
+
+size_t assay_minimise(struct assay_event *ops, size_t n, const struct assay_minimise *minimise,
+                      struct assay_minimised *ret_outcome)
+{
+    struct work work = {.minimise = minimise, .outcome = ret_outcome, .best = ops, .careful = true};
     size_t result = 0;
 
-    work.candidate = malloc(n * sizeof *work.candidate);
-    work.scratch = malloc(n * sizeof *work.scratch);
-    work.keep = malloc(n * sizeof *work.keep);
-    if (original && work.candidate && work.scratch && work.keep) {
-        memcpy(original, ops, n * sizeof *original);
-        size_t count = assay_minimise_repair(original, n, NULL, work.candidate);
+    *ret_outcome = (struct assay_minimised){0};
+    work.candidate = malloc((n + 1) * sizeof *work.candidate);
+    work.scratch = malloc((n + 1) * sizeof *work.scratch);
+    work.keep = malloc((n + 1) * sizeof *work.keep);
+    work.places = malloc((n + 1) * sizeof *work.places);
+    work.lineage = malloc((n + 1) * sizeof *work.lineage);
+    if (work.candidate && work.scratch && work.keep && work.places && work.lineage) {
+        size_t count = assay_minimise_repair(ops, n, NULL, work.candidate);
+        memcpy(work.scratch, work.candidate, count * sizeof *work.scratch);
+        ret_outcome->tests = count > 0;
+        ret_outcome->shows = count > 0 && minimise->test(minimise->self, work.scratch, count, true);
         result = n;
-        if (try_candidate(&work, count)) {
-            bool progress = true;
-            for (unsigned round = 0; progress && round < 8 && !expired(&work); round++) {
-                progress = remove_units(&work, true);
-                progress |= remove_units(&work, false);
-                progress |= simplify(&work);
-            }
+        if (ret_outcome->shows) {
+            memcpy(ops, work.candidate, count * sizeof *ops);
+            work.count = count;
+            minimise_all(&work);
             result = work.count;
         }
     }
-    free(original);
+    forget(&work.rejected);
     free(work.candidate);
     free(work.scratch);
     free(work.keep);
+    free(work.places);
+    free(work.lineage);
     return result;
 }

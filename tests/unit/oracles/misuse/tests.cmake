@@ -1,3 +1,2 @@
-assay_unit_test(oracles/misuse/sequential_test.c assay_misuse m)
 assay_unit_test(oracles/misuse/verdict_test.c assay_misuse)
 assay_unit_test(oracles/misuse/tags_test.c assay_misuse m)

@@ -1,4 +1,4 @@
-#include "oracles/misuse/sequential.h"
+#include "oracles/sequential.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -58,6 +58,21 @@ enum assay_decision assay_decide(uint64_t hits, uint64_t n, double low, double h
     if (valid.low > high)
         return ASSAY_ALWAYS;
     return valid.low > low && valid.high < high ? ASSAY_SOMETIMES : ASSAY_UNDECIDED;
+}
+
+enum assay_decision assay_decide_as_often(uint64_t hits, uint64_t n, double floor, double wanted,
+                                          double alpha)
+{
+    struct assay_interval valid = assay_always_valid(hits, n, alpha);
+    return valid.low > floor ? ASSAY_ALWAYS : valid.high < wanted ? ASSAY_NEVER : ASSAY_UNDECIDED;
+}
+
+unsigned assay_trials_to_see(double rate, double alpha, unsigned most)
+{
+    if (rate >= 1)
+        return 1;
+    double trials = rate > 0 ? ceil(log(alpha) / log1p(-rate)) : most;
+    return trials < 1 ? 1 : trials > most ? most : (unsigned)trials;
 }
 
 static int by_value(const void *a, const void *b)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "oracles/misuse/sequential.h"
+#include "oracles/sequential.h"
 #include "traces/core/random.h"
 
 static void close_to(double seen, double expected, double within)
@@ -89,6 +89,47 @@ static void the_stated_error_holds_when_one_looks_after_each_trial(void **state)
     assert_true(wrong < RUNS / 20);
 }
 
+/* What happens as often as wanted must not be called NEVER too often, what happens no more often
+ * than the floor not ALWAYS, and neither may take many trials. */
+static void as_often_errs_as_rarely_as_stated(void **state)
+{
+    enum { RUNS = 2000, TRIALS = 400 };
+    static const struct {
+        unsigned percent;
+        enum assay_decision wrong;
+    } rates[] = {{15, ASSAY_NEVER}, {4, ASSAY_ALWAYS}, {0, ASSAY_ALWAYS}, {30, ASSAY_NEVER}};
+    struct assay_random random;
+    (void)state;
+    assay_random_seed(&random, 11);
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        unsigned wrong = 0, undecided = 0;
+        uint64_t trials = 0;
+        for (int run = 0; run < RUNS; run++) {
+            uint64_t hits = 0, n = 0;
+            enum assay_decision decision = ASSAY_UNDECIDED;
+            while (decision == ASSAY_UNDECIDED && n < TRIALS) {
+                hits += assay_random_below(&random, 100) < rates[i].percent;
+                decision = assay_decide_as_often(hits, ++n, 0.04, 0.15, 0.01);
+            }
+            wrong += decision == rates[i].wrong;
+            undecided += decision == ASSAY_UNDECIDED;
+            trials += n;
+        }
+        assert_true(wrong <= RUNS / 100);
+        assert_int_equal(undecided, 0);
+        assert_true(trials / RUNS < 120);
+    }
+}
+
+static void so_many_trials_show_it(void **state)
+{
+    (void)state;
+    assert_int_equal(assay_trials_to_see(1, 0.001, 500), 1);
+    assert_int_equal(assay_trials_to_see(0, 0.001, 500), 500);
+    assert_int_equal(assay_trials_to_see(0.5, 0.001, 500), 10); /* 2^-10 < 0.001 < 2^-9 */
+    assert_int_equal(assay_trials_to_see(0.0001, 0.001, 500), 500);
+}
+
 static void collisions_are_counted(void **state)
 {
     uint64_t values[] = {5, 1, 5, 2, 5, 1};
@@ -150,6 +191,8 @@ int main(void)
         cmocka_unit_test(the_always_valid_interval_is_wider_and_closes),
         cmocka_unit_test(decisions_follow_the_borders),
         cmocka_unit_test(the_stated_error_holds_when_one_looks_after_each_trial),
+        cmocka_unit_test(as_often_errs_as_rarely_as_stated),
+        cmocka_unit_test(so_many_trials_show_it),
         cmocka_unit_test(collisions_are_counted),
         cmocka_unit_test(entropy_is_bounded_from_below),
     };

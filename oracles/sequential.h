@@ -29,6 +29,16 @@ enum assay_decision { ASSAY_UNDECIDED, ASSAY_NEVER, ASSAY_SOMETIMES, ASSAY_ALWAY
  * most, however often one looks. */
 enum assay_decision assay_decide(uint64_t hits, uint64_t n, double low, double high, double alpha);
 
+/* Whether something happens about as often as something else did. ALWAYS: its rate is above floor;
+ * NEVER: below wanted; a rate between the two may be called either. floor < wanted; the further
+ * apart, the fewer trials. Each answer is wrong with probability alpha at most. */
+enum assay_decision assay_decide_as_often(uint64_t hits, uint64_t n, double floor, double wanted,
+                                          double alpha);
+
+/* How many trials show what happens at this rate at least once, but for probability alpha; at most
+ * `most`. */
+unsigned assay_trials_to_see(double rate, double alpha, unsigned most);
+
 /* What a sample of values says of the distribution they were drawn from. */
 struct assay_collisions {
     uint64_t n, distinct;

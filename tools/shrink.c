@@ -1,0 +1,303 @@
+#include "tools/shrink.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "oracles/compare/minimise.h"
+#include "oracles/sequential.h"
+
+enum {
+    HANG_MS = 200, /* what a candidate's op may take */
+    HANG_BRIEF_MS = 60,
+    PROBES = 3, /* trials of a program before it counts as one that always shows it */
+    CONFIRM_TRIALS = 10,
+    RATE_TRIALS = 60, /* to measure a rate, */
+    CANDIDATE_TRIALS = 200,
+    FINAL_TRIALS = 100
+};
+
+/* How often a candidate shows the finding, as a part of how often the program did for certain. */
+#define FLOOR_PART 0.25
+
+struct hunt {
+    const struct assay_shrink *shrink;
+    struct assay_shrunk *shrunk;
+    struct assay_trial *trial;
+    struct assay_error *err;
+    int code; /* of the first run that could not be had */
+    char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    bool always_fresh;              /* a hang ends its child in any case */
+    bool spoiled;                   /* the child's heap may be damaged */
+    uint64_t deadline_ns;           /* of what goes on now */
+    double floor, wanted;           /* rates; wanted 0: it always shows */
+    struct assay_trial_result last; /* that showed it in a fresh child */
+};
+
+uint64_t assay_shrink_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool out_of_time(void *self)
+{
+    const struct hunt *hunt = self;
+    return hunt->code < 0 || *hunt->shrink->interrupted ||
+           assay_shrink_now_ns() > hunt->deadline_ns;
+}
+
+/* ---- trials --------------------------------------------------------------------------------- */
+
+static bool same_finding(const struct hunt *hunt, const struct assay_trial_result *result)
+{
+    char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    if (!result->violated)
+        return false;
+    assay_finding_fingerprint(&result->first, fingerprint);
+    return strcmp(fingerprint, hunt->fingerprint) == 0;
+}
+
+static bool run(struct hunt *hunt, const struct assay_event *ops, size_t n, bool fresh)
+{
+    struct assay_trial_result result;
+    if (hunt->code < 0)
+        return false;
+    hunt->code = assay_trial_run(hunt->trial, ops, n, fresh, &result, hunt->err);
+    hunt->spoiled = hunt->code < 0 || result.violated || result.died;
+    hunt->shrunk->runs++;
+    bool same = hunt->code == 0 && same_finding(hunt, &result);
+    if (same && fresh)
+        hunt->last = result;
+    return same;
+}
+
+/* Runs it up to n times in fresh children. Returns how often it showed. */
+static unsigned try_fresh(struct hunt *hunt, const struct assay_event *ops, size_t count,
+                          unsigned n, unsigned *ret_trials)
+{
+    unsigned hits = 0, trials = 0;
+    for (; trials < n && !out_of_time(hunt); trials++)
+        hits += run(hunt, ops, count, true);
+    *ret_trials = trials;
+    return hits;
+}
+
+/* ---- candidates ----------------------------------------------------------------------------- */
+
+/* Some candidate may live on what an earlier one left in the child, or fail for it: what shows is
+ * seen to show in a fresh one. */
+static bool always_shows(struct hunt *hunt, const struct assay_event *ops, size_t n, bool careful)
+{
+    if (!careful && !hunt->always_fresh && !run(hunt, ops, n, hunt->spoiled))
+        return false;
+    return run(hunt, ops, n, true);
+}
+
+static bool shows_as_often(struct hunt *hunt, const struct assay_event *ops, size_t n, bool careful)
+{
+    unsigned patience = assay_trials_to_see(hunt->wanted, 0.05, CANDIDATE_TRIALS), hits = 0;
+    for (unsigned trials = 1; trials <= CANDIDATE_TRIALS && !out_of_time(hunt); trials++) {
+        hits += run(hunt, ops, n, true);
+        if (!careful && hits == 0 && trials >= patience)
+            return false;
+        enum assay_decision decision =
+            assay_decide_as_often(hits, trials, hunt->floor, hunt->wanted, ASSAY_SHRINK_ERROR);
+        if (decision != ASSAY_UNDECIDED)
+            return decision == ASSAY_ALWAYS;
+    }
+    return false;
+}
+
+static bool still_shows(void *self, struct assay_event *ops, size_t n, bool careful)
+{
+    struct hunt *hunt = self;
+    return hunt->wanted > 0 ? shows_as_often(hunt, ops, n, careful)
+                            : always_shows(hunt, ops, n, careful);
+}
+
+static void on_progress(void *self, size_t ops, uint64_t tests)
+{
+    const struct hunt *hunt = self;
+    (void)tests;
+    if (hunt->shrink->progress)
+        hunt->shrink->progress(hunt->shrink->self, ops, hunt->shrunk->runs);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+/* Measures how often the program shows it, and what is asked of candidates. False: never. */
+static bool measure(struct hunt *hunt, const struct assay_event *ops, size_t n)
+{
+    unsigned trials, hits = try_fresh(hunt, ops, n, RATE_TRIALS, &trials);
+    hunt->wanted = assay_always_valid(hits, trials, 0.05).low;
+    hunt->floor = hunt->wanted * FLOOR_PART;
+    return hits > 0 && hunt->wanted > 0;
+}
+
+static struct assay_minimised minimise(struct hunt *hunt, struct assay_event *ops, size_t *count)
+{
+    struct assay_minimised outcome;
+    const struct assay_minimise how = {.self = hunt,
+                                       .test = still_shows,
+                                       .always_careful = hunt->always_fresh && hunt->wanted == 0,
+                                       .expired = out_of_time,
+                                       .progress = on_progress};
+    size_t left = assay_minimise(ops, *count, &how, &outcome);
+    *count = left ? left : *count;
+    return outcome;
+}
+
+/* What it was before, and as it showed then. */
+struct before {
+    struct assay_event *ops;
+    size_t count;
+    struct assay_trial_result result;
+};
+
+static void restore(struct hunt *hunt, struct assay_event *ops, size_t *count,
+                    const struct before *before)
+{
+    memcpy(ops, before->ops, before->count * sizeof *ops);
+    *count = before->count;
+    hunt->last = before->result;
+}
+
+/* Where it always shows. Nothing behind the op that violated is needed. False: what is left does
+ * not show it, and the program is as it was. */
+static bool minimise_certain(struct hunt *hunt, struct assay_event *ops, size_t *count,
+                             const struct before *before)
+{
+    static const uint32_t hang_ms[] = {HANG_BRIEF_MS, HANG_MS};
+    uint64_t op_index = before->result.first.op_index;
+    unsigned trials;
+    for (unsigned attempt = hunt->always_fresh ? 0 : 1; attempt < 2; attempt++) {
+        hunt->deadline_ns = hunt->shrink->deadline_ns;
+        assay_trial_set_hang(hunt->trial, hang_ms[attempt]);
+        *count = op_index + 1 < before->count ? (size_t)op_index + 1 : before->count;
+        struct assay_minimised outcome = minimise(hunt, ops, count);
+        assay_trial_set_hang(hunt->trial, hunt->shrink->trial.hang_ms);
+        hunt->deadline_ns = UINT64_MAX;
+        if (try_fresh(hunt, ops, *count, 1, &trials) == 1) {
+            hunt->shrunk->minimised = outcome.minimal;
+            return true;
+        }
+        restore(hunt, ops, count, before);
+    }
+    return false;
+}
+
+/* Where it shows in some runs only: from what is there if that shows it often enough, else from
+ * the beginning. */
+static void minimise_random(struct hunt *hunt, struct assay_event *ops, size_t *count,
+                            const struct before *before)
+{
+    hunt->deadline_ns = hunt->shrink->latest_ns;
+    assay_trial_set_hang(hunt->trial, HANG_MS);
+    if (measure(hunt, before->ops, before->count)) {
+        struct assay_minimised outcome = {0};
+        if (*count < before->count)
+            outcome = minimise(hunt, ops, count);
+        if (!outcome.shows) {
+            restore(hunt, ops, count, before);
+            outcome = minimise(hunt, ops, count);
+        }
+        hunt->shrunk->minimised = outcome.minimal;
+    }
+    assay_trial_set_hang(hunt->trial, hunt->shrink->trial.hang_ms);
+}
+
+static void confirm(struct hunt *hunt, const struct assay_event *ops, size_t count, unsigned most)
+{
+    uint64_t second_from_now = assay_shrink_now_ns() + UINT64_C(1000000000);
+    unsigned trials;
+    hunt->deadline_ns = hunt->shrink->latest_ns;
+    if (hunt->wanted > 0 && hunt->deadline_ns < second_from_now)
+        hunt->deadline_ns = second_from_now; /* a rate needs more than one trial */
+    hunt->shrunk->hits += try_fresh(hunt, ops, count, most, &trials);
+    hunt->shrunk->trials += trials;
+}
+
+/* A finding that shows without its environment loses it. */
+static int drop_environment(struct hunt *hunt, const struct before *before)
+{
+    const struct assay_shrink *shrink = hunt->shrink;
+    struct assay_trial_config bare = shrink->trial;
+    struct assay_trial *trial;
+    struct hunt probe = *hunt;
+    unsigned trials;
+    hunt->shrunk->environment = shrink->trial.environment;
+    if (shrink->trial.environment.order == ASSAY_ORDER_SERIAL)
+        return 0;
+    bare.environment.order = ASSAY_ORDER_SERIAL;
+    int code = assay_trial_create(&bare, &trial, hunt->err);
+    if (code < 0)
+        return code;
+    probe.trial = trial;
+    if (try_fresh(&probe, before->ops, before->count, 1, &trials) == 1) {
+        assay_trial_free(hunt->trial);
+        hunt->trial = trial;
+        hunt->last = probe.last;
+        hunt->shrunk->environment = bare.environment;
+    } else {
+        assay_trial_free(trial);
+    }
+    return 0;
+}
+
+static void shrink_all(struct hunt *hunt, struct assay_event *ops, size_t *count,
+                       const struct before *before)
+{
+    struct assay_shrunk *shrunk = hunt->shrunk;
+    unsigned trials = 0, hits = 0;
+    if (!hunt->always_fresh)
+        hits = try_fresh(hunt, ops, *count, PROBES, &trials);
+    if (hits == trials) {
+        shrunk->hits = shrunk->trials = 1; /* it was confirmed before */
+        if (minimise_certain(hunt, ops, count, before))
+            confirm(hunt, ops, *count, hunt->always_fresh ? 1 : CONFIRM_TRIALS - 1);
+        else if (!hunt->always_fresh && !out_of_time(hunt))
+            shrunk->trials++;
+        if (shrunk->hits == shrunk->trials || hunt->always_fresh)
+            return;
+    }
+    *shrunk = (struct assay_shrunk){
+        .random = true, .runs = shrunk->runs, .environment = shrunk->environment};
+    minimise_random(hunt, ops, count, before);
+    confirm(hunt, ops, *count, FINAL_TRIALS);
+    if (shrunk->hits == 0) {
+        restore(hunt, ops, count, before);
+        shrunk->minimised = false;
+        shrunk->hits = 1;
+        shrunk->trials++;
+    }
+}
+
+int assay_shrink(const struct assay_shrink *shrink, struct assay_event *ops, size_t *count,
+                 struct assay_trial_result *result, struct assay_shrunk *ret_shrunk,
+                 struct assay_error *err)
+{
+    struct hunt hunt = {.shrink = shrink,
+                        .shrunk = ret_shrunk,
+                        .err = err,
+                        .deadline_ns = shrink->deadline_ns,
+                        .always_fresh = result->first.relation == ASSAY_RELATION_HANG,
+                        .last = *result};
+    struct before before = {
+        .ops = malloc(*count * sizeof *before.ops), .count = *count, .result = *result};
+    *ret_shrunk = (struct assay_shrunk){0};
+    if (!before.ops)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    memcpy(before.ops, ops, *count * sizeof *ops);
+    assay_finding_fingerprint(&result->first, hunt.fingerprint);
+    hunt.code = assay_trial_create(&shrink->trial, &hunt.trial, err);
+    if (hunt.code == 0)
+        hunt.code = drop_environment(&hunt, &before);
+    if (hunt.code == 0)
+        shrink_all(&hunt, ops, count, &before);
+    assay_trial_free(hunt.trial);
+    free(before.ops);
+    *result = hunt.last;
+    return hunt.code;
+}
