@@ -8,7 +8,7 @@
 
 enum {
     RANDOM_PER_DIRECTED = 4, /* where programs are counted, not timed */
-    MAX_OBJECTS = 1 << 16
+    MAX_OBJECTS = 1 << 17
 };
 
 bool assay_fuzz_directed_due(const struct assay_fuzz_state *state,

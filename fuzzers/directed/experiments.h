@@ -7,5 +7,9 @@
 /* resize.c */
 enum { LADDER_UP, LADDER_DOWN };
 ASSAY_DIRECTED_BUILDER(ladder);
+/* many.c */
+enum { MANY_EQUAL, MANY_MIXED, MANY_LARGE };
+ASSAY_DIRECTED_BUILDER(many);
+ASSAY_DIRECTED_BUILDER(turnover);
 
 #endif
