@@ -32,6 +32,7 @@ struct assay_directed {
 
 enum assay_directed_flag {
     ASSAY_DIRECTED_PARTIAL = 1 << 0, /* each thread of the program is a thread */
+    ASSAY_DIRECTED_MAPPING = 1 << 1, /* has REFUSE ops */
 };
 
 struct assay_directed_info {

@@ -49,6 +49,7 @@ struct assay_judge {
     uint64_t op_index;
     uint64_t widest; /* by which bounds of an object were rounded, for C37 */
     struct ground ground;
+    struct assay_resources resources;
     bool tainted;     /* a misuse happened */
     bool misuse_next; /* a MISUSE record announced the next op */
     bool unsettled;   /* the op before left something behind: pending, last or misuse_next */
@@ -317,7 +318,7 @@ static __attribute__((noinline)) void judge_misuse(struct assay_judge *judge,
 }
 
 /* A legal op ended the program. Of an object that survived a failed resize, C13 says that it can be
- * freed; of every other, C26. */
+ * freed; where memory ends, C33 says that nobody dies of it; else C26. */
 static __attribute__((noinline)) void judge_stop(struct assay_judge *judge,
                                                  const struct assay_case *c)
 {
@@ -326,6 +327,7 @@ static __attribute__((noinline)) void judge_stop(struct assay_judge *judge,
     if (judge->tainted || !judge->config.legal)
         return;
     unsigned property = survivor && assay_case_judges(c, ASSAY_PROPERTY_C13) ? ASSAY_PROPERTY_C13
+                        : c->scarcity                                        ? ASSAY_PROPERTY_C33
                                                                              : ASSAY_PROPERTY_C26;
     if (!assay_case_judges(c, property))
         return;
@@ -575,6 +577,8 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
         .last_call = judge->ground.last_call,
         .live_bytes = judge->model.live_bytes,
         .kind = (uint8_t)kind,
+        .scarcity = judge->resources.scarcity,
+        .resources = &judge->resources,
         .refused = judge->ground.refused,
     };
     if (resizing && (event->flags & ASSAY_FLAG_BEGIN)) {
@@ -602,6 +606,9 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
     c.refused_after = c.refused_now || (c.refused && !changes);
 
     judge->model.op_index = judge->op_index;
+    uint64_t released = releasing && open ? object->requested : 0;
+    if (__builtin_expect(c.scarcity && c.refused_now, 0))
+        assay_resources_look(&judge->resources, &judge->model);
     if (__builtin_expect(event->signal != 0, 0))
         c.succeeded = false;
     else if (op_class == ASSAY_CLASS_ALLOCATE && c.succeeded)
@@ -621,9 +628,32 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
         run_oracles(judge, &c, kind, ROWS_LEGAL,
                     bearing && c.succeeded ? event->born : event->object);
     }
+    if (__builtin_expect(c.scarcity != ASSAY_SCARCITY_NONE, 0))
+        assay_resources_note(&judge->resources, &judge->model, released,
+                             bearing && c.succeeded ? c.bytes : 0, c.refused_now);
     if (kind == ASSAY_OP_USABLE_SIZE && open)
         learn_usable(object, event);
     remember(&judge->ground, &c, changes, event->object);
+}
+
+static __attribute__((noinline, cold)) void judge_system(struct assay_judge *judge,
+                                                         const struct assay_event *event)
+{
+    struct assay_resources *r = &judge->resources;
+    if (event->kind != ASSAY_OP_MEASURE) {
+        assay_resources_take(r, &judge->model, event);
+        return;
+    }
+    const struct assay_case c = {.event = event,
+                                 .profile = &judge->config.profile,
+                                 .judged = judge->judged,
+                                 .op_index = judge->op_index,
+                                 .kind = ASSAY_OP_MEASURE,
+                                 .scarcity = r->scarcity,
+                                 .resources = r};
+    assay_resources_measure(r, &judge->model, event);
+    if (!judge->tainted)
+        run_oracles(judge, &c, ASSAY_OP_MEASURE, ROWS_LEGAL, 0);
 }
 
 /* One function per op kind. Kinds that no executor serves yet pass by. */
@@ -635,6 +665,8 @@ typedef void (*judge_function)(struct assay_judge *, const struct assay_event *)
     {                                                                                              \
         if (ASSAY_ON_ANY >> (number)&1)                                                            \
             judge_op(judge, event, number, ASSAY_CLASS_##op_class);                                \
+        if (ASSAY_ON_SYSTEM >> (number)&1)                                                         \
+            judge_system(judge, event);                                                            \
     }
 #include "traces/ops.def"
 #undef ASSAY_OP
@@ -740,6 +772,8 @@ void assay_judge_crash(struct assay_judge *judge, int signal)
         .judged = judge->judged,
         .op_index = judge->op_index,
         .kind = event.kind,
+        .scarcity = judge->resources.scarcity,
+        .resources = &judge->resources,
         .hung = signal == 0,
     };
     assay_event_bytes(&event, &c.bytes);
@@ -754,6 +788,7 @@ void assay_judge_reset(struct assay_judge *judge)
     judge->op_index = judge->widest = 0;
     judge->ground = (struct ground){.last_call = UINT64_MAX};
     judge->tainted = judge->misuse_next = judge->unsettled = false;
+    assay_resources_reset(&judge->resources);
     judge->last.failed = 0;
     judge->current = NULL;
 }

@@ -13,6 +13,7 @@
 
 #include "oracles/judge.h"
 #include "oracles/model/model.h"
+#include "oracles/model/resources.h"
 
 #define ASSAY_ON(NAME) (UINT64_C(1) << ASSAY_OP_##NAME)
 #define ASSAY_ON_ALIGNED                                                                           \
@@ -25,6 +26,8 @@
 #define ASSAY_ON_QUERY    (ASSAY_ON(USABLE_SIZE) | ASSAY_ON(OBJECT_SIZE) | ASSAY_ON(TRIM))
 #define ASSAY_ON_ACCESS   (ASSAY_ON(READ) | ASSAY_ON(WRITE) | ASSAY_ON(CHECK))
 #define ASSAY_ON_ANY      (ASSAY_ON_BEARING | ASSAY_ON_RELEASE | ASSAY_ON_QUERY | ASSAY_ON_ACCESS)
+
+#define ASSAY_ON_SYSTEM (ASSAY_ON(MEASURE) | ASSAY_ON(LIMIT) | ASSAY_ON(REFUSE))
 
 enum {
     ASSAY_PAGE_BYTES = 4096,
@@ -70,6 +73,8 @@ struct assay_case {
                                  other way round, as capabilities would round them */
     uint8_t overlap_flags;    /* of overlap, else of overlap_usable */
     uint8_t kind;
+    uint8_t scarcity; /* enum assay_scarcity */
+    const struct assay_resources *resources;
     bool overflow;      /* the product does not fit */
     bool succeeded;     /* bearing ops: the result is not a null pointer */
     bool null_operand;  /* release, resize, query: of a null pointer */
@@ -130,6 +135,15 @@ static inline uint8_t assay_case_refusal_damage(const struct assay_case *c)
         return 0;
     return c->event->failed & ASSAY_FACT_PREFIX ? ASSAY_FACT_PREFIX
                                                 : c->event->failed & ASSAY_FACT_USABLE;
+}
+
+/* Memory ends, and what was handed out cannot be touched: a failure that was taken for an address.
+ */
+static inline bool assay_case_no_memory(const struct assay_case *c)
+{
+    uint8_t own = ASSAY_FACT_CONTENT | ASSAY_FACT_ZERO | ASSAY_FACT_USABLE;
+    return c->scarcity && c->succeeded && !c->operand && (c->event->failed & ASSAY_FACT_READABLE) &&
+           (c->event->failed & own);
 }
 
 /* How the op ended the program (crash, abort, hang), or NONE. */

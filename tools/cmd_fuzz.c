@@ -133,7 +133,7 @@ struct totals {
 };
 
 /* Rows that this kind of run cannot reach: what the profile does not promise, what the mix or the
- * directed programs alone do not have. */
+ * directed programs alone do not have; and what only directed programs reach, if they did not. */
 static void leave_out(const struct assay_fuzz_config *config, struct totals *totals)
 {
     if (!config->limits.misuse)
@@ -150,6 +150,11 @@ static void leave_out(const struct assay_fuzz_config *config, struct totals *tot
                                                                            << ASSAY_OP_REALLOCARRAY;
     if ((config->limits.missing_apis & resizing) == resizing)
         totals->judged[ASSAY_PROPERTY_C13] = false; /* which usable_size and births touch too */
+    static const enum assay_property directed[] = {ASSAY_PROPERTY_C31, ASSAY_PROPERTY_C32,
+                                                   ASSAY_PROPERTY_C33};
+    for (size_t i = 0; i < sizeof directed / sizeof *directed; i++)
+        if (totals->evaluations[directed[i]] == 0)
+            totals->judged[directed[i]] = false;
     bool some = config->mode == ASSAY_GENERATE_MIX || !config->random;
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT && some; p++)
         totals->judged[p] = totals->judged[p] && totals->evaluations[p] > 0;

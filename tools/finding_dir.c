@@ -209,8 +209,11 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
     json_decref(more);
     if (record->directed)
         json_object_set_new(object, "directed", json_string(record->directed));
-    if (record->environment.order == ASSAY_ORDER_PARTIAL)
-        json_object_set_new(object, "environment", json_pack("{s:s}", "order", "partial"));
+    bool partial = record->environment.order == ASSAY_ORDER_PARTIAL;
+    if (partial || record->environment.mapping_calls)
+        json_object_set_new(object, "environment",
+                            json_pack("{s:s, s:b}", "order", partial ? "partial" : "serial",
+                                      "mapping_calls", record->environment.mapping_calls));
     FILE *out = create(folder, "finding.json", err);
     if (out) {
         json_dumpf(object, out, JSON_INDENT(2) | JSON_SORT_KEYS);
@@ -305,6 +308,7 @@ static int read_environment(json_t *object, struct assay_environment *ret_enviro
         return assay_fail(err, ASSAY_E_FORMAT, "'%s' has no usable 'environment'", path);
     if (strcmp(name, "partial") == 0)
         ret_environment->order = ASSAY_ORDER_PARTIAL;
+    ret_environment->mapping_calls = json_is_true(json_object_get(environment, "mapping_calls"));
     return 0;
 }
 

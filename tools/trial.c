@@ -25,6 +25,8 @@ void assay_trial_configure(const struct assay_trial_config *config, bool judge_i
 {
     bool has_usable = !(config->subject->missing_apis >> ASSAY_OP_USABLE_SIZE & 1);
     *ret_blob = (struct assay_judge_blob){.legal = true, .profile = *config->profile};
+    if (!judge_in_child) /* the programs of the generator have none of these ops */
+        ret_blob->more_has = ASSAY_HAS_RESOURCES;
     *ret_session = (struct assay_session_config){
         .subject = config->subject,
         .environment = config->environment,

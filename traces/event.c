@@ -17,8 +17,8 @@ static const char *const family_names[ASSAY_FAMILY_COUNT] = {"malloc", "new", "n
                                                              "aligned"};
 
 static const char *const has_names[ASSAY_HAS_COUNT] = {
-    "order",  "address", "usable", "errno", "content", "access",
-    "caller", "thread",  "time",   "maps",  "signal",  "foreign",
+    "order",  "address", "usable", "errno",  "content", "access",    "caller",
+    "thread", "time",    "maps",   "signal", "foreign", "resources",
 };
 
 static const struct assay_op_info unknown_op = {"unknown", "", ASSAY_CLASS_NONE};

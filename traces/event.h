@@ -17,7 +17,7 @@ enum assay_op {
 #define ASSAY_OP(number, NAME, name, op_class, arg) ASSAY_OP_##NAME = number,
 #include "traces/ops.def"
 #undef ASSAY_OP
-    ASSAY_OP_COUNT = 41
+    ASSAY_OP_COUNT = 44
 };
 
 enum assay_op_class {
@@ -137,14 +137,18 @@ enum assay_has {
     ASSAY_HAS_THREAD = 1 << 7,
     ASSAY_HAS_TIME = 1 << 8,
     ASSAY_HAS_MAPS = 1 << 9,
-    ASSAY_HAS_SIGNAL = 1 << 10,  /* crashes and hangs of the subject are seen */
-    ASSAY_HAS_FOREIGN = 1 << 11, /* results were tested against arena, stacks and images */
-    ASSAY_HAS_COUNT = 12
+    ASSAY_HAS_SIGNAL = 1 << 10,    /* crashes and hangs of the subject are seen */
+    ASSAY_HAS_FOREIGN = 1 << 11,   /* results were tested against arena, stacks and images */
+    ASSAY_HAS_RESOURCES = 1 << 12, /* MEASURE, LIMIT and REFUSE ops are executed */
+    ASSAY_HAS_COUNT = 13
 };
 
 /* What the executor puts into every failed allocation's address: results are compared with this,
  * never with 0. */
 #define ASSAY_ADDRESS_NULL UINT64_C(0)
+
+/* arg of a MEASURE. */
+enum assay_measure { ASSAY_MEASURE_RESIDENT, ASSAY_MEASURE_MAPPINGS, ASSAY_MEASURES };
 
 struct assay_op_info {
     const char *name; /* "malloc" */

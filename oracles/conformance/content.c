@@ -3,7 +3,8 @@
 
 enum assay_outcome assay_oracle_C08(const struct assay_case *c, struct assay_verdict *v)
 {
-    if (!(c->event->checked & (ASSAY_FACT_CONTENT | ASSAY_FACT_SIBLINGS)))
+    if (!(c->event->checked & (ASSAY_FACT_CONTENT | ASSAY_FACT_SIBLINGS)) ||
+        assay_case_no_memory(c))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->event->failed & ASSAY_FACT_CONTENT)
         return assay_fact_violated(v, ASSAY_FACT_CONTENT);
@@ -14,7 +15,7 @@ enum assay_outcome assay_oracle_C08(const struct assay_case *c, struct assay_ver
 
 enum assay_outcome assay_oracle_C10(const struct assay_case *c, struct assay_verdict *v)
 {
-    if (!c->succeeded || !(c->event->checked & ASSAY_FACT_ZERO))
+    if (!c->succeeded || !(c->event->checked & ASSAY_FACT_ZERO) || assay_case_no_memory(c))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->event->failed & ASSAY_FACT_ZERO)
         return assay_fact_violated(v, ASSAY_FACT_ZERO);

@@ -10,7 +10,7 @@ enum assay_outcome assay_oracle_C18(const struct assay_case *c, struct assay_ver
         if (null == ASSAY_ANSWER_YES && c->succeeded)
             return assay_violated(v, ASSAY_RELATION_NOT_NULL, ASSAY_ADDRESS_NULL,
                                   c->event->address);
-        if (null == ASSAY_ANSWER_NO && !c->succeeded)
+        if (null == ASSAY_ANSWER_NO && !c->succeeded && !c->scarcity)
             return assay_violated(v, ASSAY_RELATION_NULL, 0, c->event->error);
     }
     if (c->overlap != 0 && (c->overlap_flags & ASSAY_OVERLAP_BOTH_EMPTY)) {

@@ -50,6 +50,8 @@ enum assay_outcome assay_oracle_C01(const struct assay_case *c, struct assay_ver
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (resize_kind && (resized ? c->foreign : assay_case_judges(c, ASSAY_PROPERTY_C14)))
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* C28 and C14 say the same of these */
+    if (!c->succeeded && c->scarcity)
+        return ASSAY_OUTCOME_NOT_APPLICABLE; /* C33 judges refusals where memory ends */
     bool within = assay_case_within_budget(c);
     if (c->succeeded)
         return within ? ASSAY_OUTCOME_HOLDS : ASSAY_OUTCOME_NOT_APPLICABLE;

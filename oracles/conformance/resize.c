@@ -70,6 +70,8 @@ enum assay_outcome assay_oracle_C14(const struct assay_case *c, struct assay_ver
 {
     if (!c->null_operand || c->overflow || assay_case_oversize(c))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (!c->succeeded && c->scarcity)
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (!c->succeeded) {
         if (c->bytes == 0)
             return c->profile->malloc_zero_null == ASSAY_ANSWER_NO

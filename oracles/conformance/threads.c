@@ -12,7 +12,7 @@ enum assay_outcome assay_oracle_C28(const struct assay_case *c, struct assay_ver
     }
     if (c->succeeded && (c->event->failed & ASSAY_FACT_PREFIX))
         return assay_fact_violated(v, ASSAY_FACT_PREFIX);
-    if (!c->succeeded && c->bytes != 0 && !assay_case_oversize(c) && !c->overflow) {
+    if (!c->succeeded && c->bytes != 0 && !c->scarcity && !assay_case_oversize(c) && !c->overflow) {
         if (assay_case_within_budget(c))
             return assay_violated(v, ASSAY_RELATION_NULL, c->bytes, c->event->error);
         if (c->event->error != ENOMEM)

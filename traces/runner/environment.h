@@ -1,6 +1,6 @@
 /* What a program needs of the process that runs it, beside its ops: data that travels with the
  * program from whoever made it through trials into the folder of a finding and back. A limit of
- * memory and failing system calls are ops (traces/ops.def) and need no more than is said here. */
+ * memory (LIMIT) and failing system calls (REFUSE) are ops. */
 #ifndef ASSAY_ENVIRONMENT_H
 #define ASSAY_ENVIRONMENT_H
 
@@ -9,6 +9,7 @@
 /* All zero: serial order, and nothing watched that need not be. */
 struct assay_environment {
     enum assay_order order;
+    bool mapping_calls; /* REFUSE ops have their effect; serial order only */
 };
 
 #endif

@@ -482,6 +482,13 @@ call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool f
         ex->phase = PHASE_CALL;
         do_check(ex, event);
         break;
+    case ASSAY_OP_MEASURE:
+    case ASSAY_OP_LIMIT:
+    case ASSAY_OP_REFUSE:
+        ex->phase = PHASE_CALL;
+        if (!assay_executor_system(ex, event))
+            event->flags |= ASSAY_FLAG_SKIPPED;
+        break;
     default: break; /* control and records: the runner's affair */
     }
 }

@@ -17,6 +17,8 @@ enum assay_touch { ASSAY_TOUCH_NONE, ASSAY_TOUCH_RECORDED, ASSAY_TOUCH_PAGE, ASS
 /* One total order by one thread, or the trace's threads, ordered where an object crosses them. */
 enum assay_order { ASSAY_ORDER_SERIAL, ASSAY_ORDER_PARTIAL };
 
+struct assay_mapping_line;
+
 struct assay_executor_config {
     const struct assay_subject *subject;
     enum assay_touch touch;
@@ -25,7 +27,8 @@ struct assay_executor_config {
     bool usable_writable; /* also fill and verify [requested, usable) */
     uint32_t max_objects; /* highest object number in a program */
     uint64_t seed;        /* of the patterns */
-    _Atomic uint64_t *progress; /* op index is stored here before each op; may be NULL */
+    _Atomic uint64_t *progress;         /* op index is stored here before each op; may be NULL */
+    struct assay_mapping_line *mapping; /* where REFUSE ops write; NULL: they are skipped */
 };
 
 struct assay_executor;

@@ -77,6 +77,9 @@ struct assay_executor *assay_executor_create(struct assay_arena *arena,
     ex->subject = *config->subject;
     ex->missing = assay_executor_missing(&ex->subject);
     ex->progress = config->progress;
+    ex->mapping = config->mapping;
+    ex->own = arena->base;
+    ex->own_bytes = arena->capacity;
     ex->seed = config->seed;
     ex->mixed_seed = assay_touch_mix(config->seed);
     ex->max_objects = config->max_objects;
@@ -132,6 +135,7 @@ void assay_executor_rejoin(struct assay_executor *base, const struct assay_execu
 
 void assay_executor_forget(struct assay_executor *ex, uint64_t seed)
 {
+    assay_executor_system_restore(ex);
     memset(ex->records, 0, ((size_t)ex->highest + 1) * sizeof *ex->records);
     ex->highest = 0;
     ex->live_count = 0;

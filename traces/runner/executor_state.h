@@ -59,6 +59,10 @@ struct assay_executor {
     enum assay_touch touch;
     struct assay_ranges *ranges;
     char *guard_page;
+    char *own; /* the arena: not the subject's memory */
+    size_t own_bytes;
+    struct assay_mapping_line *mapping;
+    bool limited, refusing; /* by LIMIT and REFUSE ops */
     char *stack_place;
     const struct assay_sink *sink;
     const char *sink_table;
@@ -108,6 +112,11 @@ static inline void end_touch(struct assay_executor *ex)
     ex->landing.armed = 0;
 }
 
+/* executor_system.c: ops that ask the system, or tell it something. False: it cannot be done here.
+ */
+bool assay_executor_system(struct assay_executor *ex, struct assay_event *event);
+/* Takes back what such ops have left in force. */
+void assay_executor_system_restore(struct assay_executor *ex);
 /* The address of an operand that is no object's. */
 char *assay_executor_place(struct assay_executor *ex, const struct assay_event *event,
                            uint64_t offset);

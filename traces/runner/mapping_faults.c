@@ -24,17 +24,24 @@ int assay_mapping_kind(int number)
     return -1;
 }
 
-bool assay_mapping_fails(struct assay_mapping_faults *faults, enum assay_mapping_call kind,
-                         uint64_t op_index)
+bool assay_mapping_fails(struct assay_mapping_faults *faults, struct assay_mapping_line *line,
+                         enum assay_mapping_call kind)
 {
-    const struct assay_mapping_schedule *schedule = &faults->schedule;
-    if (!(schedule->kinds >> kind & 1) || op_index < schedule->from_op)
-        return false;
+    uint32_t turn = atomic_load(&line->turn);
+    const struct assay_mapping_schedule schedule = line->schedule;
     atomic_fetch_add(&faults->seen[kind], 1);
+    atomic_store(&line->answered, turn);
+    if (turn != faults->turn)
+        faults->counted = 0;
+    faults->turn = turn;
+    if (turn == 0 || !(schedule.kinds >> kind & 1))
+        return false;
     faults->counted++;
-    if (faults->counted < schedule->first || faults->counted - schedule->first >= schedule->many)
+    if (faults->counted < schedule.first ||
+        (schedule.many && faults->counted - schedule.first >= schedule.many))
         return false;
     atomic_fetch_add(&faults->failed[kind], 1);
+    atomic_fetch_add(&line->failed, 1);
     return true;
 }
 

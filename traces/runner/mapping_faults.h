@@ -1,5 +1,9 @@
-/* Which system calls that map memory fail: a schedule, and counts of what was seen. The supervisor
- * asks at each such call of a child; nothing here knows how the child is reached.
+/* Which system calls that map memory fail: a schedule, and counts of what was seen.
+ *
+ * A program says so by REFUSE ops, which the runner's executor writes into memory that it shares
+ * with the supervisor; the supervisor asks at each such call of a child. Nothing here knows how the
+ * child is reached. Where a program has no REFUSE op nothing of this is needed, and a session that
+ * does not ask for it (environment.h) pays nothing for it.
  *
  * Only calls behind the moment when the runner is ready are looked at. From there on nothing of the
  * runner's own maps memory (its arena is frozen, its threads' stacks are the reason why partial
@@ -13,6 +17,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "traces/event.h"
+
 enum assay_mapping_call {
     ASSAY_MAPPING_MMAP,
     ASSAY_MAPPING_MREMAP,
@@ -22,22 +28,42 @@ enum assay_mapping_call {
     ASSAY_MAPPING_BRK,
     ASSAY_MAPPING_CALLS
 };
+enum { ASSAY_MAPPING_ALL = (1 << ASSAY_MAPPING_CALLS) - 1 };
 
-/* Counted together are the kinds of `kinds`, from op `from_op` of a program on; the first is number
- * 1. Numbers first to first + many - 1 fail with ENOMEM. All zero: nothing is looked at. */
+/* Counted together are the kinds of `kinds`; the first call behind the op is number 1. Numbers
+ * first to first + many - 1 fail with ENOMEM, with many = 0 all from first on. */
 struct assay_mapping_schedule {
-    uint32_t kinds;       /* bit per enum assay_mapping_call; the others are not looked at */
-    uint64_t from_op;     /* index in the program */
-    uint64_t first, many; /* many = 0: only count */
+    uint32_t kinds; /* bit per enum assay_mapping_call; 0: none fails */
+    uint64_t first, many;
+};
+
+static inline struct assay_mapping_schedule assay_mapping_schedule_of(const struct assay_event *op)
+{
+    return (struct assay_mapping_schedule){.kinds = (uint32_t)op->arg & ASSAY_MAPPING_ALL,
+                                           .first = op->size ? op->size : 1,
+                                           .many = op->arg >> 8};
+}
+static inline struct assay_event assay_mapping_op(uint32_t kinds, uint64_t first, uint64_t many)
+{
+    return (struct assay_event){.kind = ASSAY_OP_REFUSE, .size = first, .arg = kinds | many << 8};
+}
+
+/* Between a runner and its supervisor. The runner's thread that executes a REFUSE op writes the
+ * schedule and then turn; the supervisor reads both while a thread of the child waits in a call. */
+struct assay_mapping_line {
+    _Atomic uint32_t turn;     /* one more at each REFUSE op */
+    _Atomic uint32_t answered; /* the supervisor: the turn of the last call that it looked at */
+    struct assay_mapping_schedule schedule;
+    _Atomic uint64_t failed; /* of this turn */
 };
 
 struct assay_mapping_counts {
     uint64_t seen[ASSAY_MAPPING_CALLS], failed[ASSAY_MAPPING_CALLS];
 };
 
-/* Written by one thread. */
+/* The supervisor's. Written by one thread. */
 struct assay_mapping_faults {
-    struct assay_mapping_schedule schedule;
+    uint32_t turn;
     uint64_t counted, asked_break;
     _Atomic uint64_t seen[ASSAY_MAPPING_CALLS], failed[ASSAY_MAPPING_CALLS];
 };
@@ -46,9 +72,9 @@ struct assay_mapping_faults {
 int assay_mapping_number(enum assay_mapping_call kind);
 int assay_mapping_kind(int number);
 
-/* The child, ready and at this op, makes the call: true if it fails now. */
-bool assay_mapping_fails(struct assay_mapping_faults *faults, enum assay_mapping_call kind,
-                         uint64_t op_index);
+/* The child, ready, makes the call: true if it fails now. */
+bool assay_mapping_fails(struct assay_mapping_faults *faults, struct assay_mapping_line *line,
+                         enum assay_mapping_call kind);
 /* brk tells no error: it answers where the break stands. `pid`: who waits in it. */
 uint64_t assay_mapping_break(const struct assay_mapping_faults *faults, pid_t pid);
 

@@ -241,7 +241,9 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
                                            .usable_writable = shared->usable_writable,
                                            .max_objects = shared->max_objects,
                                            .seed = shared->seed,
-                                           .progress = &shared->progress};
+                                           .progress = &shared->progress,
+                                           .mapping =
+                                               shared->mapping_calls ? &shared->mapping : NULL};
     char *base = (char *)shared;
     const void *blob = base + shared->blob_offset;
     bool judging = shared->judge && judge && judge->create;

@@ -118,6 +118,7 @@ static int make_shared(struct assay_session *session, int *ret_fd, struct assay_
     shared->adapter = session->subject.adapter;
     shared->frozen = config->frozen;
     shared->prefault = config->prefault;
+    shared->mapping_calls = config->environment.mapping_calls;
     shared->seed = config->seed;
     shared->missing_apis = session->subject.missing_apis;
     shared->blob_offset = blob;
@@ -164,14 +165,16 @@ int assay_session_start(const struct assay_session_config *config,
     int code = make_shared(session, &shared_fd, err);
     if (code == 0)
         code = make_stderr(session, err);
-    if (code == 0 && config->faults.kinds && config->environment.order == ASSAY_ORDER_PARTIAL)
+    if (code == 0 && config->environment.mapping_calls &&
+        config->environment.order == ASSAY_ORDER_PARTIAL)
         code =
             assay_fail(err, ASSAY_E_UNSUPPORTED,
                        "mapping calls fail in serial order only: a thread's stack is mapped too");
-    if (code == 0 && (config->frozen || config->faults.kinds)) {
+    if (code == 0 && (config->frozen || config->environment.mapping_calls)) {
         const struct assay_supervise_config supervise = {.frozen = config->frozen,
                                                          .seed = config->seed,
-                                                         .faults = config->faults,
+                                                         .mapping_calls =
+                                                             config->environment.mapping_calls,
                                                          .shared = session->shared};
         code = assay_supervisor_create(&supervise, &session->supervisor, err);
     }

@@ -40,11 +40,9 @@ struct assay_session_config {
     bool judge;        /* run the runner's own judge */
     bool want_results; /* hand executed events back to the host */
     bool frozen;       /* address-space randomisation off, random bytes answered from seed */
-    /* NEEDSWORK: no command sets a schedule yet; the experiments of C33 are to. */
-    struct assay_mapping_schedule faults; /* serial order only; needs status.supervision.works */
-    bool bare_loop; /* execute nothing but a bare loop of the same calls, for overhead_ns; no
-                       results, no judge */
-    bool prefault;  /* the tables' pages before the first op, not at it (when most numbers occur) */
+    bool bare_loop;    /* execute nothing but a bare loop of the same calls, for overhead_ns; no
+                          results, no judge */
+    bool prefault; /* the tables' pages before the first op, not at it (when most numbers occur) */
     uint64_t seed;
     uint32_t max_objects;
     uint64_t memory_bytes; /* 0 = no limit; the child is killed beyond it */
@@ -85,8 +83,8 @@ static inline bool assay_session_frozen(const struct assay_session_status *statu
     return status->frozen && status->supervision.works;
 }
 
-/* Errors: ASSAY_E_UNSUPPORTED for faults in partial order; ASSAY_E_SYSTEM and others when there is
- * no child. */
+/* Errors: ASSAY_E_UNSUPPORTED for failing mapping calls in partial order; ASSAY_E_SYSTEM and others
+ * when there is no child. */
 int assay_session_start(const struct assay_session_config *config,
                         struct assay_session **ret_session, struct assay_error *err);
 /* Waits until the subject is loaded and set up; optional. Errors: ASSAY_E_SUBJECT when it died,

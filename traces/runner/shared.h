@@ -17,6 +17,7 @@
 
 #include "traces/event.h"
 #include "traces/runner/crash.h"
+#include "traces/runner/mapping_faults.h"
 
 #define ASSAY_SHARED_MAGIC UINT64_C(0x316e727961737361) /* "assayrn1" */
 
@@ -43,7 +44,7 @@ struct assay_shared {
     /* configuration, written by the host before the runner starts */
     uint32_t touch, order, max_objects;
     uint8_t content_full, ask_usable, usable_writable, judge, want_results, bare, adapter, frozen,
-        prefault;
+        prefault, mapping_calls;
     uint64_t seed;
     uint64_t missing_apis;
     uint64_t blob_offset, blob_bytes, report_offset, report_bytes, chunks_offset;
@@ -56,6 +57,8 @@ struct assay_shared {
     _Atomic uint64_t executed_ops, skipped_ops, library_calls;
     _Atomic uint64_t run_ns, run_events; /* thread time spent executing */
     _Atomic uint64_t peak_rss_bytes;
+
+    struct assay_mapping_line mapping; /* and by the supervisor */
 
     _Alignas(64) _Atomic uint64_t progress; /* op index in the program */
 

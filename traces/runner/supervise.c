@@ -67,7 +67,7 @@ static int choose_calls(const struct assay_supervise_config *config, int ret_num
 {
     int count = config->frozen ? assay_random_calls_numbers(ret_numbers) : 0;
     for (int kind = 0; kind < ASSAY_MAPPING_CALLS; kind++)
-        if (config->faults.kinds >> kind & 1)
+        if (config->mapping_calls)
             ret_numbers[count++] = assay_mapping_number((enum assay_mapping_call)kind);
     return count;
 }
@@ -129,19 +129,19 @@ void assay_supervisor_enter(const struct assay_supervisor *supervisor)
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
-/* The runner tells by shared memory where it is; it waits in this call, so that holds still. */
+/* The runner tells by shared memory what is to fail; it waits in this call, so that holds still. */
 static struct assay_call_answer answer_mapping(struct assay_supervisor *supervisor,
                                                const struct seccomp_notif *call,
                                                enum assay_mapping_call kind)
 {
-    const struct assay_shared *shared = supervisor->config.shared;
+    struct assay_shared *shared = supervisor->config.shared;
     struct assay_mapping_faults *faults = &supervisor->faults;
     const struct assay_call_answer go_on = {.go_on = true};
     bool ready = atomic_load(&shared->boot) == ASSAY_BOOT_READY;
     uint64_t asked = call->data.args[0];
     if (kind == ASSAY_MAPPING_BRK && asked == 0)
         return go_on; /* only asks where the break is */
-    if (ready && assay_mapping_fails(faults, kind, atomic_load(&shared->progress))) {
+    if (ready && assay_mapping_fails(faults, &shared->mapping, kind)) {
         if (kind != ASSAY_MAPPING_BRK)
             return (struct assay_call_answer){.error = ENOMEM};
         return (struct assay_call_answer){
@@ -251,7 +251,6 @@ int assay_supervisor_create(const struct assay_supervise_config *config,
     if (!supervisor)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     supervisor->config = *config;
-    supervisor->faults.schedule = config->faults;
     supervisor->sockets[0] = supervisor->sockets[1] = supervisor->listener = -1;
     assay_random_calls_init(&supervisor->random, config->seed);
     make_filter(supervisor);

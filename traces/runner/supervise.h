@@ -8,8 +8,8 @@
  * Nobody reaches clocks (no system call), instructions such as rdrand and rdtsc, the numbers of
  * processes, threads and processors; openat2 and io_uring are not watched.
  *
- * Failing calls: those that map memory fail by a schedule (mapping_faults.h); with one they cost
- * some 10 us each.
+ * Failing calls: those that map memory fail where the program says so (mapping_faults.h); watched
+ * calls cost some 10 us each.
  *
  * Host only, but for assay_supervisor_enter. Calls that the filter does not name go through at the
  * price of the filter (some 50 ns); those of frozen randomness are made while a child starts. */
@@ -28,8 +28,8 @@ struct assay_supervisor;
 struct assay_supervise_config {
     bool frozen;
     uint64_t seed;
-    struct assay_mapping_schedule faults;
-    const struct assay_shared *shared; /* with a schedule: tells when and where the runner is */
+    bool mapping_calls;          /* those that map memory are watched, and fail as `shared` says */
+    struct assay_shared *shared; /* with mapping_calls */
 };
 
 /* What became of it. */

@@ -16,9 +16,8 @@
 #include "traces/runner/shared.h"
 #include "traces/runner/supervise.h"
 
-enum { OBJECTS = 60, STAYING = 20, OPS = 3 * OBJECTS };
+enum { OBJECTS = 60, STAYING = 20, CALLS = 3 * OBJECTS, OPS = CALLS + 2 };
 
-#define ALL_KINDS  ((1u << ASSAY_MAPPING_CALLS) - 1)
 #define KIND(name) (1u << ASSAY_MAPPING_##name)
 
 static void skip_where_refused(void)
@@ -30,11 +29,13 @@ static void skip_where_refused(void)
     }
 }
 
-/* Each object is born, grown and given back; every fifth is large. Some stay for a while. */
-static void write_program(struct assay_event *ops)
+/* Each object is born, grown and given back; every fifth is large. Some stay for a while. What the
+ * first op sets is lifted by the last. */
+static void write_program(struct assay_event *ops, struct assay_event refuse)
 {
     size_t n = 0;
     memset(ops, 0, OPS * sizeof *ops);
+    ops[n++] = refuse;
     for (uint32_t i = 0; i < OBJECTS; i++) {
         uint64_t size = i % 5 == 0 ? 150000 + 4096 * i : 32 + 60 * i;
         ops[n++] = (struct assay_event){.kind = ASSAY_OP_MALLOC, .size = size, .born = 2 * i + 1};
@@ -46,10 +47,19 @@ static void write_program(struct assay_event *ops)
             ops[n++] = (struct assay_event){
                 .kind = ASSAY_OP_CALLOC, .size = 1, .arg = 2 * size, .born = 2 * OBJECTS + i + 1};
     }
+    ops[n] = assay_mapping_op(0, 0, 0);
+}
+
+static uint64_t sum(const uint64_t *counts)
+{
+    uint64_t all = 0;
+    for (int kind = 0; kind < ASSAY_MAPPING_CALLS; kind++)
+        all += counts[kind];
+    return all;
 }
 
 /* What came back; every failure must have been told as one. */
-static struct assay_session_status run(const char *subject, struct assay_mapping_schedule faults,
+static struct assay_session_status run(const char *subject, struct assay_event refuse,
                                        unsigned *ret_refused)
 {
     struct assay_subject_spec spec;
@@ -67,11 +77,11 @@ static struct assay_session_status run(const char *subject, struct assay_mapping
                                                 .want_results = true,
                                                 .frozen = true,
                                                 .seed = 1,
-                                                .faults = faults,
+                                                .environment.mapping_calls = true,
                                                 .hang_ms = 20000};
     if (assay_session_start(&config, &session, &err) != 0)
         fail_msg("%s", err.text);
-    write_program(assay_session_chunk(session, &capacity));
+    write_program(assay_session_chunk(session, &capacity), refuse);
     assay_session_submit(session, OPS, true);
     const struct assay_event *results = assay_session_collect(session, &n);
     *ret_refused = 0;
@@ -85,24 +95,18 @@ static struct assay_session_status run(const char *subject, struct assay_mapping
             ++*ret_refused;
         }
     }
+    uint64_t told = n == OPS ? results[OPS - 1].value : 0;
     assay_session_release(session);
     assay_session_wait(session, &status);
     if (status.state != ASSAY_SESSION_ENDED)
         fail_msg("%s, call %llu of kinds %x: state %d, signal %d at op %llu: %s", subject,
-                 (unsigned long long)faults.first, faults.kinds, (int)status.state, status.signal,
-                 (unsigned long long)status.op_index, status.stderr_text);
+                 (unsigned long long)refuse.size, (unsigned)refuse.arg & 0xff, (int)status.state,
+                 status.signal, (unsigned long long)status.op_index, status.stderr_text);
     assert_int_equal(n, OPS);
+    assert_int_equal(told, sum(status.supervision.mapping.failed));
     assert_true(status.supervision.works);
     assay_session_close(session);
     return status;
-}
-
-static uint64_t sum(const uint64_t *counts)
-{
-    uint64_t all = 0;
-    for (int kind = 0; kind < ASSAY_MAPPING_CALLS; kind++)
-        all += counts[kind];
-    return all;
 }
 
 static void calls_are_counted(void **state)
@@ -110,21 +114,15 @@ static void calls_are_counted(void **state)
     (void)state;
     unsigned refused;
     skip_where_refused();
-    struct assay_session_status whole =
-        run("glibc", (struct assay_mapping_schedule){.kinds = ALL_KINDS}, &refused);
+    struct assay_session_status whole = run("glibc", assay_mapping_op(0, 0, 0), &refused);
     assert_int_equal(refused, 0);
     assert_true(whole.supervision.mapping.seen[ASSAY_MAPPING_MMAP] > 0);
     assert_true(whole.supervision.mapping.seen[ASSAY_MAPPING_BRK] > 0);
     assert_int_equal(sum(whole.supervision.mapping.failed), 0);
-    struct assay_session_status late = run(
-        "glibc", (struct assay_mapping_schedule){.kinds = ALL_KINDS, .from_op = OPS / 2}, &refused);
-    assert_true(sum(late.supervision.mapping.seen) < sum(whole.supervision.mapping.seen));
-    assert_true(sum(late.supervision.mapping.seen) > 0);
-    struct assay_session_status one =
-        run("glibc", (struct assay_mapping_schedule){.kinds = KIND(MMAP)}, &refused);
-    assert_int_equal(one.supervision.mapping.seen[ASSAY_MAPPING_MMAP],
-                     whole.supervision.mapping.seen[ASSAY_MAPPING_MMAP]);
-    assert_int_equal(one.supervision.mapping.seen[ASSAY_MAPPING_BRK], 0);
+    struct assay_session_status late =
+        run("glibc", assay_mapping_op(ASSAY_MAPPING_ALL, UINT32_MAX, 1), &refused);
+    assert_int_equal(sum(late.supervision.mapping.seen), sum(whole.supervision.mapping.seen));
+    assert_int_equal(sum(late.supervision.mapping.failed), 0);
 }
 
 /* The first, the second, ... until none is left. */
@@ -133,8 +131,7 @@ static void fail_each(const char *subject, uint32_t kinds)
     unsigned refused, refusals = 0;
     uint64_t k = 1;
     for (bool more = true; more; k++) {
-        const struct assay_mapping_schedule faults = {.kinds = kinds, .first = k, .many = 1};
-        struct assay_session_status status = run(subject, faults, &refused);
+        struct assay_session_status status = run(subject, assay_mapping_op(kinds, k, 1), &refused);
         more = sum(status.supervision.mapping.failed) == 1;
         assert_true(refused <= more);
         refusals += refused;
@@ -159,15 +156,11 @@ static void when_all_fail_malloc_says_so(void **state)
     unsigned refused;
     skip_where_refused();
     for (size_t i = 0; i < 2; i++) {
-        const struct assay_mapping_schedule faults = {.kinds = KIND(MMAP) | KIND(MREMAP) |
-                                                               KIND(BRK) | KIND(MPROTECT),
-                                                      .from_op = OPS / 4,
-                                                      .first = 1,
-                                                      .many = UINT64_MAX};
-        struct assay_session_status status = run(subjects[i], faults, &refused);
+        uint32_t kinds = KIND(MMAP) | KIND(MREMAP) | KIND(BRK) | KIND(MPROTECT);
+        struct assay_session_status status =
+            run(subjects[i], assay_mapping_op(kinds, 4, 0), &refused);
         assert_true(refused > 0);
-        assert_int_equal(sum(status.supervision.mapping.failed),
-                         sum(status.supervision.mapping.seen));
+        assert_true(sum(status.supervision.mapping.failed) > 4);
     }
 }
 
@@ -176,13 +169,15 @@ static void a_failing_break_stays_where_it_is(void **state)
 {
     (void)state;
     static struct assay_shared shared;
-    const struct assay_supervise_config config = {
-        .faults = {.kinds = KIND(BRK), .first = 2, .many = 2}, .shared = &shared};
+    const struct assay_supervise_config config = {.mapping_calls = true, .shared = &shared};
     struct assay_supervisor *supervisor;
     struct assay_supervision seen;
     int status;
     skip_where_refused();
     atomic_store(&shared.boot, ASSAY_BOOT_READY);
+    shared.mapping.schedule =
+        (struct assay_mapping_schedule){.kinds = KIND(BRK), .first = 2, .many = 2};
+    atomic_store(&shared.mapping.turn, 1);
     assert_int_equal(assay_supervisor_create(&config, &supervisor, NULL), 0);
     pid_t pid = fork();
     if (pid == 0) {
@@ -214,7 +209,7 @@ static void partial_order_is_refused(void **state)
     const struct assay_session_config config = {.subject = &spec,
                                                 .environment.order = ASSAY_ORDER_PARTIAL,
                                                 .max_objects = 10,
-                                                .faults = {.kinds = 1}};
+                                                .environment.mapping_calls = true};
     assert_int_equal(assay_session_start(&config, &session, &err), ASSAY_E_UNSUPPORTED);
 }
 

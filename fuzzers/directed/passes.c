@@ -1,0 +1,78 @@
+/* C31: the same pass again and again, everything freed at its end. */
+#include "fuzzers/directed/experiments.h"
+
+enum {
+    SMALL = 24,
+    MEDIUM = 8,
+    LARGE = 4,
+    RESIZED = 4,
+    ALIGNED = 2,
+    LOOK_LOG2 = 6, /* after so many passes, as a power of two, who stands still is done */
+    LAST_LOG2 = 10,
+    SLACK = 32 * 1024,
+    MOST_RESIDENT = 512 << 20
+};
+
+/* Sizes of a pass follow from the seed; all passes are the same. */
+static void put_pass(struct assay_directed *d, unsigned kind)
+{
+    struct assay_random draw = d->draw;
+    uint32_t objects[SMALL + MEDIUM + 4 * LARGE + ALIGNED];
+    unsigned n = 0, large = kind == PASSES_LARGE ? 4 * LARGE : LARGE;
+    for (int i = 0; i < SMALL; i++)
+        objects[n++] = assay_directed_malloc(d, 1 + assay_random_below(&draw, 64u << i % 8));
+    for (int i = 0; i < MEDIUM && kind == PASSES_MIXED; i++)
+        objects[n++] = assay_directed_bear(
+            d, (struct assay_event){.kind = d->missing >> ASSAY_OP_CALLOC & 1 ? ASSAY_OP_MALLOC
+                                                                              : ASSAY_OP_CALLOC,
+                                    .size = 8192 + assay_random_below(&draw, 1 << 17),
+                                    .arg = 1});
+    for (unsigned i = 0; i < large; i++)
+        objects[n++] = assay_directed_malloc(d, (1 << 18) + assay_random_below(&draw, 3 << 18));
+    for (int i = 0; i < ALIGNED && !(d->missing >> ASSAY_OP_POSIX_MEMALIGN & 1); i++)
+        objects[n++] = assay_directed_bear(
+            d, (struct assay_event){.kind = ASSAY_OP_POSIX_MEMALIGN,
+                                    .size = 100 + assay_random_below(&draw, 1 << 15),
+                                    .arg = UINT64_C(256) << 4 * i});
+    for (int i = 0; i < RESIZED && !(d->missing >> ASSAY_OP_REALLOC & 1); i++) {
+        unsigned at = (unsigned)assay_random_below(&draw, n);
+        objects[at] =
+            assay_directed_realloc(d, objects[at], 1 + assay_random_below(&draw, 256u << 3 * i));
+    }
+    for (unsigned i = 0; i < n; i++) /* from both ends, so that neighbours merge either way */
+        assay_directed_release(d, objects[i % 2 ? n - 1 - i / 2 : i / 2]);
+}
+
+static uint64_t grown(const struct assay_directed *d, unsigned what, unsigned k)
+{
+    uint64_t now = d->note[what * 16 + k], before = d->note[what * 16 + k - 1];
+    return now > before ? now - before : 0;
+}
+
+/* Reads what the last stage measured; true if more passes would tell more. */
+static bool go_on(struct assay_directed *d)
+{
+    unsigned k = d->stage - 1; /* 2^k passes are behind */
+    for (unsigned what = 0; what < ASSAY_MEASURES; what++)
+        d->note[what * 16 + k] = d->events[d->n - ASSAY_MEASURES + what].value;
+    if (k < LOOK_LOG2)
+        return true;
+    if (k == LAST_LOG2 || d->n > ASSAY_DIRECTED_MAX_OPS / 3)
+        return false;
+    if (d->note[k] > MOST_RESIDENT)
+        return false;
+    return grown(d, ASSAY_MEASURE_RESIDENT, k) > SLACK || grown(d, ASSAY_MEASURE_MAPPINGS, k) > 8;
+}
+
+ASSAY_DIRECTED_BUILDER(passes)
+{
+    unsigned k = d->stage;
+    if (k > 0 && !go_on(d))
+        return false;
+    for (unsigned pass = k ? 1u << (k - 1) : 0; pass < 1u << k; pass++)
+        put_pass(d, argument);
+    for (unsigned what = 0; what < ASSAY_MEASURES; what++)
+        assay_directed_put(d, (struct assay_event){
+                                  .kind = ASSAY_OP_MEASURE, .arg = what, .size = UINT64_C(1) << k});
+    return true;
+}

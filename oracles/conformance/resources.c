@@ -1,0 +1,103 @@
+/* C31-C33: memory and mappings over passes, under a limit, and when system calls fail. */
+#include "oracles/oracle.h"
+
+#include <signal.h>
+
+/* Caches and quarantines fill in the first passes, a bounded number of objects or bytes, and then
+ * stand still: growth is blamed when it goes on, at the pace of the passes, over three doublings,
+ * and behind so many deaths that no queue of the kind is still filling. */
+enum {
+    FIRST_LOG2 = 5, /* 2^5 passes come before any verdict */
+    ENOUGH_DEATHS = 16384,
+    RESIDENT_SLACK = 64 * 1024,
+    MAPPINGS_SLACK = 16
+};
+
+static bool keeps_pace(uint64_t now, uint64_t before)
+{
+    return before > 0 && 2 * now >= 3 * before && now <= 4 * before;
+}
+
+enum assay_outcome assay_oracle_C31(const struct assay_case *c, struct assay_verdict *v)
+{
+    const struct assay_resources *r = c->resources;
+    uint64_t passes = c->event->size, what = c->event->arg;
+    if (what >= ASSAY_MEASURES || passes < 1 << FIRST_LOG2 || (passes & (passes - 1)) != 0)
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    unsigned k = (unsigned)__builtin_ctzll(passes);
+    if (k >= ASSAY_PASSES_LOG2 || (r->measured[what] >> (k - 3) & 15) != 15)
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    const uint64_t *after = &r->after[what][k - 3];
+    uint64_t slack = what == ASSAY_MEASURE_RESIDENT ? RESIDENT_SLACK : MAPPINGS_SLACK;
+    slack = after[2] / 100 > slack ? after[2] / 100 : slack;
+    if (after[3] < after[2] + slack)
+        return ASSAY_OUTCOME_HOLDS;
+    bool goes_on = after[0] < after[1] && after[1] < after[2] &&
+                   keeps_pace(after[3] - after[2], after[2] - after[1]) &&
+                   keeps_pace(after[2] - after[1], after[1] - after[0]);
+    if (!goes_on || r->deaths < ENOUGH_DEATHS || !r->reused)
+        return ASSAY_OUTCOME_NOT_APPLICABLE; /* it fills, or nobody can tell yet */
+    v->offset = what;
+    return assay_violated(v, ASSAY_RELATION_OTHER, after[2], after[3]);
+}
+
+/* All of the largest is not asked for: what is freed may stay cut up, or in caches. */
+enum assay_outcome assay_oracle_C32(const struct assay_case *c, struct assay_verdict *v)
+{
+    const struct assay_resources *r = c->resources;
+    if (!r->limited || c->live_bytes != 0 || c->bytes == 0 || c->overflow ||
+        c->bytes > r->largest_alone / 2 || r->freed_bytes < c->bytes)
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (c->succeeded)
+        return ASSAY_OUTCOME_HOLDS;
+    if (!r->reused)
+        return ASSAY_OUTCOME_NOT_APPLICABLE; /* one that hands nothing out twice */
+    return assay_violated(v, ASSAY_RELATION_NULL, c->bytes, c->event->error);
+}
+
+/* Who stops deliberately when a system call fails may do so by its profile; without one, where it
+ * has never worked yet, and when it cannot give memory back. */
+static bool stop_is_excused(const struct assay_case *c)
+{
+    const struct assay_resources *r = c->resources;
+    uint8_t survives = c->profile->survives_mapping_failure;
+    /* mmap, mremap, brk: the bits of enum assay_mapping_call */
+    enum { ASK_FOR_MEMORY = 1 << 0 | 1 << 1 | 1 << 5 };
+    bool deliberate =
+        c->event->signal == SIGABRT || c->event->signal == SIGTRAP || c->event->signal == SIGILL;
+    if (survives != ASSAY_ANSWER_UNKNOWN)
+        return survives == ASSAY_ANSWER_NO;
+    return deliberate && r->calls && (!r->warm || (r->calls & ~(uint32_t)ASK_FOR_MEMORY) != 0);
+}
+
+/* Half of what was live and more is free again, and requests like those that were freed go on being
+ * refused. */
+static bool starves(const struct assay_case *c)
+{
+    enum { IN_ROW = 64, LEAST = 1 << 20 };
+    const struct assay_resources *r = c->resources;
+    return r->limited && r->refused_in_row >= IN_ROW && r->freed_bytes >= LEAST &&
+           r->freed_bytes >= c->live_bytes && c->bytes == r->last_freed && r->reused;
+}
+
+enum assay_outcome assay_oracle_C33(const struct assay_case *c, struct assay_verdict *v)
+{
+    enum assay_relation stopped = assay_case_stopped(c);
+    if (!c->scarcity)
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (stopped != ASSAY_RELATION_NONE)
+        return stop_is_excused(c) ? ASSAY_OUTCOME_NOT_APPLICABLE
+                                  : assay_violated(v, stopped, 0, c->event->signal);
+    if (!(ASSAY_ON_BEARING >> c->kind & 1) || c->bytes == 0 || c->overflow ||
+        assay_case_oversize(c))
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (assay_case_no_memory(c))
+        return assay_violated(v, ASSAY_RELATION_NOT_NULL, ASSAY_ADDRESS_NULL, c->event->address);
+    if (c->succeeded)
+        return ASSAY_OUTCOME_HOLDS;
+    if ((c->scarcity == ASSAY_SCARCITY_OVER && assay_case_within_budget(c)) || starves(c))
+        return assay_violated(v, ASSAY_RELATION_NULL, c->bytes, c->event->error);
+    if (assay_case_errno_promised(c) && c->event->error != ENOMEM)
+        return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, ENOMEM, c->event->error);
+    return ASSAY_OUTCOME_HOLDS;
+}

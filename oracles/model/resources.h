@@ -1,0 +1,48 @@
+/* What is kept of a program that measures itself (MEASURE), or for which memory ends (LIMIT) or
+ * system calls fail (REFUSE): the ground of C31 to C33. Plain bookkeeping, as the model is. */
+#ifndef ASSAY_RESOURCES_H
+#define ASSAY_RESOURCES_H
+
+#include "oracles/model/model.h"
+#include "traces/event.h"
+
+enum assay_scarcity {
+    ASSAY_SCARCITY_NONE,
+    ASSAY_SCARCITY_OVER, /* there was some, and it was lifted */
+    ASSAY_SCARCITY_LIMIT,
+    ASSAY_SCARCITY_CALLS
+};
+
+enum { ASSAY_PASSES_LOG2 = 24 };
+
+struct assay_resources {
+    uint8_t scarcity; /* enum assay_scarcity: now */
+    bool used;
+    bool limited; /* a LIMIT is in force */
+    bool warm;    /* a request had been granted before the first system call failed */
+    bool reused;  /* an object stood where an earlier one had stood */
+    uint32_t
+        calls; /* kinds of system calls that failed so far, a bit per enum assay_mapping_call */
+    /* measurements */
+    uint64_t after[ASSAY_MEASURES][ASSAY_PASSES_LOG2]; /* 2^k passes, */
+    uint32_t measured[ASSAY_MEASURES];                 /* where bit k is set */
+    uint64_t deaths;                                   /* of objects, before the last one */
+    /* since the last LIMIT */
+    uint64_t largest_alone;           /* granted while nothing else was live */
+    uint64_t freed_bytes, last_freed; /* since the last granted request */
+    uint64_t refused_in_row;          /* since the last granted request, and the last free */
+};
+
+void assay_resources_reset(struct assay_resources *r);
+/* A LIMIT or REFUSE op. */
+void assay_resources_take(struct assay_resources *r, const struct assay_model *model,
+                          const struct assay_event *event);
+void assay_resources_measure(struct assay_resources *r, const struct assay_model *model,
+                             const struct assay_event *event);
+/* Brings `reused` up to date. */
+void assay_resources_look(struct assay_resources *r, const struct assay_model *model);
+/* Behind a call in scarcity: bytes that were released, or granted. */
+void assay_resources_note(struct assay_resources *r, const struct assay_model *model,
+                          uint64_t released, uint64_t granted, bool refused);
+
+#endif

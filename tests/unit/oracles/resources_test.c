@@ -1,0 +1,282 @@
+/* C31 to C33: growth that goes on is told from what fills, a refusal where memory ends from one
+ * where it does not, and each violation is flagged by exactly its property. */
+#include <signal.h>
+
+#include "tests/unit/oracles/stream.h"
+
+enum { BASE = 0x10000000, MANY = 40000, DEATHS = 64, MMAP = 1 << 0, MUNMAP = 1 << 2 };
+#define MIB (UINT64_C(1) << 20)
+
+static struct stream s;
+static uint32_t number;
+
+/* As many objects as passes need. */
+static void open_with(const struct assay_profile *profile)
+{
+    memset(&s, 0, sizeof s);
+    number = 0;
+    s.config = (struct assay_judge_config){.has = STREAM_HAS_ALL | ASSAY_HAS_RESOURCES,
+                                           .max_objects = MANY,
+                                           .legal = true,
+                                           .report_self = &s,
+                                           .report = stream_report};
+    if (profile)
+        s.config.profile = *profile;
+    else
+        assay_profile_generic(&s.config.profile);
+    assert_int_equal(assay_arena_create(&s.arena, assay_judge_bytes(&s.config), NULL), 0);
+    s.judge = assay_judge_create(&s.arena, &s.config);
+    assert_non_null(s.judge);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    open_with(NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stream_close(&s);
+    return 0;
+}
+
+static void survives(enum assay_answer answer)
+{
+    struct assay_profile profile;
+    assay_profile_generic(&profile);
+    profile.survives_mapping_failure = (uint8_t)answer;
+    stream_close(&s);
+    open_with(&profile);
+}
+
+static uint32_t granted(uint64_t bytes, uint64_t where)
+{
+    stream_malloc(&s, ++number, bytes, where);
+    return number;
+}
+
+static void refused(uint64_t bytes, int error)
+{
+    PUT(&s, MALLOC, .born = ++number, .size = bytes, .error = (uint8_t)error);
+}
+
+static void pass(uint64_t where, uint64_t step)
+{
+    for (unsigned i = 0; i < DEATHS; i++)
+        stream_free(&s, granted(100, where + i * step));
+}
+
+/* 2^last passes, each measured value given by a function of the passes behind. */
+static void measured(enum assay_measure what, unsigned last, uint64_t (*value)(uint64_t),
+                     bool reuse)
+{
+    uint64_t done = 0;
+    for (unsigned k = 0; k <= last; k++) {
+        for (; done < UINT64_C(1) << k; done++)
+            pass(reuse ? BASE : BASE + done * DEATHS * 512, 512);
+        PUT(&s, MEASURE, .arg = what, .size = done, .value = value(done));
+    }
+}
+
+static uint64_t steady(uint64_t passes)
+{
+    return 3 * MIB + (passes & 1) * 8192;
+}
+
+static uint64_t leak_1024(uint64_t passes)
+{
+    return 3 * MIB + passes * 1024;
+}
+
+/* A quarantine of 12 MiB that gets 100 KiB with each pass. */
+static uint64_t filling(uint64_t passes)
+{
+    return 3 * MIB + (passes * 100 << 10 < 12 * MIB ? passes * 100 << 10 : 12 * MIB);
+}
+
+/* Ever more seldom a slab is added. */
+static uint64_t flattening(uint64_t passes)
+{
+    uint64_t k = 64 - (uint64_t)__builtin_clzll(passes);
+    return 3 * MIB + k * 300 * 1024;
+}
+
+static uint64_t one_mapping(uint64_t passes)
+{
+    return 60 + passes;
+}
+
+static uint64_t few_mappings(uint64_t passes)
+{
+    return 60 + (passes < 90 ? passes : 90);
+}
+
+static void c31_growth_that_goes_on(void **state)
+{
+    (void)state;
+    measured(ASSAY_MEASURE_RESIDENT, 8, leak_1024, true);
+    ASSERT_ONLY(&s, C31, OTHER);
+}
+
+static void c31_mappings(void **state)
+{
+    (void)state;
+    measured(ASSAY_MEASURE_MAPPINGS, 8, one_mapping, true);
+    ASSERT_ONLY(&s, C31, OTHER);
+}
+
+static void c31_what_fills_is_no_growth(void **state)
+{
+    (void)state;
+    measured(ASSAY_MEASURE_RESIDENT, 9, filling, true);
+    ASSERT_NONE(&s);
+    teardown(NULL);
+    setup(NULL);
+    measured(ASSAY_MEASURE_RESIDENT, 9, flattening, true);
+    ASSERT_NONE(&s);
+    teardown(NULL);
+    setup(NULL);
+    measured(ASSAY_MEASURE_MAPPINGS, 9, few_mappings, true);
+    ASSERT_NONE(&s);
+    teardown(NULL);
+    setup(NULL);
+    measured(ASSAY_MEASURE_RESIDENT, 8, steady, true);
+    ASSERT_NONE(&s);
+    assert_true(assay_judge_evaluations(s.judge, ASSAY_PROPERTY_C31) > 0);
+}
+
+static void c31_is_not_asked_of_who_reuses_nothing(void **state)
+{
+    (void)state;
+    measured(ASSAY_MEASURE_RESIDENT, 8, leak_1024, false);
+    ASSERT_NONE(&s);
+}
+
+static void c32_large_after_small(void **state)
+{
+    uint32_t pieces[32], last = 0;
+    (void)state;
+    PUT(&s, LIMIT, .size = 256 * MIB);
+    last = granted(192 * MIB, BASE);
+    stream_free(&s, last);
+    for (unsigned i = 0; i < 32; i++)
+        pieces[i] = granted(4 * MIB, BASE + i * 5 * MIB);
+    refused(192 * MIB, ENOMEM);
+    for (unsigned i = 0; i < 32; i++)
+        stream_free(&s, pieces[i]);
+    refused(192 * MIB, ENOMEM); /* the whole is not asked for */
+    ASSERT_NONE(&s);
+    refused(96 * MIB, ENOMEM);
+    ASSERT_ONLY(&s, C32, NULL);
+    granted(96 * MIB, BASE);
+    ASSERT_NONE(&s);
+}
+
+static void c33_under_a_limit(void **state)
+{
+    (void)state;
+    PUT(&s, LIMIT, .size = MIB);
+    refused(2 * MIB, ENOMEM);
+    PUT(&s, REALLOC, .born = ++number, .size = 2 * MIB, .place = ASSAY_PLACE_NULL, .error = ENOMEM);
+    ASSERT_NONE(&s);
+    refused(2 * MIB, 0);
+    ASSERT_ONLY(&s, C33, WRONG_ERRNO);
+    PUT(&s, LIMIT, .size = 0);
+    granted(2 * MIB, BASE);
+    ASSERT_NONE(&s);
+    refused(2 * MIB, ENOMEM);
+    ASSERT_ONLY(&s, C33, NULL);
+}
+
+static void c33_half_is_freed(void **state)
+{
+    uint32_t first;
+    (void)state;
+    PUT(&s, LIMIT, .size = 16 * MIB);
+    stream_free(&s, granted(65536, BASE));
+    first = number + 1;
+    for (unsigned i = 0; i < 64; i++)
+        granted(65536, BASE + i * 65536 * 2);
+    refused(65536, ENOMEM);
+    for (unsigned i = 0; i < 64; i += 2)
+        stream_free(&s, first + i);
+    for (unsigned i = 0; i < 64; i++)
+        refused(65536, ENOMEM);
+    ASSERT_NONE(&s);
+    refused(65537, ENOMEM); /* not what was freed */
+    ASSERT_NONE(&s);
+    refused(65536, ENOMEM);
+    ASSERT_ONLY(&s, C33, NULL);
+}
+
+static void c33_a_failure_taken_for_an_address(void **state)
+{
+    uint8_t untouchable = ASSAY_FACT_CONTENT | ASSAY_FACT_READABLE;
+    (void)state;
+    PUT(&s, REFUSE, .arg = MMAP, .size = 1);
+    PUT(&s, MALLOC, .born = ++number, .size = 100, .address = UINT64_MAX - 4095,
+        .checked = untouchable, .failed = untouchable);
+    ASSERT_ONLY(&s, C33, NOT_NULL);
+}
+
+static void died(int signal)
+{
+    s.op = (struct assay_event){.kind = ASSAY_OP_MALLOC, .born = ++number, .size = 100};
+    assay_judge_before(s.judge, &s.op);
+    assay_judge_crash(s.judge, signal);
+}
+
+static void c33_stops_when_calls_fail(void **state)
+{
+    (void)state;
+    PUT(&s, REFUSE, .arg = MMAP, .size = 1);
+    died(SIGABRT); /* it has never worked yet */
+    ASSERT_NONE(&s);
+    died(SIGSEGV);
+    ASSERT_ONLY(&s, C33, CRASH);
+    assay_judge_reset(s.judge);
+    granted(100, BASE);
+    PUT(&s, REFUSE, .arg = MMAP, .size = 1);
+    died(SIGABRT);
+    ASSERT_ONLY(&s, C33, ABORT);
+    PUT(&s, REFUSE, .arg = MUNMAP, .size = 1);
+    died(SIGABRT);
+    ASSERT_NONE(&s);
+    survives(ASSAY_ANSWER_YES);
+    PUT(&s, REFUSE, .arg = MUNMAP, .size = 1);
+    died(SIGABRT);
+    ASSERT_ONLY(&s, C33, ABORT);
+    survives(ASSAY_ANSWER_NO);
+    PUT(&s, REFUSE, .arg = MUNMAP, .size = 1);
+    died(SIGSEGV);
+    ASSERT_NONE(&s);
+}
+
+static void c33_is_no_excuse_for_other_programs(void **state)
+{
+    (void)state;
+    PUT(&s, LIMIT, .size = MIB);
+    refused(2 * MIB, ENOMEM);
+    assay_judge_reset(s.judge);
+    refused(2 * MIB, ENOMEM);
+    ASSERT_ONLY(&s, C01, NULL);
+    died(SIGSEGV);
+    ASSERT_ONLY(&s, C26, CRASH);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(c31_growth_that_goes_on),     TEST(c31_mappings),
+        TEST(c31_what_fills_is_no_growth), TEST(c31_is_not_asked_of_who_reuses_nothing),
+        TEST(c32_large_after_small),       TEST(c33_under_a_limit),
+        TEST(c33_half_is_freed),           TEST(c33_a_failure_taken_for_an_address),
+        TEST(c33_stops_when_calls_fail),   TEST(c33_is_no_excuse_for_other_programs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,159 @@
+/* MEASURE, LIMIT and REFUSE: what a program asks of the system itself. Raw reads of /proc, no
+ * memory but the stack's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "traces/runner/executor_state.h"
+#include "traces/runner/mapping_faults.h"
+
+enum { PAGE = 4096, TEXT = 4096 };
+
+/* As much of the file as fits; returns its length, 0 if there is none. */
+static size_t read_text(const char *path, char *text, size_t room)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, room - 1);
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* The number behind a word at a line's start. */
+static uint64_t number_behind(const char *text, const char *word)
+{
+    const char *at = strstr(text, word);
+    uint64_t number = 0;
+    for (at = at ? at + strlen(word) : ""; *at == ' ' || *at == '\t';)
+        at++;
+    for (; *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + (uint64_t)(*at - '0');
+    return number;
+}
+
+/* Of the executor's arena, which fills as objects are numbered. */
+static uint64_t own_pages(const struct assay_executor *ex)
+{
+    unsigned char present[PAGE];
+    uint64_t pages = 0;
+    for (size_t at = 0; at < ex->own_bytes; at += sizeof present * PAGE) {
+        size_t some = ex->own_bytes - at;
+        some = some < sizeof present * PAGE ? some : sizeof present * PAGE;
+        if (mincore(ex->own + at, some, present) != 0)
+            continue;
+        for (size_t i = 0; i < (some + PAGE - 1) / PAGE; i++)
+            pages += present[i] & 1;
+    }
+    return pages;
+}
+
+/* Memory that no file gave. The rollup walks the page tables, so it is exact; the counters of
+ * statm, where there is no rollup, may lag behind. */
+static uint64_t resident_bytes(const struct assay_executor *ex)
+{
+    char text[TEXT];
+    uint64_t bytes = 0, own = own_pages(ex) * PAGE;
+    if (read_text("/proc/self/smaps_rollup", text, sizeof text)) {
+        bytes = number_behind(text, "\nAnonymous:") * 1024;
+    } else if (read_text("/proc/self/status", text, sizeof text)) {
+        bytes = number_behind(text, "\nRssAnon:") * 1024;
+    }
+    return bytes > own ? bytes - own : 0;
+}
+
+static uint64_t mappings(void)
+{
+    char text[TEXT];
+    uint64_t lines = 0;
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    for (ssize_t n = 1; fd >= 0 && n > 0;) {
+        n = read(fd, text, sizeof text);
+        for (ssize_t i = 0; i < n; i++)
+            lines += text[i] == '\n';
+    }
+    if (fd >= 0)
+        close(fd);
+    return lines;
+}
+
+/* What may be needed of the stack under a limit, mapped before it. */
+static __attribute__((noinline)) void grow_stack(void)
+{
+    enum { STACK = 256 * 1024 };
+    volatile char room[STACK];
+    for (size_t i = 0; i < sizeof room; i += PAGE)
+        room[i] = 1;
+}
+
+static bool limit(struct assay_executor *ex, struct assay_event *event)
+{
+    char text[TEXT];
+    struct rlimit now;
+    if (getrlimit(RLIMIT_AS, &now) != 0)
+        return false;
+    if (event->size == 0) {
+        now.rlim_cur = now.rlim_max;
+        ex->limited = false;
+        return setrlimit(RLIMIT_AS, &now) == 0;
+    }
+    grow_stack();
+    if (!read_text("/proc/self/statm", text, sizeof text))
+        return false;
+    event->value = strtoull(text, NULL, 10) * PAGE;
+    rlim_t wanted = (event->value + event->size) & ~(rlim_t)(PAGE - 1);
+    now.rlim_cur = wanted < now.rlim_max ? wanted : now.rlim_max;
+    ex->limited = true;
+    return setrlimit(RLIMIT_AS, &now) == 0;
+}
+
+/* Sets the schedule, and asks by a call of no effect whether anybody watches. */
+static bool refuse(struct assay_executor *ex, struct assay_event *event)
+{
+    struct assay_mapping_line *line = ex->mapping;
+    static const struct assay_mapping_schedule none;
+    if (!line)
+        return false;
+    event->value = atomic_load(&line->failed);
+    line->schedule = none;
+    uint32_t turn = atomic_load(&line->turn) + 1;
+    atomic_store(&line->turn, turn);
+    syscall(SYS_madvise, NULL, 0, MADV_NORMAL);
+    bool watched = atomic_load(&line->answered) == turn;
+    ex->refusing = watched && (event->arg & ASSAY_MAPPING_ALL);
+    atomic_store(&line->failed, 0);
+    if (ex->refusing)
+        line->schedule = assay_mapping_schedule_of(event);
+    atomic_store(&line->turn, turn + 1);
+    return watched;
+}
+
+bool assay_executor_system(struct assay_executor *ex, struct assay_event *event)
+{
+    switch (event->kind) {
+    case ASSAY_OP_LIMIT: return limit(ex, event);
+    case ASSAY_OP_REFUSE: return refuse(ex, event);
+    default: break;
+    }
+    if (event->arg == ASSAY_MEASURE_RESIDENT)
+        event->value = resident_bytes(ex);
+    else if (event->arg == ASSAY_MEASURE_MAPPINGS)
+        event->value = mappings();
+    else
+        return false;
+    return true;
+}
+
+void assay_executor_system_restore(struct assay_executor *ex)
+{
+    struct assay_event lift = {.kind = ASSAY_OP_LIMIT}, end = {.kind = ASSAY_OP_REFUSE};
+    if (ex->limited)
+        (void)limit(ex, &lift);
+    if (ex->refusing)
+        (void)refuse(ex, &end);
+}
