@@ -190,6 +190,8 @@ static struct assay_object *record(struct assay_features *f, const struct assay_
 
 static uint32_t bearing(unsigned kind)
 {
+    if (kind == ASSAY_OP_REZALLOC)
+        kind = ASSAY_OP_REALLOC;
     return kind <= ASSAY_OP_REALLOCARRAY ? kind - ASSAY_OP_MALLOC
                                          : kind - ASSAY_OP_ALIGNED_ALLOC + 4;
 }

@@ -55,6 +55,11 @@ static bool chance(struct assay_generator *g, uint32_t in_1024)
     return (assay_random_next(&g->random) >> 54) < in_1024;
 }
 
+static bool offers(const struct assay_generator *g, unsigned kind)
+{
+    return (g->limits.missing_apis >> kind & 1) == 0;
+}
+
 static uint64_t size_from(struct assay_generator *g, enum sampler sampler)
 {
     switch (sampler) {
@@ -157,6 +162,8 @@ static void make_resize(struct assay_generator *g, struct assay_event *op, uint6
         op->arg = 1 + below(g, 4);
         op->size /= op->arg;
     }
+    if (op->kind == ASSAY_OP_REALLOC && offers(g, ASSAY_OP_REZALLOC) && chance(g, 256))
+        op->kind = ASSAY_OP_REZALLOC;
     if (chance(g, g->refuse_in_1024))
         draw_refused(g, op);
     if (chance(g, 8)) {
@@ -196,6 +203,33 @@ static size_t make_touch(struct assay_generator *g, struct assay_event *op)
     return index;
 }
 
+static void enqueue(struct assay_generator *g, struct assay_event op)
+{
+    if (g->queued < ASSAY_GENERATE_QUEUE)
+        g->queue[g->queued++] = op;
+}
+
+/* What few allocators offer: asked for beside the rest, so that programs for all others stay what
+ * they are. A good size is followed by the request that it is about. */
+static bool make_offered(struct assay_generator *g, struct assay_event *op)
+{
+    enum { ONE_IN_1024 = 8, WALK_IN_1024 = 1 };
+    if (offers(g, ASSAY_OP_GOOD_SIZE) && chance(g, ONE_IN_1024)) {
+        *op = (struct assay_event){.kind = ASSAY_OP_GOOD_SIZE, .size = draw_size(g)};
+        enqueue(g, (struct assay_event){.kind = ASSAY_OP_MALLOC, .size = op->size});
+        return true;
+    }
+    if (offers(g, ASSAY_OP_STATISTICS) && chance(g, ONE_IN_1024)) {
+        *op = (struct assay_event){.kind = ASSAY_OP_STATISTICS, .arg = below(g, 2)};
+        return true;
+    }
+    if (offers(g, ASSAY_OP_HEAP_WALK) && chance(g, WALK_IN_1024)) {
+        *op = (struct assay_event){.kind = ASSAY_OP_HEAP_WALK};
+        return true;
+    }
+    return false;
+}
+
 static void start_phase(struct assay_generator *g)
 {
     g->phase = (uint32_t)below(g, PHASE_COUNT);
@@ -208,12 +242,6 @@ static void start_phase(struct assay_generator *g)
         g->phase = PHASE_GROW;
         g->phase_left = g->live_wanted * 2;
     }
-}
-
-static void enqueue(struct assay_generator *g, struct assay_event op)
-{
-    if (g->queued < ASSAY_GENERATE_QUEUE)
-        g->queue[g->queued++] = op;
 }
 
 static size_t find_chain(const struct assay_generator *g)
@@ -305,6 +333,8 @@ static size_t make_swarm(struct assay_generator *g, struct assay_event *op)
     if (g->phase_left == 0)
         start_phase(g);
     g->phase_left--;
+    if (make_offered(g, op))
+        return 0;
     if (chance(g, g->touch_in_1024))
         return make_touch(g, op);
 

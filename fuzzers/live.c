@@ -76,6 +76,13 @@ static void fit_access(struct assay_event *op, uint64_t bytes)
         op->size = op->size % most + 1;
 }
 
+/* A question about the heap: how large a request, and which figure. */
+static void fit_query(const struct assay_program_limits *limits, struct assay_event *op)
+{
+    op->size = op->kind == ASSAY_OP_GOOD_SIZE ? op->size % (limits->max_object_bytes + 1) : 0;
+    op->arg = op->kind == ASSAY_OP_STATISTICS && op->arg != 0;
+}
+
 static void make_check_of_all(struct assay_event *op)
 {
     *op = (struct assay_event){.kind = ASSAY_OP_CHECK};
@@ -107,8 +114,8 @@ size_t assay_live_fit(const struct assay_live *live, const struct assay_program_
         op->size = op->arg = 0;
         null = false;
     }
-    if (op->kind == ASSAY_OP_TRIM || op_class == ASSAY_CLASS_NONE) {
-        op->size = op->arg = 0;
+    if (assay_op_of_heap(op->kind) || op_class == ASSAY_CLASS_NONE) {
+        fit_query(limits, op);
         return 0;
     }
     if (op_class == ASSAY_CLASS_ALLOCATE) {
@@ -159,9 +166,11 @@ size_t assay_live_fit(const struct assay_live *live, const struct assay_program_
         }
     }
     if (op_class == ASSAY_CLASS_RESIZE) {
-        if (op->kind == ASSAY_OP_REALLOC)
+        if (op->kind != ASSAY_OP_REALLOCARRAY)
             op->arg = 0;
         fit_size(live, limits, op, op->object ? live->objects[index].bytes : 0);
+        if (op->kind == ASSAY_OP_REZALLOC && op->size == 0)
+            op->size = 1; /* what it does with nothing, nobody says */
         op->born = live->born + 1;
     }
     return index;

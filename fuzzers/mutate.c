@@ -116,6 +116,9 @@ static void edit_kind(struct assay_mutator *m, struct assay_event *op)
                                     ASSAY_OP_FREE_SIZED, ASSAY_OP_USABLE_SIZE};
     bool allocates = assay_op_info(op->kind)->op_class == ASSAY_CLASS_ALLOCATE;
     op->kind = allocates ? allocating[below(m, sizeof allocating)] : using[below(m, sizeof using)];
+    if (op->kind == ASSAY_OP_REALLOC && !(m->limits.missing_apis >> ASSAY_OP_REZALLOC & 1) &&
+        chance(m, 256))
+        op->kind = ASSAY_OP_REZALLOC;
     op->arg = op->kind == ASSAY_OP_CALLOC ? 1 : allocates ? UINT64_C(8) << below(m, 10) : 0;
 }
 

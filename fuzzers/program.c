@@ -21,7 +21,8 @@ enum { LARGE_ONE_IN = 8, USUAL_BYTES_MAX = 16 << 10 };
 #define OPERAND_EXACT  255
 
 static const uint8_t kinds[256] = {
-    [0 ... 51] = ASSAY_OP_MALLOC,
+    [0 ... 50] = ASSAY_OP_MALLOC,
+    [51] = ASSAY_OP_REZALLOC,
     [52 ... 115] = ASSAY_OP_FREE,
     [116 ... 135] = ASSAY_OP_CALLOC,
     [136 ... 171] = ASSAY_OP_REALLOC,
@@ -34,10 +35,13 @@ static const uint8_t kinds[256] = {
     [218 ... 225] = ASSAY_OP_FREE_SIZED,
     [226 ... 229] = ASSAY_OP_FREE_ALIGNED_SIZED,
     [230 ... 235] = ASSAY_OP_USABLE_SIZE,
-    [236 ... 239] = ASSAY_OP_OBJECT_SIZE,
-    [240 ... 245] = ASSAY_OP_WRITE,
+    [236 ... 238] = ASSAY_OP_OBJECT_SIZE,
+    [239] = ASSAY_OP_GOOD_SIZE,
+    [240 ... 244] = ASSAY_OP_WRITE,
+    [245] = ASSAY_OP_STATISTICS,
     [246 ... 249] = ASSAY_OP_READ,
-    [250 ... 254] = ASSAY_OP_CHECK,
+    [250 ... 253] = ASSAY_OP_CHECK,
+    [254] = ASSAY_OP_HEAP_WALK,
     [255] = ASSAY_OP_TRIM,
 };
 
@@ -154,6 +158,13 @@ static bool is_access(unsigned kind)
     return kind == ASSAY_OP_READ || kind == ASSAY_OP_WRITE;
 }
 
+static bool has_size(unsigned kind)
+{
+    enum assay_op_class op_class = assay_op_info(kind)->op_class;
+    return op_class == ASSAY_CLASS_ALLOCATE || op_class == ASSAY_CLASS_RESIZE ||
+           kind == ASSAY_OP_GOOD_SIZE;
+}
+
 /* Reads one record as a proposal; returns the operand's place in the list. */
 static size_t take_proposal(struct source *source, const struct assay_live *live,
                             struct assay_event *op)
@@ -165,7 +176,9 @@ static size_t take_proposal(struct source *source, const struct assay_live *live
     size_t index = 0;
 
     *op = (struct assay_event){.kind = kind};
-    if (op_class != ASSAY_CLASS_ALLOCATE && kind != ASSAY_OP_TRIM) {
+    if (kind == ASSAY_OP_STATISTICS)
+        op->arg = operand & 1;
+    if (op_class != ASSAY_CLASS_ALLOCATE && !assay_op_of_heap(kind)) {
         index = index_of_code(source, operand, live->count);
         if (operand == OPERAND_NULL)
             op->place = ASSAY_PLACE_NULL;
@@ -181,7 +194,7 @@ static size_t take_proposal(struct source *source, const struct assay_live *live
             op->arg = bytes * low >> 8;
             op->size = high + 1;
         }
-    } else if (op_class == ASSAY_CLASS_ALLOCATE || op_class == ASSAY_CLASS_RESIZE) {
+    } else if (has_size(kind)) {
         op->size = size_of_code(source, low | high << 8);
         if (kind == ASSAY_OP_CALLOC)
             op->arg = count_of_code(source, operand, op->size);
@@ -287,7 +300,7 @@ static void put_record(struct target *target, unsigned code, const struct assay_
                        const struct assay_event *op, size_t index)
 {
     enum assay_op_class op_class = assay_op_info(op->kind)->op_class;
-    bool sized = op_class == ASSAY_CLASS_ALLOCATE || op_class == ASSAY_CLASS_RESIZE;
+    bool sized = has_size(op->kind);
     unsigned count = op->arg < 128 ? (unsigned)op->arg : 255;
     unsigned operand = 0;
     unsigned detail = sized ? code_of_size(op->size) : is_access(op->kind) ? 0xffff : 0;
@@ -296,7 +309,9 @@ static void put_record(struct target *target, unsigned code, const struct assay_
         operand = count;
     else if (is_aligned(op->kind))
         operand = code_of_alignment(op->arg);
-    else if (op_class == ASSAY_CLASS_ALLOCATE || op->kind == ASSAY_OP_TRIM)
+    else if (op->kind == ASSAY_OP_STATISTICS)
+        operand = (unsigned)op->arg;
+    else if (op_class == ASSAY_CLASS_ALLOCATE || assay_op_of_heap(op->kind))
         operand = 0;
     else if (op->flags & ASSAY_FLAG_MISUSE)
         operand = OPERAND_MISUSE;

@@ -92,6 +92,7 @@ void assay_finding_call(char *ret_text, size_t bytes, const struct assay_event *
         snprintf(text, bytes, "%s(&out, %" PRIu64 ", %" PRIu64 ")", name, event->arg, event->size);
         return;
     case ASSAY_OP_REALLOC:
+    case ASSAY_OP_REZALLOC:
     case ASSAY_OP_FREE_SIZED:
         snprintf(text, bytes, "%s(%s, %" PRIu64 ")", name, operand, event->size);
         return;
@@ -109,6 +110,11 @@ void assay_finding_call(char *ret_text, size_t bytes, const struct assay_event *
         snprintf(text, bytes, "check(%s)", event->object ? operand : "all live objects");
         return;
     case ASSAY_OP_TRIM: snprintf(text, bytes, "%s(0)", name); return;
+    case ASSAY_OP_GOOD_SIZE: snprintf(text, bytes, "%s(%" PRIu64 ")", name, event->size); return;
+    case ASSAY_OP_STATISTICS:
+        snprintf(text, bytes, "%s().uordblks%s", name, event->arg ? " + hblkhd" : "");
+        return;
+    case ASSAY_OP_HEAP_WALK: snprintf(text, bytes, "%s()", name); return;
     default: snprintf(text, bytes, "%s(%s)", name, operand); return;
     }
 }
@@ -132,6 +138,7 @@ static void seen_other(char *text, size_t bytes, const struct assay_violation *v
         return;
     case ASSAY_PROPERTY_C04:
     case ASSAY_PROPERTY_C13:
+    case ASSAY_PROPERTY_C24:
         snprintf(text, bytes, "expected a usable size of %" PRIu64 ", seen %" PRIu64, v->expected,
                  v->seen);
         return;
@@ -139,6 +146,19 @@ static void seen_other(char *text, size_t bytes, const struct assay_violation *v
         snprintf(text, bytes, "the address lies in memory of the program's own");
         return;
     case ASSAY_PROPERTY_C20: snprintf(text, bytes, "*out was changed by a failed call"); return;
+    case ASSAY_PROPERTY_C25:
+        snprintf(text, bytes, "expected a good size of %" PRIu64 ", seen %" PRIu64, v->expected,
+                 v->seen);
+        return;
+    case ASSAY_PROPERTY_C34:
+        if (v->kind == ASSAY_OP_HEAP_WALK)
+            snprintf(text, bytes,
+                     "%" PRIu64 " objects are not shown as they are, object %" PRIu32 " first",
+                     v->seen, v->other);
+        else
+            snprintf(text, bytes, "expected at %s %" PRIu64 " bytes in use, seen %" PRIu64,
+                     v->offset ? "most" : "least", v->expected, v->seen);
+        return;
     case ASSAY_PROPERTY_T01:
         snprintf(text, bytes, "the program used memory that it had not allocated");
         return;

@@ -47,6 +47,8 @@ struct assay_judge {
     uint64_t judged; /* bit per property */
     struct assay_model model;
     uint64_t op_index;
+    uint64_t good_asked,
+        good_size;   /* the last good size and what it is of; asked UINT64_MAX: none */
     uint64_t widest; /* by which bounds of an object were rounded, for C37 */
     struct ground ground;
     struct assay_resources resources;
@@ -280,7 +282,7 @@ static inline __attribute__((always_inline)) bool is_misuse(const struct assay_e
 {
     if (event->flags & ASSAY_FLAG_MISUSE)
         return true;
-    if (op_class == ASSAY_CLASS_ALLOCATE || kind == ASSAY_OP_TRIM || kind == ASSAY_OP_CHECK)
+    if (op_class == ASSAY_CLASS_ALLOCATE || assay_op_of_heap(kind) || kind == ASSAY_OP_CHECK)
         return false;
     if (event->place != ASSAY_PLACE_OBJECT)
         return event->place != ASSAY_PLACE_NULL && event->place != ASSAY_PLACE_WILD;
@@ -317,6 +319,14 @@ static __attribute__((noinline)) void judge_misuse(struct assay_judge *judge,
     run_oracles(judge, &c, event->kind, ROWS_MISUSE, event->object);
 }
 
+/* A sized release with a size that may be given and that nobody has to remember: of an empty
+ * object, or between the requested and the usable. */
+static bool by_size(const struct assay_case *c)
+{
+    return (ASSAY_ON_SIZED >> c->kind & 1) && c->operand &&
+           (c->event->size == 0 || c->event->size != c->operand->requested);
+}
+
 /* A legal op ended the program. Of an object that survived a failed resize, C13 says that it can be
  * freed; where memory ends, C33 says that nobody dies of it; else C26. */
 static __attribute__((noinline)) void judge_stop(struct assay_judge *judge,
@@ -327,8 +337,10 @@ static __attribute__((noinline)) void judge_stop(struct assay_judge *judge,
     if (judge->tainted || !judge->config.legal)
         return;
     unsigned property = survivor && assay_case_judges(c, ASSAY_PROPERTY_C13) ? ASSAY_PROPERTY_C13
-                        : c->scarcity                                        ? ASSAY_PROPERTY_C33
-                                                                             : ASSAY_PROPERTY_C26;
+                        : by_size(c) && assay_case_judges(c, ASSAY_PROPERTY_C24)
+                            ? ASSAY_PROPERTY_C24
+                        : c->scarcity ? ASSAY_PROPERTY_C33
+                                      : ASSAY_PROPERTY_C26;
     if (!assay_case_judges(c, property))
         return;
     judge->evaluations[property]++;
@@ -424,6 +436,28 @@ static __attribute__((noinline)) uint32_t find_rounded(struct assay_judge *judge
     return reach.found;
 }
 
+/* The new object's place is too small for it, and the one that stood there last was freed by a
+ * sized release, while the same request got a place that is large enough elsewhere: the slot went
+ * back to another class. */
+static __attribute__((noinline, cold)) bool misplaced(const struct assay_judge *judge,
+                                                      uint32_t number)
+{
+    const struct assay_object *objects = judge->model.objects, *own = &objects[number];
+    const struct assay_object *last = NULL;
+    bool proof = false;
+    for (uint32_t i = 1; i <= judge->model.highest; i++) {
+        const struct assay_object *other = &objects[i];
+        if (i == number || other->state == ASSAY_OBJECT_UNBORN)
+            continue;
+        if (other->state == ASSAY_OBJECT_FREED && other->address == own->address &&
+            (!last || other->death >= last->death))
+            last = other;
+        proof |= other->address != own->address && other->requested == own->requested &&
+                 other->api == own->api && other->usable_extra >= 0;
+    }
+    return proof && last && (last->flags & ASSAY_OBJECT_SIZED);
+}
+
 static inline __attribute__((always_inline)) void bear(struct assay_judge *judge,
                                                        struct assay_case *c, uint32_t number)
 {
@@ -438,6 +472,8 @@ static inline __attribute__((always_inline)) void bear(struct assay_judge *judge
         c->overlap_usable = conflict.usable;
         c->overlap_flags = describe_overlap(judge, conflict, c->event->address, c->bytes);
     }
+    if (__builtin_expect(conflict.requested != 0 || object->usable_extra < 0, 0))
+        c->misplaced = misplaced(judge, number);
     if (__builtin_expect(judge->config.profile.cheri_mantissa != 0, 0))
         c->overlap_rounded = find_rounded(judge, number);
 }
@@ -484,6 +520,35 @@ static void learn_usable(struct assay_object *object, const struct assay_event *
     uint64_t more = event->value - object->requested;
     object->usable_extra = more > INT32_MAX ? INT32_MAX : (int32_t)more;
     object->flags |= ASSAY_OBJECT_USABLE_KNOWN;
+}
+
+/* What statistics may say of what lives: not less than was asked for, and not more than that with
+ * what a class, a header, an alignment and a page take. */
+static __attribute__((noinline)) void count_used(const struct assay_judge *judge,
+                                                 struct assay_case *c)
+{
+    enum { HEADER_BYTES = 64, LARGE_BYTES = 16384, LEAST_SLACK = 64 << 10, PERCENT = 100 };
+    const struct assay_profile *profile = &judge->config.profile;
+    uint64_t least = 0, most = 0;
+    for (uint32_t i = 1; i <= judge->model.highest; i++) {
+        const struct assay_object *object = &judge->model.objects[i];
+        if (object->state != ASSAY_OBJECT_LIVE)
+            continue;
+        uint64_t bytes = object->requested;
+        bool usable = object->flags & ASSAY_OBJECT_USABLE_KNOWN && object->usable_extra > 0;
+        least += bytes;
+        most += usable ? assay_object_usable(object) : bytes + bytes / 4;
+        most += HEADER_BYTES + (bytes >= LARGE_BYTES ? (uint64_t)ASSAY_PAGE_BYTES : 0) +
+                (object->alignment_log2 ? UINT64_C(1) << object->alignment_log2 : 0);
+    }
+    bool apart = profile->statistics_mapped == ASSAY_ANSWER_YES, whole = c->event->arg != 0;
+    uint64_t slack =
+        profile->statistics_slack > LEAST_SLACK ? profile->statistics_slack : LEAST_SLACK;
+    slack += least / PERCENT;
+    bool counts_all = whole || profile->statistics_mapped == ASSAY_ANSWER_NO;
+    bool counts_once = !whole || apart;
+    c->used_least = counts_all && least > slack ? least - slack : 0;
+    c->used_most = counts_once && profile->statistics_slack ? most + slack : 0;
 }
 
 static inline __attribute__((always_inline)) void
@@ -554,7 +619,7 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
 {
     bool resizing = op_class == ASSAY_CLASS_RESIZE, releasing = op_class == ASSAY_CLASS_RELEASE;
     bool bearing = op_class == ASSAY_CLASS_ALLOCATE || resizing;
-    bool pointer = kind != ASSAY_OP_TRIM && op_class != ASSAY_CLASS_ALLOCATE;
+    bool pointer = !assay_op_of_heap(kind) && op_class != ASSAY_CLASS_ALLOCATE;
     struct assay_object *object = NULL;
     if (pointer && event->place == ASSAY_PLACE_OBJECT)
         object = assay_model_get(&judge->model, event->object);
@@ -617,6 +682,16 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
         resize(judge, &c, event->object);
     else if (releasing && open)
         assay_model_end(&judge->model, event->object, ASSAY_OBJECT_FREED);
+    if ((ASSAY_ON_SIZED >> kind & 1) && open)
+        object->flags |= ASSAY_OBJECT_SIZED;
+    if (kind == ASSAY_OP_STATISTICS)
+        count_used(judge, &c);
+    if (kind == ASSAY_OP_GOOD_SIZE) {
+        judge->good_asked = event->size;
+        judge->good_size = event->value;
+    }
+    if (kind == ASSAY_OP_MALLOC && __builtin_expect(judge->good_asked == event->size, 0))
+        c.good_size = judge->good_size;
 
     if (__builtin_expect(event->signal != 0, 0)) {
         struct assay_case copy = c;
@@ -786,6 +861,7 @@ void assay_judge_reset(struct assay_judge *judge)
     end_tallies(judge);
     assay_model_reset(&judge->model);
     judge->op_index = judge->widest = 0;
+    judge->good_asked = UINT64_MAX;
     judge->ground = (struct ground){.last_call = UINT64_MAX};
     judge->tainted = judge->misuse_next = judge->unsettled = false;
     assay_resources_reset(&judge->resources);
@@ -836,6 +912,11 @@ static bool judges_property(const struct assay_judge_config *config, unsigned pr
         return false;
     if (property == ASSAY_PROPERTY_C37 && config->profile.cheri_mantissa == 0)
         return false;
+    /* what they are about, beside the calls at which they are judged */
+    uint64_t there = ~config->missing_apis;
+    if ((property == ASSAY_PROPERTY_C24 && !(there & ASSAY_ON_SIZED)) ||
+        (property == ASSAY_PROPERTY_C25 && !(there & ASSAY_ON(GOOD_SIZE))))
+        return false;
     return (info->needs & ~config->has) == 0 && (subscribed[property] & ~config->missing_apis) != 0;
 }
 
@@ -852,7 +933,7 @@ struct assay_judge *assay_judge_create(struct assay_arena *arena,
         judge->config.profile.budget_live_bytes = ASSAY_DEFAULT_BUDGET_LIVE;
     if (config->profile.cheri_mantissa < 5 || config->profile.cheri_mantissa > 32)
         judge->config.profile.cheri_mantissa = 0;
-    judge->ground.last_call = UINT64_MAX;
+    judge->ground.last_call = judge->good_asked = UINT64_MAX;
     for (unsigned i = 1; i < ASSAY_PROPERTY_COUNT; i++)
         if (judges_property(&judge->config, i))
             judge->judged |= UINT64_C(1) << i;

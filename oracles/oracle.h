@@ -20,12 +20,15 @@
     (ASSAY_ON(ALIGNED_ALLOC) | ASSAY_ON(POSIX_MEMALIGN) | ASSAY_ON(MEMALIGN) | ASSAY_ON(VALLOC) |  \
      ASSAY_ON(PVALLOC))
 #define ASSAY_ON_ALLOCATE (ASSAY_ON(MALLOC) | ASSAY_ON(CALLOC) | ASSAY_ON_ALIGNED)
-#define ASSAY_ON_RESIZE   (ASSAY_ON(REALLOC) | ASSAY_ON(REALLOCARRAY))
+#define ASSAY_ON_RESIZE   (ASSAY_ON(REALLOC) | ASSAY_ON(REALLOCARRAY) | ASSAY_ON(REZALLOC))
 #define ASSAY_ON_BEARING  (ASSAY_ON_ALLOCATE | ASSAY_ON_RESIZE)
 #define ASSAY_ON_RELEASE  (ASSAY_ON(FREE) | ASSAY_ON(FREE_SIZED) | ASSAY_ON(FREE_ALIGNED_SIZED))
-#define ASSAY_ON_QUERY    (ASSAY_ON(USABLE_SIZE) | ASSAY_ON(OBJECT_SIZE) | ASSAY_ON(TRIM))
-#define ASSAY_ON_ACCESS   (ASSAY_ON(READ) | ASSAY_ON(WRITE) | ASSAY_ON(CHECK))
-#define ASSAY_ON_ANY      (ASSAY_ON_BEARING | ASSAY_ON_RELEASE | ASSAY_ON_QUERY | ASSAY_ON_ACCESS)
+#define ASSAY_ON_SIZED    (ASSAY_ON(FREE_SIZED) | ASSAY_ON(FREE_ALIGNED_SIZED))
+#define ASSAY_ON_QUERY                                                                             \
+    (ASSAY_ON(USABLE_SIZE) | ASSAY_ON(OBJECT_SIZE) | ASSAY_ON(TRIM) | ASSAY_ON(GOOD_SIZE) |        \
+     ASSAY_ON(STATISTICS) | ASSAY_ON(HEAP_WALK))
+#define ASSAY_ON_ACCESS (ASSAY_ON(READ) | ASSAY_ON(WRITE) | ASSAY_ON(CHECK))
+#define ASSAY_ON_ANY    (ASSAY_ON_BEARING | ASSAY_ON_RELEASE | ASSAY_ON_QUERY | ASSAY_ON_ACCESS)
 
 #define ASSAY_ON_SYSTEM (ASSAY_ON(MEASURE) | ASSAY_ON(LIMIT) | ASSAY_ON(REFUSE))
 
@@ -71,7 +74,9 @@ struct assay_case {
     uint32_t overlap_usable; /* live object that shares usable bytes only */
     uint32_t overlap_rounded; /* live object that shares its bytes with the new one's bounds, or the
                                  other way round, as capabilities would round them */
-    uint8_t overlap_flags;    /* of overlap, else of overlap_usable */
+    uint64_t good_size; /* what was answered just before for a request of this size, 0 = nothing */
+    uint64_t used_least, used_most; /* STATISTICS: what lives takes so many bytes; most: 0 = open */
+    uint8_t overlap_flags;          /* of overlap, else of overlap_usable */
     uint8_t kind;
     uint8_t scarcity; /* enum assay_scarcity */
     const struct assay_resources *resources;
@@ -83,6 +88,7 @@ struct assay_case {
     bool refused_now;   /* this op is a refused request */
     bool refused_after; /* as refused, this op included */
     bool hung;          /* the op never came back */
+    bool misplaced;     /* too small a place, to which a sized free is to blame: C24 */
 };
 
 #define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
@@ -124,6 +130,11 @@ bool assay_case_alignment_valid(const struct assay_case *c);
 bool assay_case_within_budget(const struct assay_case *c);
 /* size over PTRDIFF_MAX, or size + alignment wraps: must be refused. */
 bool assay_case_oversize(const struct assay_case *c);
+/* C24 says it: the memory came back to a wrong class by a sized free. */
+static inline bool assay_case_misplaced(const struct assay_case *c)
+{
+    return c->misplaced && assay_case_judges(c, ASSAY_PROPERTY_C24);
+}
 /* errno (or the returned code) of a refused request is promised to be ENOMEM. */
 bool assay_case_errno_promised(const struct assay_case *c);
 

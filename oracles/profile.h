@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "traces/core/error.h"
+#include "traces/runner/bindings.h"
 
 enum assay_answer { ASSAY_ANSWER_UNKNOWN, ASSAY_ANSWER_NO, ASSAY_ANSWER_YES };
 
@@ -40,6 +41,7 @@ struct assay_profile {
     char name[32];
 #define ASSAY_PROFILE_KEY(TYPE, key, how, meaning) ASSAY_PROFILE_FIELD_##TYPE key;
 #include "oracles/profile_keys.def"
+    struct assay_subject_names names; /* of its functions */
     uint32_t accepted_count;
     struct assay_accepted accepted[ASSAY_PROFILE_ACCEPTED_MAX];
 };

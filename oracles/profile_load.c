@@ -1,5 +1,5 @@
-/* Profiles as text: profiles/<name>.ini, sections [profile] and [accepted]. A section [expect]
- * belongs to the zoo's own test and is passed over. */
+/* Profiles as text: profiles/<name>.ini, sections [profile], [symbols] and [accepted]. A section
+ * [expect] belongs to the zoo's own test and is passed over. */
 #include "oracles/profile.h"
 
 #include <ctype.h>
@@ -38,6 +38,14 @@ static int complain(struct loading *loading, const char *what, const char *name,
     if (loading->message[0] == '\0')
         snprintf(loading->message, sizeof loading->message, "%s '%.60s'%s", what, name, more);
     return 0;
+}
+
+static bool is_symbol(const char *text)
+{
+    for (const char *at = text; *at; at++)
+        if (!isalnum((unsigned char)*at) && *at != '_' && *at != '.' && *at != '$')
+            return false;
+    return text[0] != '\0';
 }
 
 /* Returns the index of text among the names, or -1. */
@@ -181,6 +189,30 @@ static int add_accepted(struct loading *loading, const char *name, const char *r
     return 1;
 }
 
+static int set_prefix(struct loading *loading, const char *value)
+{
+    if (!is_symbol(value) || strlen(value) >= ASSAY_PREFIX_BYTES)
+        return complain(loading, "the value of", "symbol_prefix",
+                        " must be the start of a C name, 15 characters at most");
+    snprintf(loading->profile.names.prefix, ASSAY_PREFIX_BYTES, "%s", value);
+    return 1;
+}
+
+/* "rezalloc = my_rezalloc": which symbol serves an op. */
+static int set_symbol(struct loading *loading, const char *name, const char *symbol)
+{
+    enum assay_op kind = assay_op_by_name(name, strlen(name));
+    enum assay_op_class op_class = assay_op_info(kind)->op_class;
+    if (op_class != ASSAY_CLASS_ALLOCATE && op_class != ASSAY_CLASS_RELEASE &&
+        op_class != ASSAY_CLASS_RESIZE && op_class != ASSAY_CLASS_QUERY)
+        return complain(loading, "no function is called for", name, "");
+    if (!is_symbol(symbol) || strlen(symbol) >= ASSAY_SYMBOL_BYTES)
+        return complain(loading, "the symbol of", name,
+                        " must be a C name of at most 47 characters");
+    snprintf(loading->profile.names.symbol[kind], ASSAY_SYMBOL_BYTES, "%s", symbol);
+    return 1;
+}
+
 static int take_line(void *user, const char *section, const char *name, const char *value)
 {
     struct loading *loading = user;
@@ -188,10 +220,14 @@ static int take_line(void *user, const char *section, const char *name, const ch
         return 1;
     if (strcmp(section, "accepted") == 0)
         return add_accepted(loading, name, value);
+    if (strcmp(section, "symbols") == 0)
+        return set_symbol(loading, name, value);
     if (strcmp(section, "profile") != 0)
         return complain(loading, "unknown section", section, ", or no section at all");
     if (strcmp(name, "name") == 0)
         return set_name(loading, value);
+    if (strcmp(name, "symbol_prefix") == 0)
+        return set_prefix(loading, value);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(name, keys[i].name) == 0)
             return set_key(loading, &keys[i], value);

@@ -15,6 +15,7 @@
 #include "tools/fuzz.h"
 #include "tools/fuzz_engine.h"
 #include "tools/interrupt.h"
+#include "tools/named_subject.h"
 #include "tools/options.h"
 #include "tools/output/output.h"
 #include "tools/progress.h"
@@ -526,12 +527,8 @@ static int find_subject(struct options *options, struct assay_fuzz_config *confi
                         struct assay_subject_spec *spec, char absolute[PATH_MAX],
                         struct assay_error *err)
 {
-    int code = assay_subject_find(options->subject, spec, err);
+    int code = assay_named_subject(options->subject, options->profile, spec, &config->profile, err);
     if (code < 0 || (code = assay_subject_probe(spec, err)) < 0)
-        return code;
-    code = options->profile ? assay_profile_load(options->profile, &config->profile, err)
-                            : assay_profile_find(options->subject, &config->profile, err);
-    if (code < 0)
         return code;
     config->subject = options->subject;
     if (strchr(options->subject, '/') && strncmp(options->subject, "adapter:", 8) != 0 &&

@@ -10,6 +10,7 @@
 
 #include "tools/command.h"
 #include "tools/matrix.h"
+#include "tools/named_subject.h"
 #include "tools/options.h"
 #include "tools/progress.h"
 
@@ -284,12 +285,9 @@ static int find_subjects(const struct options *options, struct assay_subject_spe
             assay_profile_generic(&profiles[i]);
             continue;
         }
-        code = assay_subject_find(name, &specs[i], err);
+        code = assay_named_subject(name, options->profile, &specs[i], &profiles[i], err);
         if (code == 0 && specs[i].adapter)
             code = assay_subject_probe(&specs[i], err);
-        if (code == 0)
-            code = options->profile ? assay_profile_load(options->profile, &profiles[i], err)
-                                    : assay_profile_find(name, &profiles[i], err);
         for (size_t j = 0; j < i && code == 0; j++)
             if (strcmp(specs[i].name, specs[j].name) == 0)
                 snprintf(specs[i].name + strlen(specs[i].name),

@@ -6,6 +6,7 @@
 #include "oracles/finding_report.h"
 #include "tools/command.h"
 #include "tools/interrupt.h"
+#include "tools/named_subject.h"
 #include "tools/options.h"
 #include "tools/output/output.h"
 #include "tools/progress.h"
@@ -446,10 +447,7 @@ static int replay(struct options *options, struct assay_suppressions *suppressio
                                        .memory_bytes = options->memory_bytes,
                                        .max_time_ns = options->max_time_ns,
                                        .progress = on_progress};
-    int code = assay_subject_find(options->subject, &subject, err);
-    if (code == 0)
-        code = options->profile ? assay_profile_load(options->profile, &how.profile, err)
-                                : assay_profile_find(options->subject, &how.profile, err);
+    int code = assay_named_subject(options->subject, options->profile, &subject, &how.profile, err);
     if (code < 0 || (code = assay_replay_open(options->file, options->allow_lossy, options->process,
                                               &source, err)) < 0)
         return code;

@@ -368,7 +368,7 @@ static void bear(struct assay_replay_source *source, const struct assay_event *e
                             .address = event->address,
                             .site = event->site,
                             .state = OBJECT_LIVE};
-    if (event->kind == ASSAY_OP_REALLOC || event->kind == ASSAY_OP_REALLOCARRAY) {
+    if (assay_op_info(event->kind)->op_class == ASSAY_CLASS_RESIZE) {
         assay_event_bytes(event, &birth->size);
         birth->kind = ASSAY_OP_MALLOC;
         birth->arg = 0;
@@ -392,7 +392,7 @@ static bool take(struct assay_replay_source *source, struct assay_event *event)
         return false; /* its second half is the op */
     event->flags &= (uint8_t)~ASSAY_FLAG_END;
     event->flags &= (uint8_t)~ASSAY_FLAG_PREEXISTING; /* here it is born like any other */
-    if (event->kind == ASSAY_OP_NONE || event->kind >= ASSAY_OP_REZALLOC) {
+    if (event->kind == ASSAY_OP_NONE || event->kind > ASSAY_OP_HEAP_WALK) {
         out->reserved++;
         return false;
     }

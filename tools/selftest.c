@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tools/fuzz.h"
+#include "tools/named_subject.h"
 
 enum {
     POLL_NS = 20 * 1000 * 1000,
@@ -204,12 +205,10 @@ static void fuzz(const struct assay_selftest_subject *subject, uint64_t seed, st
                                      .guidance = "none",
                                      .interrupted = &place->stop};
     struct assay_error *err = &place->result.err;
-    int code = assay_subject_find(subject->path, &spec, err);
+    const char *ini = subject->profile[0] ? subject->profile : NULL;
+    int code = assay_named_subject(subject->path, ini, &spec, &fuzz.profile, err);
     if (code == 0)
         code = assay_subject_probe(&spec, err);
-    if (code == 0)
-        code = subject->profile[0] ? assay_profile_load(subject->profile, &fuzz.profile, err)
-                                   : assay_profile_find(subject->path, &fuzz.profile, err);
     if (code < 0)
         return;
     /* as assay fuzz --misuse has them */

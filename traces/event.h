@@ -178,7 +178,13 @@ bool assay_event_refused(const struct assay_event *event);
 static inline bool assay_op_has_offset(unsigned kind)
 {
     return kind == ASSAY_OP_REALLOC || kind == ASSAY_OP_FREE || kind == ASSAY_OP_FREE_SIZED ||
-           kind == ASSAY_OP_USABLE_SIZE || kind == ASSAY_OP_OBJECT_SIZE;
+           kind == ASSAY_OP_USABLE_SIZE || kind == ASSAY_OP_OBJECT_SIZE ||
+           kind == ASSAY_OP_REZALLOC;
+}
+/* True for the queries that are about the heap as a whole: they have no pointer operand. */
+static inline bool assay_op_of_heap(unsigned kind)
+{
+    return kind == ASSAY_OP_TRIM || (kind >= ASSAY_OP_GOOD_SIZE && kind <= ASSAY_OP_HEAP_WALK);
 }
 /* True for the op kinds of class ALLOCATE and RESIZE. */
 bool assay_event_bears(const struct assay_event *event);

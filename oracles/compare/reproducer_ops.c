@@ -272,7 +272,11 @@ static void write_call(const struct reproducer_writer *w, const struct assay_eve
         return;
     }
     fprintf(out, "    op_%s(", assay_op_info(op->kind)->name);
-    if (op->kind != ASSAY_OP_TRIM &&
+    if (op->kind == ASSAY_OP_GOOD_SIZE)
+        put_size(w, op->size);
+    if (op->kind == ASSAY_OP_STATISTICS)
+        put_size(w, op->arg);
+    if (!assay_op_of_heap(op->kind) &&
         (op_class == ASSAY_CLASS_RESIZE || op_class == ASSAY_CLASS_RELEASE ||
          op_class == ASSAY_CLASS_QUERY || op_class == ASSAY_CLASS_ACCESS)) {
         fprintf(out, "%" PRIu32, op->object);

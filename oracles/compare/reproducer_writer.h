@@ -1,9 +1,9 @@
 /* What the parts of the reproducer's writer share. Internal to oracles/compare/reproducer*.c.
  *
- *   reproducer.c          what is checked; the frame: head, pointers
+ *   reproducer.c          what is checked; the frame: head, pointers, main
  *   reproducer_objects.c  the objects: content, birth, resize
- *   reproducer_ops.c      a function for each kind of op, and the calls of the program
- *   reproducer_main.c     the process that runs it, how it ends, how often it is tried */
+ *   reproducer_names.c    how the functions are reached; ops that few allocators offer
+ *   reproducer_ops.c      a function for each kind of op, and the calls of the program */
 #ifndef ASSAY_REPRODUCER_WRITER_H
 #define ASSAY_REPRODUCER_WRITER_H
 
@@ -29,6 +29,9 @@ enum check {
     CHECK_BAD_ALIGNMENT = 1 << 15,
     CHECK_KEEPS_ALIGNMENT = 1 << 16,
     CHECK_BOUNDS = 1 << 17, /* rounded as a capability's */
+    CHECK_GROWN = 1 << 18,  /* what rezalloc added is zero, and only that */
+    CHECK_GOOD_SIZE = 1 << 19,
+    CHECK_USED = 1 << 20, /* statistics, and the heap walk */
 };
 
 struct reproducer_writer {
@@ -58,12 +61,15 @@ void reproducer_content(const struct reproducer_writer *w);
 void reproducer_born(const struct reproducer_writer *w);
 void reproducer_resize(const struct reproducer_writer *w);
 
+/* reproducer_names.c: the functions through pointers, with what has to be looked up; and those of
+ * the ops that are in no standard. */
+void reproducer_pointers(const struct reproducer_writer *w);
+void reproducer_look_up(const struct reproducer_writer *w);
+void reproducer_offered(const struct reproducer_writer *w);
+
 /* reproducer_ops.c */
 void reproducer_ops(const struct reproducer_writer *w);
 /* Returns how many functions part_0, part_1, ... the program is. */
 size_t reproducer_program(const struct reproducer_writer *w);
-
-/* reproducer_main.c */
-void reproducer_main(const struct reproducer_writer *w, size_t parts);
 
 #endif

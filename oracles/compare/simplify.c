@@ -63,7 +63,8 @@ static bool change(struct assay_event *op, enum assay_simplification step)
     case ASSAY_SIMPLER_BIRTH:
         return op_class == ASSAY_CLASS_ALLOCATE && op->kind != ASSAY_OP_MALLOC && as_malloc(op);
     case ASSAY_SIMPLER_RESIZE:
-        if (op->kind != ASSAY_OP_REALLOCARRAY || !assay_event_bytes(op, &bytes))
+        if ((op->kind != ASSAY_OP_REALLOCARRAY && op->kind != ASSAY_OP_REZALLOC) ||
+            !assay_event_bytes(op, &bytes))
             return false;
         op->kind = ASSAY_OP_REALLOC;
         op->size = bytes;

@@ -15,7 +15,7 @@ enum assay_outcome assay_oracle_C02(const struct assay_case *c, struct assay_ver
     bool null_resize = !c->operand && c->kind != ASSAY_OP_MALLOC && c->kind != ASSAY_OP_CALLOC;
     if (!c->succeeded || (c->bytes == 0 && !c->profile->min_alignment))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    if (null_resize && assay_case_judges(c, ASSAY_PROPERTY_C14))
+    if (null_resize && c->kind != ASSAY_OP_REZALLOC && assay_case_judges(c, ASSAY_PROPERTY_C14))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     uint64_t alignment = default_alignment(c);
     if (c->event->address & (alignment - 1))

@@ -33,6 +33,7 @@ bool assay_case_oversize(const struct assay_case *c)
 bool assay_case_errno_promised(const struct assay_case *c)
 {
     switch (c->kind) {
+    case ASSAY_OP_REZALLOC: return false; /* in no standard */
     case ASSAY_OP_MALLOC:
     case ASSAY_OP_CALLOC:
     case ASSAY_OP_REALLOC:

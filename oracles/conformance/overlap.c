@@ -5,7 +5,7 @@ enum assay_outcome assay_oracle_C05(const struct assay_case *c, struct assay_ver
 {
     if (!c->succeeded)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    if (c->overlap == 0)
+    if (c->overlap == 0 || assay_case_misplaced(c))
         return ASSAY_OUTCOME_HOLDS;
     if ((c->overlap_flags & ASSAY_OVERLAP_SURVIVOR) && assay_case_judges(c, ASSAY_PROPERTY_C13))
         return ASSAY_OUTCOME_HOLDS;

@@ -3,7 +3,7 @@
 
 static bool is_resize(const struct assay_case *c)
 {
-    return c->kind == ASSAY_OP_REALLOC || c->kind == ASSAY_OP_REALLOCARRAY;
+    return ASSAY_ON_RESIZE >> c->kind & 1;
 }
 
 enum assay_outcome assay_oracle_C12(const struct assay_case *c, struct assay_verdict *v)
@@ -68,7 +68,7 @@ enum assay_outcome assay_oracle_C13(const struct assay_case *c, struct assay_ver
 /* What C01, C02 and C18 say of malloc(n), said of realloc(NULL, n). */
 enum assay_outcome assay_oracle_C14(const struct assay_case *c, struct assay_verdict *v)
 {
-    if (!c->null_operand || c->overflow || assay_case_oversize(c))
+    if (!c->null_operand || c->overflow || assay_case_oversize(c) || c->kind == ASSAY_OP_REZALLOC)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (!c->succeeded && c->scarcity)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
@@ -93,7 +93,7 @@ enum assay_outcome assay_oracle_C14(const struct assay_case *c, struct assay_ver
 
 enum assay_outcome assay_oracle_C15(const struct assay_case *c, struct assay_verdict *v)
 {
-    if (!c->operand || c->bytes != 0 || c->overflow)
+    if (!c->operand || c->bytes != 0 || c->overflow || c->kind == ASSAY_OP_REZALLOC)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->profile->realloc_zero == ASSAY_ZERO_RESIZE_FREES && c->succeeded)
         return assay_violated(v, ASSAY_RELATION_NOT_NULL, ASSAY_ADDRESS_NULL, c->event->address);

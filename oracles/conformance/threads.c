@@ -5,7 +5,7 @@ enum assay_outcome assay_oracle_C28(const struct assay_case *c, struct assay_ver
 {
     if (!c->operand || !c->foreign)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    if (c->kind != ASSAY_OP_REALLOC && c->kind != ASSAY_OP_REALLOCARRAY) {
+    if (!(ASSAY_ON_RESIZE >> c->kind & 1)) {
         if (c->event->error != 0)
             return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, 0, c->event->error);
         return ASSAY_OUTCOME_HOLDS;
@@ -15,7 +15,7 @@ enum assay_outcome assay_oracle_C28(const struct assay_case *c, struct assay_ver
     if (!c->succeeded && c->bytes != 0 && !c->scarcity && !assay_case_oversize(c) && !c->overflow) {
         if (assay_case_within_budget(c))
             return assay_violated(v, ASSAY_RELATION_NULL, c->bytes, c->event->error);
-        if (c->event->error != ENOMEM)
+        if (c->event->error != ENOMEM && assay_case_errno_promised(c))
             return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, ENOMEM, c->event->error);
     }
     return ASSAY_OUTCOME_HOLDS;

@@ -34,6 +34,8 @@ enum assay_outcome assay_oracle_C04(const struct assay_case *c, struct assay_ver
         return query(c, v);
     if (!c->succeeded || !(c->event->flags & ASSAY_FLAG_USABLE))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (assay_case_misplaced(c))
+        return ASSAY_OUTCOME_HOLDS;
     int32_t more = c->event->usable_extra;
     bool exact = c->profile->usable_is_requested == ASSAY_ANSWER_YES && c->kind != ASSAY_OP_PVALLOC;
     if (more < 0 || (more > 0 && exact))

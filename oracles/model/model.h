@@ -27,6 +27,7 @@ enum assay_object_flag {
     ASSAY_OBJECT_EXTENT_USABLE = 1 << 1, /* usable was known at birth: the index holds it */
     ASSAY_OBJECT_SURVIVOR = 1 << 2,      /* a resize of it failed */
     ASSAY_OBJECT_PREEXISTING = 1 << 3,
+    ASSAY_OBJECT_SIZED = 1 << 4, /* freed by free_sized or free_aligned_sized */
 };
 
 struct assay_object {

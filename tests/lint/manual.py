@@ -64,7 +64,7 @@ def codes_and_links(root, assay, command):
 def profile_keys(root):
     """Keys of oracles/profile_keys.def that the page lacks, and the other way round."""
     with open(f"{root}/oracles/profile_keys.def", encoding="utf-8") as registry:
-        keys = {"name", *re.findall(r"^ASSAY_PROFILE_KEY\(\w+, (\w+),", registry.read(), re.MULTILINE)}
+        keys = {"name", "symbol_prefix", *re.findall(r"^ASSAY_PROFILE_KEY\(\w+, (\w+),", registry.read(), re.MULTILINE)}
     told = set(re.findall(r"^\*(\w+)\*$", section(f"{root}/tools/man/assay-profile.5.scd", r"SECTION [profile]").replace("\\", ""), re.MULTILINE))
     return [f"assay-profile(5) lacks the key {key}" for key in sorted(keys - told)] + [
         f"assay-profile(5) has the key {key}, which no profile has" for key in sorted(told - keys)

@@ -31,6 +31,15 @@ struct assay_subject {
     size_t (*malloc_usable_size)(void *p);
     size_t (*malloc_object_size)(void *p);
     int (*malloc_trim)(size_t pad);
+    /* realloc that zeroes what lies behind the old usable size; p may be NULL, size is never 0 */
+    void *(*rezalloc)(void *p, size_t size);
+    /* the usable size that malloc(size) would have */
+    size_t (*malloc_good_size)(size_t size);
+    /* bytes in use, as uordblks of mallinfo2; with mapped != 0 also those of objects in mappings of
+     * their own, where they are counted apart (hblkhd). 0: no statistics are kept */
+    size_t (*statistics)(int mapped);
+    /* calls block once for each object in use; 0, or an error: then nothing is judged */
+    int (*heap_walk)(void (*block)(void *argument, void *address, size_t bytes), void *argument);
 };
 
 #endif

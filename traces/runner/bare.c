@@ -73,6 +73,11 @@ void assay_bare_run(struct assay_bare *bare, const struct assay_event *events, s
         case ASSAY_OP_USABLE_SIZE: subject->malloc_usable_size(objects[event->object]); break;
         case ASSAY_OP_OBJECT_SIZE: subject->malloc_object_size(objects[event->object]); break;
         case ASSAY_OP_TRIM: subject->malloc_trim(0); break;
+        case ASSAY_OP_REZALLOC:
+            move(bare, event, subject->rezalloc(objects[event->object], event->size));
+            break;
+        case ASSAY_OP_GOOD_SIZE: subject->malloc_good_size(event->size); break;
+        case ASSAY_OP_STATISTICS: subject->statistics(event->arg != 0); break;
         default: break;
         }
     }

@@ -144,6 +144,16 @@ static inline void touch_page(const struct record *r)
         *(volatile char *)(r->address + at) = 1;
 }
 
+/* Where the bytes begin that rezalloc added: behind what was usable. Without usable sizes that is
+ * not known. */
+static uint64_t grown_from(const struct assay_executor *ex, const struct assay_event *event)
+{
+    const struct record *old = &ex->records[event->object];
+    if (event->object == 0 || event->place != ASSAY_PLACE_OBJECT)
+        return 0;
+    return ex->ask_usable ? old->bytes + old->slack : UINT64_MAX;
+}
+
 /* Content of a new object: checked where the call promises something, then filled. */
 static inline void birth(struct assay_executor *ex, struct assay_event *event)
 {
@@ -152,9 +162,10 @@ static inline void birth(struct assay_executor *ex, struct assay_event *event)
     if (HARDLY(r->flags & RECORD_UNKNOWN))
         return;
     struct assay_content content = content_of(ex, born);
-    if (event->kind == ASSAY_OP_CALLOC) {
+    if (event->kind == ASSAY_OP_CALLOC || HARDLY(event->kind == ASSAY_OP_REZALLOC)) {
+        uint64_t from = event->kind == ASSAY_OP_CALLOC ? 0 : grown_from(ex, event);
         begin_touch(ex, ASSAY_FACT_ZERO, born);
-        uint64_t at = assay_content_zero(&content);
+        uint64_t at = assay_content_zero(&content, from);
         end_touch(ex);
         event->checked |= ASSAY_FACT_ZERO;
         if (HARDLY(at != UINT64_MAX)) {
@@ -185,7 +196,13 @@ static inline void birth(struct assay_executor *ex, struct assay_event *event)
 static inline bool bears(unsigned kind)
 {
     return (kind >= ASSAY_OP_MALLOC && kind <= ASSAY_OP_REALLOCARRAY) ||
-           (kind >= ASSAY_OP_ALIGNED_ALLOC && kind <= ASSAY_OP_PVALLOC);
+           (kind >= ASSAY_OP_ALIGNED_ALLOC && kind <= ASSAY_OP_PVALLOC) ||
+           kind == ASSAY_OP_REZALLOC;
+}
+
+static inline bool resizes(unsigned kind)
+{
+    return kind == ASSAY_OP_REALLOC || kind == ASSAY_OP_REALLOCARRAY || kind == ASSAY_OP_REZALLOC;
 }
 
 static inline bool is_access(unsigned kind)
@@ -210,6 +227,7 @@ before_call(struct assay_executor *ex, struct assay_event *event, unsigned kind)
     switch (kind) {
     case ASSAY_OP_REALLOC:
     case ASSAY_OP_REALLOCARRAY:
+    case ASSAY_OP_REZALLOC:
     case ASSAY_OP_FREE:
     case ASSAY_OP_FREE_SIZED:
     case ASSAY_OP_FREE_ALIGNED_SIZED:
@@ -380,16 +398,17 @@ static inline void verify_prefix(struct assay_executor *ex, struct assay_event *
     struct assay_content content = content_of(ex, object);
     content.base = ex->records[event->born].address;
     uint64_t limit = ex->records[event->born].bytes;
-    if (limit > old->bytes) /* what stood in the old slack need not come along */
-        limit = old->bytes;
+    uint64_t kept = event->kind == ASSAY_OP_REZALLOC ? content.bytes : old->bytes;
+    if (limit > kept) /* what stood in the old slack need not come along, unless C17 says so */
+        limit = kept;
     begin_touch(ex, ASSAY_FACT_PREFIX, event->born);
     uint64_t at = assay_content_verify(&content, limit);
     end_touch(ex);
     event->checked |= ASSAY_FACT_PREFIX;
     if (HARDLY(at != UINT64_MAX)) {
         uint64_t end = limit < content.bytes ? limit : content.bytes;
-        assay_executor_damage(ex, ASSAY_FACT_PREFIX, &content, event->born, at, end,
-                              assay_content_expected(&content, at));
+        assay_executor_damage(ex, at < old->bytes ? ASSAY_FACT_PREFIX : ASSAY_FACT_ZERO, &content,
+                              event->born, at, end, assay_content_expected(&content, at));
         ex->records[event->born].flags &= (uint8_t)~RECORD_UNKNOWN;
     }
 }
@@ -471,6 +490,18 @@ call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool f
     case ASSAY_OP_USABLE_SIZE: CALL(event->value = subject->malloc_usable_size(ex->pointer)); break;
     case ASSAY_OP_OBJECT_SIZE: CALL(event->value = subject->malloc_object_size(ex->pointer)); break;
     case ASSAY_OP_TRIM: CALL(event->value = (uint64_t)subject->malloc_trim(0)); break;
+    case ASSAY_OP_REZALLOC:
+        owned = owns(ex, event, event->arg);
+        CALL(result = subject->rezalloc(ex->pointer, event->size));
+        resized(ex, event, result, event->size, owned, full);
+        break;
+    case ASSAY_OP_GOOD_SIZE: CALL(event->value = subject->malloc_good_size(event->size)); break;
+    case ASSAY_OP_STATISTICS: CALL(event->value = subject->statistics(event->arg != 0)); break;
+    case ASSAY_OP_HEAP_WALK:
+        ex->phase = PHASE_CALL;
+        if (!ex->concurrent)
+            assay_executor_walk(ex, event);
+        break;
     case ASSAY_OP_READ:
     case ASSAY_OP_WRITE:
     case ASSAY_OP_STORE:
@@ -497,8 +528,7 @@ static inline __attribute__((always_inline)) void
 after_call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool full)
 {
     ex->phase = PHASE_AFTER;
-    bool resize = kind == ASSAY_OP_REALLOC || kind == ASSAY_OP_REALLOCARRAY;
-    if (full && resize && event->object && event->place == ASSAY_PLACE_OBJECT &&
+    if (full && resizes(kind) && event->object && event->place == ASSAY_PLACE_OBJECT &&
         offset_of(event, kind) == 0 && (event->checked & ASSAY_FACT_CONTENT) &&
         !(event->failed & ASSAY_FACT_CONTENT))
         verify_prefix(ex, event);

@@ -26,10 +26,10 @@ uint64_t assay_executor_missing(const struct assay_subject *subject)
         {ASSAY_OP_USABLE_SIZE, subject->malloc_usable_size != NULL},
         {ASSAY_OP_OBJECT_SIZE, subject->malloc_object_size != NULL},
         {ASSAY_OP_TRIM, subject->malloc_trim != NULL},
-        {ASSAY_OP_REZALLOC, false},
-        {ASSAY_OP_GOOD_SIZE, false},
-        {ASSAY_OP_STATISTICS, false},
-        {ASSAY_OP_HEAP_WALK, false},
+        {ASSAY_OP_REZALLOC, subject->rezalloc != NULL},
+        {ASSAY_OP_GOOD_SIZE, subject->malloc_good_size != NULL},
+        {ASSAY_OP_STATISTICS, subject->statistics != NULL},
+        {ASSAY_OP_HEAP_WALK, subject->heap_walk != NULL},
         {ASSAY_OP_GUARDED_COPY, false},
     };
     uint64_t missing = 0;
@@ -53,7 +53,8 @@ uint64_t assay_executor_has(const struct assay_executor_config *config)
 size_t assay_executor_bytes(const struct assay_executor_config *config)
 {
     size_t objects = (size_t)config->max_objects + 1;
-    return objects * (sizeof(struct record) + sizeof(struct run) + sizeof(uint32_t)) +
+    size_t walk = config->subject->heap_walk ? sizeof(struct walked) : 0;
+    return objects * (sizeof(struct record) + sizeof(struct run) + sizeof(uint32_t) + walk) +
            sizeof(struct assay_executor) + sizeof(struct assay_ranges) + 1024;
 }
 
@@ -68,6 +69,11 @@ struct assay_executor *assay_executor_create(struct assay_arena *arena,
     uint32_t *live = assay_arena_take(arena, objects * sizeof *live, 64);
     if (!ex || !ranges || !records || !runs || !live)
         return NULL;
+    if (config->subject->heap_walk) {
+        ex->walked = assay_arena_take(arena, objects * sizeof *ex->walked, 64);
+        if (!ex->walked)
+            return NULL;
+    }
     ex->guard_page = mmap(NULL, PLACE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (ex->guard_page == MAP_FAILED)
         return NULL;

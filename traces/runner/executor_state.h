@@ -1,6 +1,6 @@
 /* The executor's insides: what its files share. executor.c runs ops, executor_life.c makes and
  * forgets, executor_place.c turns operands into pointers, executor_evidence.c says what damage
- * looks like. Nobody else includes this. */
+ * looks like, executor_walk.c compares a heap walk with the objects. Nobody else includes this. */
 #ifndef ASSAY_EXECUTOR_STATE_H
 #define ASSAY_EXECUTOR_STATE_H
 
@@ -41,12 +41,19 @@ struct run {
     uint64_t from, to;
 };
 
+/* An object as a heap walk is compared with it. */
+struct walked {
+    uintptr_t address;
+    uint32_t object, seen;
+};
+
 enum phase { PHASE_IDLE, PHASE_BEFORE, PHASE_CALL, PHASE_AFTER, PHASE_SWEEP };
 
 struct assay_executor {
     struct record *records; /* by object number; [0] unused */
     struct run *runs;
     uint32_t *live;
+    struct walked *walked; /* room for all objects; NULL where the subject offers no walk */
     uint32_t live_count;
     uint32_t highest; /* object number used since reset */
     uint64_t missing;
@@ -120,6 +127,9 @@ void assay_executor_system_restore(struct assay_executor *ex);
 /* The address of an operand that is no object's. */
 char *assay_executor_place(struct assay_executor *ex, const struct assay_event *event,
                            uint64_t offset);
+/* Walks the subject's heap; value and wrong_at say what it showed wrongly. Not where content is not
+ * tracked op by op (concurrent executors). */
+void assay_executor_walk(struct assay_executor *ex, struct assay_event *event);
 /* A fact about an object is wrong: set in the event in progress, with an EVIDENCE event behind it.
  */
 void assay_executor_evidence(struct assay_executor *ex, enum assay_fact fact, uint32_t object,

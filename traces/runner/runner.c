@@ -223,7 +223,8 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     if (assay_crash_install(&shared->crash, &err) < 0)
         return give_up(&err);
     assay_crash_notify(on_crash);
-    struct assay_subject subject = assay_runner_subject(shared->adapter, shared->missing_apis);
+    struct assay_subject subject =
+        assay_runner_subject(shared->adapter, shared->missing_apis, &shared->bindings);
     shared->found_missing = assay_executor_missing(&subject);
     if (!subject.malloc || !subject.free) {
         assay_fail(&err, ASSAY_E_SUBJECT, "the subject has no %s",

@@ -6,6 +6,7 @@
 #define ASSAY_RUNNER_H
 
 #include "traces/core/arena.h"
+#include "traces/runner/bindings.h"
 #include "traces/runner/executor.h"
 #include "traces/sink.h"
 
@@ -27,7 +28,8 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
 
 /* The preloaded allocator's functions, or the adapter's table. missing: bits of APIs not to take.
  */
-struct assay_subject assay_runner_subject(bool adapter, uint64_t missing);
+struct assay_subject assay_runner_subject(bool adapter, uint64_t missing,
+                                          const struct assay_bindings *bindings);
 
 /* Answers getrandom, getentropy and arc4random of the whole process (random.c exports them). */
 void assay_runner_freeze_random(uint64_t seed);

@@ -121,6 +121,7 @@ static int make_shared(struct assay_session *session, int *ret_fd, struct assay_
     shared->mapping_calls = config->environment.mapping_calls;
     shared->seed = config->seed;
     shared->missing_apis = session->subject.missing_apis;
+    shared->bindings = session->subject.bindings;
     shared->blob_offset = blob;
     shared->blob_bytes = config->blob_bytes;
     shared->report_offset = report;

@@ -9,6 +9,7 @@
 #define ASSAY_SESSION_H
 
 #include "traces/event.h"
+#include "traces/runner/bindings.h"
 #include "traces/runner/crash_capture.h"
 #include "traces/runner/environment.h"
 #include "traces/runner/supervise.h"
@@ -22,12 +23,18 @@ struct assay_subject_spec {
     char build_id[48];     /* hex, "" if none */
     bool adapter;          /* defines assay_subject */
     uint64_t missing_apis; /* bit per enum assay_op, from its exports */
+    struct assay_bindings bindings;
+    struct assay_subject_names names; /* symbols of those that are bound by their place */
 };
 /* bulwark | glibc | jemalloc | mimalloc | tcmalloc | scudo | a path | adapter:FILE.c (compiled with
  * cc into a temporary folder). Errors: ASSAY_E_NOT_FOUND, ASSAY_E_SUBJECT (no malloc exported, not
  * an ELF shared object of this machine). */
 int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
                        struct assay_error *err);
+
+/* The same for a subject whose profile names its functions; names NULL: the usual ones. */
+int assay_subject_find_named(const char *text, const struct assay_subject_names *names,
+                             struct assay_subject_spec *ret_spec, struct assay_error *err);
 
 /* Starts a child once and asks what the subject's table lacks (adapters: exports do not tell). */
 int assay_subject_probe(struct assay_subject_spec *spec, struct assay_error *err);

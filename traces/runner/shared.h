@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "traces/event.h"
+#include "traces/runner/bindings.h"
 #include "traces/runner/crash.h"
 #include "traces/runner/mapping_faults.h"
 
@@ -47,6 +48,7 @@ struct assay_shared {
         prefault, mapping_calls;
     uint64_t seed;
     uint64_t missing_apis;
+    struct assay_bindings bindings;
     uint64_t blob_offset, blob_bytes, report_offset, report_bytes, chunks_offset;
 
     /* written by the runner */

@@ -16,27 +16,27 @@
 
 extern char **environ;
 
-static const struct {
+static const struct api {
     const char *symbol;
     enum assay_op kind;
+    enum assay_form form;
 } apis[] = {
-    {"malloc", ASSAY_OP_MALLOC},
-    {"calloc", ASSAY_OP_CALLOC},
-    {"realloc", ASSAY_OP_REALLOC},
-    {"reallocarray", ASSAY_OP_REALLOCARRAY},
-    {"free", ASSAY_OP_FREE},
-    {"free_sized", ASSAY_OP_FREE_SIZED},
-    {"free_aligned_sized", ASSAY_OP_FREE_ALIGNED_SIZED},
-    {"aligned_alloc", ASSAY_OP_ALIGNED_ALLOC},
-    {"posix_memalign", ASSAY_OP_POSIX_MEMALIGN},
-    {"memalign", ASSAY_OP_MEMALIGN},
-    {"valloc", ASSAY_OP_VALLOC},
-    {"pvalloc", ASSAY_OP_PVALLOC},
-    {"malloc_usable_size", ASSAY_OP_USABLE_SIZE},
-    {"malloc_object_size", ASSAY_OP_OBJECT_SIZE},
-    {"malloc_trim", ASSAY_OP_TRIM},
+#define ASSAY_API(KIND, symbol, form) {symbol, ASSAY_OP_##KIND, ASSAY_FORM_##form},
+#include "traces/runner/apis.def"
+#undef ASSAY_API
 };
 enum { APIS = sizeof apis / sizeof *apis };
+
+/* What a form needs beside its function. */
+static const struct {
+    enum assay_form form;
+    const char *before, *after;
+} companions[] = {
+    {ASSAY_FORM_ITERATE, "malloc_disable", "malloc_enable"},
+    {ASSAY_FORM_VISIT, "mi_heap_get_default", ""},
+    {ASSAY_FORM_VISIT, "heap_get_default", ""},
+};
+enum { COMPANIONS = sizeof companions / sizeof *companions };
 
 /* Where distributions put the libraries; the last match of a pattern (the highest version) wins. */
 static const struct {
@@ -60,24 +60,94 @@ static const struct {
 /* ---- ELF ------------------------------------------------------------------------------------ */
 
 struct exports {
-    uint64_t missing;
+    const struct assay_subject_names *names; /* NULL: the usual ones */
+    uint64_t by_api[APIS], by_kind[ASSAY_OP_COUNT];
+    uint64_t before[COMPANIONS], after[COMPANIONS];
     bool adapter;
 };
 
-static void take_symbol(struct exports *exports, const char *name, bool call)
+/* The name without the profile's prefix; NULL if it has none. */
+static const char *without_prefix(const struct exports *exports, const char *name)
 {
-    if (strcmp(name, "assay_subject") == 0)
-        exports->adapter = true;
-    for (int i = 0; i < APIS; i++)
-        if (call && strcmp(name, apis[i].symbol) == 0)
-            exports->missing &= ~(UINT64_C(1) << apis[i].kind);
+    const char *prefix = exports->names ? exports->names->prefix : "";
+    size_t length = strnlen(prefix, ASSAY_PREFIX_BYTES);
+    return strncmp(name, prefix, length) == 0 ? name + length : NULL;
+}
+
+static void take_symbol(struct exports *exports, const char *name, uint64_t value)
+{
+    const char *bare = without_prefix(exports, name);
+    for (int i = 0; bare && i < APIS; i++)
+        if (strcmp(bare, apis[i].symbol) == 0)
+            exports->by_api[i] = value;
+    for (int i = 0; bare && i < COMPANIONS; i++) {
+        if (strcmp(bare, companions[i].before) == 0)
+            exports->before[i] = value;
+        if (strcmp(bare, companions[i].after) == 0)
+            exports->after[i] = value;
+    }
+    for (unsigned kind = 0; exports->names && kind < ASSAY_OP_COUNT; kind++)
+        if (strncmp(name, exports->names->symbol[kind], ASSAY_SYMBOL_BYTES) == 0)
+            exports->by_kind[kind] = value;
+}
+
+static void add_companions(const struct exports *exports, struct assay_binding *binding)
+{
+    for (int i = 0; i < COMPANIONS; i++)
+        if (companions[i].form == binding->form && exports->before[i]) {
+            binding->before = exports->before[i];
+            binding->after = exports->after[i];
+        }
+}
+
+/* The function that serves a kind: the profile's, else the first of apis.def that is there. False:
+ * none is. */
+static bool choose(const struct exports *exports, unsigned kind, struct assay_binding *ret_binding,
+                   char ret_symbol[ASSAY_SYMBOL_BYTES])
+{
+    const struct assay_subject_names *names = exports->names;
+    bool usual = !names || names->prefix[0] == '\0';
+    struct assay_binding binding = {0};
+    bool found = false;
+    if (names && names->symbol[kind][0]) {
+        binding.offset = exports->by_kind[kind];
+        for (int i = 0; i < APIS; i++)
+            if (apis[i].kind == kind && strcmp(apis[i].symbol, names->symbol[kind]) == 0)
+                binding.form = (uint8_t)apis[i].form;
+        found = binding.offset != 0;
+        snprintf(ret_symbol, ASSAY_SYMBOL_BYTES, "%s", names->symbol[kind]);
+    } else {
+        for (int i = 0; i < APIS && !found; i++) {
+            if (apis[i].kind != kind || exports->by_api[i] == 0)
+                continue;
+            found = true;
+            binding.form = (uint8_t)apis[i].form;
+            if (usual && kind <= ASSAY_OP_TRIM) /* the name that the dynamic linker knows */
+                continue;
+            binding.offset = exports->by_api[i];
+            snprintf(ret_symbol, ASSAY_SYMBOL_BYTES, "%.15s%s", usual ? "" : names->prefix,
+                     apis[i].symbol);
+        }
+    }
+    add_companions(exports, &binding);
+    *ret_binding = binding;
+    return found;
+}
+
+static void choose_all(const struct exports *exports, struct assay_subject_spec *spec)
+{
+    for (int i = 0; i < APIS; i++) {
+        unsigned kind = apis[i].kind;
+        if (!choose(exports, kind, &spec->bindings.by_kind[kind], spec->names.symbol[kind]))
+            spec->missing_apis |= UINT64_C(1) << kind;
+    }
 }
 
 /* Data is no allocator's call, whatever its name; the table of an adapter is data. */
 static bool is_call(const GElf_Sym *symbol)
 {
     unsigned type = GELF_ST_TYPE(symbol->st_info);
-    return type != STT_OBJECT && type != STT_TLS && type != STT_COMMON;
+    return type != STT_OBJECT && type != STT_TLS && type != STT_COMMON && symbol->st_value != 0;
 }
 
 static void read_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
@@ -93,8 +163,10 @@ static void read_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
             GELF_ST_VISIBILITY(symbol.st_other) == STV_HIDDEN)
             continue;
         const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
-        if (name)
-            take_symbol(exports, name, is_call(&symbol));
+        if (name && strcmp(name, "assay_subject") == 0)
+            exports->adapter = true;
+        else if (name && is_call(&symbol))
+            take_symbol(exports, name, symbol.st_value);
     }
 }
 
@@ -152,6 +224,8 @@ static int read_elf(const char *path, struct assay_subject_spec *spec, struct ex
         close(fd);
         return assay_fail(err, ASSAY_E_SUBJECT, "the subject '%s' is not a file", path);
     }
+    spec->bindings.device = stat.st_dev;
+    spec->bindings.inode = stat.st_ino;
     elf_version(EV_CURRENT);
     Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
     GElf_Ehdr header;
@@ -355,8 +429,14 @@ static bool is_utf8(const char *text)
 int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
                        struct assay_error *err)
 {
+    return assay_subject_find_named(text, NULL, ret_spec, err);
+}
+
+int assay_subject_find_named(const char *text, const struct assay_subject_names *names,
+                             struct assay_subject_spec *ret_spec, struct assay_error *err)
+{
     struct assay_subject_spec spec;
-    struct exports exports = {0};
+    struct exports exports = {.names = names};
     char libc[4096] = "";
     int code;
     memset(&spec, 0, sizeof spec);
@@ -365,8 +445,6 @@ int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
                           "the subject '%s' has a name that is not UTF-8: give it a link with "
                           "another name",
                           text);
-    for (int i = 0; i < APIS; i++)
-        exports.missing |= UINT64_C(1) << apis[i].kind;
     snprintf(spec.name, sizeof spec.name, "%.63s", text);
     if (strcmp(text, "glibc") == 0) {
         code = 0;
@@ -398,23 +476,28 @@ int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
     code = read_elf(libc[0] ? libc : spec.path, &spec, &exports, err);
     if (code < 0)
         return code;
+    const uint64_t both = UINT64_C(1) << ASSAY_OP_MALLOC | UINT64_C(1) << ASSAY_OP_FREE;
+    choose_all(&exports, &spec);
     if (exports.adapter) {
         spec.adapter = true;
-        exports.missing = 0; /* its table tells, once it runs */
-    } else if (exports.missing & (UINT64_C(1) << ASSAY_OP_MALLOC | UINT64_C(1) << ASSAY_OP_FREE)) {
-        bool no_malloc = exports.missing >> ASSAY_OP_MALLOC & 1;
+        spec.missing_apis = 0; /* its table tells, once it runs */
+    } else if (spec.missing_apis & both) {
+        unsigned lacks = spec.missing_apis >> ASSAY_OP_MALLOC & 1 ? ASSAY_OP_MALLOC : ASSAY_OP_FREE;
         if (strncmp(text, "adapter:", 8) == 0)
             return assay_fail(err, ASSAY_E_SUBJECT,
                               "the adapter '%s' defines no table assay_subject; see "
                               "'%s/assay_subject.h'",
                               text + 8, adapter_include());
+        if (names && names->symbol[lacks][0])
+            return assay_fail(err, ASSAY_E_SUBJECT,
+                              "the subject '%s' exports no function %.48s, which its profile names",
+                              text, names->symbol[lacks]);
         return assay_fail(
             err, ASSAY_E_SUBJECT,
-            "the subject '%s' exports no function %s: it must export malloc and free, "
+            "the subject '%s' exports no function %.16s%s: it must export malloc and free, "
             "or be an adapter",
-            text, no_malloc ? "malloc" : "free");
+            text, names ? names->prefix : "", assay_op_info(lacks)->name);
     }
-    spec.missing_apis = exports.missing;
     if (spec.adapter) {
         code = assay_subject_probe(&spec, err);
         if (code < 0)

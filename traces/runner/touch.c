@@ -333,12 +333,14 @@ uint64_t assay_content_verify(const struct assay_content *content, uint64_t limi
     return UINT64_MAX;
 }
 
-uint64_t assay_content_zero(const struct assay_content *content)
+uint64_t assay_content_zero(const struct assay_content *content, uint64_t from)
 {
     struct part parts[PARTS_MAX];
     int n = parts_of(content, parts);
     for (int i = 0; i < n; i++) {
-        uint64_t at = assay_touch_zero(content->base, parts[i].from, parts[i].to);
+        if (from >= parts[i].to)
+            continue;
+        uint64_t at = assay_touch_zero(content->base, most(from, parts[i].from), parts[i].to);
         if (at < parts[i].to)
             return at;
     }

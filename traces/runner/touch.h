@@ -72,7 +72,8 @@ void assay_content_fill(const struct assay_content *content);
 /* Touched bytes below limit only. Returns the first wrong offset, or UINT64_MAX when all is well.
  */
 uint64_t assay_content_verify(const struct assay_content *content, uint64_t limit);
-uint64_t assay_content_zero(const struct assay_content *content);
+/* Bytes from `from` on. */
+uint64_t assay_content_zero(const struct assay_content *content, uint64_t from);
 /* True if objects of this size and number are touched whole. */
 static inline bool assay_content_whole(uint64_t bytes, uint32_t object, bool content_full)
 {

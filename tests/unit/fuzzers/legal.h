@@ -31,7 +31,8 @@ static inline const char *first_illegality(const struct assay_event *ops, size_t
         if (op->family || op->thread || op->process || op->address || op->time || op->site ||
             op->usable_extra || op->error || op->signal || op->checked || op->failed)
             return "more than an op";
-        if (op->kind >= ASSAY_OP_THREAD_START || op_class == ASSAY_CLASS_NONE)
+        bool offered = op->kind >= ASSAY_OP_REZALLOC && op->kind <= ASSAY_OP_HEAP_WALK;
+        if ((op->kind >= ASSAY_OP_THREAD_START && !offered) || op_class == ASSAY_CLASS_NONE)
             return "a kind that programs do not have";
         if (op_class != ASSAY_CLASS_ACCESS && limits->missing_apis >> op->kind & 1)
             return "an API that the subject lacks";
@@ -52,6 +53,8 @@ static inline const char *first_illegality(const struct assay_event *ops, size_t
                 return "object numbers do not rise by birth";
             if (!refused && bytes > limits->max_object_bytes)
                 return "an object beyond the limit";
+            if (op->kind == ASSAY_OP_REZALLOC && bytes == 0)
+                return "rezalloc of nothing";
             if (op->kind == ASSAY_OP_MEMALIGN && !power)
                 return "memalign with a bad alignment";
             if (power && !refused && alignment > UINT64_C(1) << 20)

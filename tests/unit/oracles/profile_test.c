@@ -53,6 +53,10 @@ static void every_key_is_read(void **state)
                                "detects_overflow_at_free = no\n"
                                "max_threads = 100\n"
                                "cheri_mantissa = 14\n"
+                               "good_size_exact_to = 128K\n"
+                               "symbol_prefix = je_\n"
+                               "[symbols]\n"
+                               "rezalloc = my_recalloc\n"
                                "[accepted]\n"
                                "C22 pvalloc = wraps\n"
                                "C09 = another reason\n"
@@ -80,6 +84,10 @@ static void every_key_is_read(void **state)
     assert_int_equal(profile.detects_overflow_at_free, ASSAY_ANSWER_NO);
     assert_int_equal(profile.max_threads, 100);
     assert_int_equal(profile.cheri_mantissa, 14);
+    assert_int_equal(profile.good_size_exact_to, 128 << 10);
+    assert_string_equal(profile.names.prefix, "je_");
+    assert_string_equal(profile.names.symbol[ASSAY_OP_REZALLOC], "my_recalloc");
+    assert_string_equal(profile.names.symbol[ASSAY_OP_MALLOC], "");
     assert_int_equal(profile.accepted_count, 3);
     assert_int_equal(profile.accepted[0].property, ASSAY_PROPERTY_C22);
     assert_int_equal(profile.accepted[0].kind, ASSAY_OP_PVALLOC);
@@ -102,6 +110,9 @@ static void bad_lines_are_named(void **state)
         {"[profile]\nbudget_live_bytes = 99999999999G\n", ":2: ", "'budget_live_bytes'"},
         {"[profile]\nmin_alignment = 4G\n", ":2: ", "'min_alignment'"},
         {"[profile]\nmin_alignment = 24\n", ":2: ", "power of two"},
+        {"[profile]\nsymbol_prefix = je-\n", ":2: ", "'symbol_prefix'"},
+        {"[symbols]\nread = my_read\n", ":2: ", "'read'"},
+        {"[symbols]\nmalloc = a b\n", ":2: ", "'malloc'"},
         {"[profile]\nname =\n", ":2: ", "'name'"},
         {"[profile]\nname = 01234567890123456789012345678901\n", ":2: ", "'name'"},
         {"name = x\n", ":1: ", "no section at all"},

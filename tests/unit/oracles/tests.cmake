@@ -1,5 +1,6 @@
 assay_unit_test(oracles/judge_test.c assay_judge)
 assay_unit_test(oracles/resources_test.c assay_judge)
+assay_unit_test(oracles/offered_test.c assay_judge)
 assay_unit_test(oracles/representable_test.c assay_judge)
 assay_unit_test(oracles/temporal_test.c assay_judge)
 assay_unit_test(oracles/index_test.c assay_judge)

@@ -1,0 +1,15 @@
+/* --subject and --profile together: a profile may name the subject's functions, so it is read
+ * first.
+ */
+#ifndef ASSAY_NAMED_SUBJECT_H
+#define ASSAY_NAMED_SUBJECT_H
+
+#include "oracles/profile.h"
+#include "traces/runner/session.h"
+
+/* subject as assay_subject_find takes it; ini NULL: the shipped profile for it. Outputs are
+ * untouched on failure; errors as of assay_subject_find, then of assay_profile_load. */
+int assay_named_subject(const char *subject, const char *ini, struct assay_subject_spec *ret_spec,
+                        struct assay_profile *ret_profile, struct assay_error *err);
+
+#endif
