@@ -163,6 +163,11 @@ uint64_t assay_linked_missing(void)
     return assay_executor_missing(&linked_subject);
 }
 
+const struct assay_subject *assay_linked_subject(void)
+{
+    return &linked_subject;
+}
+
 int assay_linked_create(const struct assay_linked_config *config, struct assay_linked **ret_linked,
                         struct assay_error *err)
 {

@@ -32,6 +32,8 @@ uint64_t assay_linked_run(struct assay_linked *linked, struct assay_program *pro
 const struct assay_judge *assay_linked_judge(const struct assay_linked *linked);
 /* What the subject lacks, for struct assay_program_limits. */
 uint64_t assay_linked_missing(void);
+/* The subject itself, of the rig that is open. For benchmarks. */
+const struct assay_subject *assay_linked_subject(void);
 void assay_linked_free(struct assay_linked *linked);
 
 #endif
