@@ -93,9 +93,9 @@ size_t assay_live_fit(const struct assay_live *live, const struct assay_program_
 {
     bool null = op->place == ASSAY_PLACE_NULL;
     bool misuse = (op->flags & ASSAY_FLAG_MISUSE) != 0;
-    struct assay_event fitted = {.kind = op->kind, .size = op->size, .arg = op->arg};
+    const uint8_t kind = op->kind; /* as proposed */
 
-    *op = fitted;
+    *op = (struct assay_event){.kind = kind, .size = op->size, .arg = op->arg};
     if (misuse && limits->misuse && live->last_free != 0 && allowed(limits, ASSAY_OP_FREE)) {
         *op = (struct assay_event){
             .kind = ASSAY_OP_FREE, .object = live->last_free, .flags = ASSAY_FLAG_MISUSE};
@@ -121,9 +121,9 @@ size_t assay_live_fit(const struct assay_live *live, const struct assay_program_
     if (op_class == ASSAY_CLASS_ALLOCATE) {
         bool aligned = op->kind == ASSAY_OP_ALIGNED_ALLOC || op->kind == ASSAY_OP_POSIX_MEMALIGN ||
                        op->kind == ASSAY_OP_MEMALIGN;
-        if (aligned && fitted.kind == op->kind)
+        if (aligned && kind == op->kind)
             fit_alignment(op);
-        else if (op->kind != fitted.kind)
+        else if (op->kind != kind)
             op->arg = aligned ? 16 : op->kind == ASSAY_OP_CALLOC;
         else if (op->kind != ASSAY_OP_CALLOC)
             op->arg = 0;

@@ -156,8 +156,13 @@ struct assay_op_info {
     enum assay_op_class op_class;
 };
 
+/* By kind; the last is what unknown kinds are. */
+extern const struct assay_op_info assay_op_infos[ASSAY_OP_COUNT + 1];
 /* Never NULL; unknown kinds have name "unknown". */
-const struct assay_op_info *assay_op_info(unsigned kind);
+static inline const struct assay_op_info *assay_op_info(unsigned kind)
+{
+    return &assay_op_infos[kind < ASSAY_OP_COUNT ? kind : ASSAY_OP_COUNT];
+}
 /* Returns the kind, or ASSAY_OP_NONE. */
 enum assay_op assay_op_by_name(const char *name, size_t length);
 const char *assay_place_name(unsigned place);
@@ -167,12 +172,46 @@ const char *assay_has_name(unsigned bit);
 
 /* Requested bytes of an allocating or resizing op: size, or size * arg for calloc and reallocarray.
  * Returns false when the product overflows (then *ret_bytes is SIZE_MAX). */
-bool assay_event_bytes(const struct assay_event *event, uint64_t *ret_bytes);
+static inline bool assay_event_bytes(const struct assay_event *event, uint64_t *ret_bytes)
+{
+    if (event->kind != ASSAY_OP_CALLOC && event->kind != ASSAY_OP_REALLOCARRAY) {
+        *ret_bytes = event->size;
+        return true;
+    }
+    if (__builtin_mul_overflow(event->size, event->arg, ret_bytes)) {
+        *ret_bytes = UINT64_MAX;
+        return false;
+    }
+    return true;
+}
+
 /* Alignment asked for by an aligned op (page size 4096 for valloc/pvalloc), 0 for the others. */
-uint64_t assay_event_alignment(const struct assay_event *event);
+static inline uint64_t assay_event_alignment(const struct assay_event *event)
+{
+    switch (event->kind) {
+    case ASSAY_OP_ALIGNED_ALLOC:
+    case ASSAY_OP_POSIX_MEMALIGN:
+    case ASSAY_OP_MEMALIGN: return event->arg;
+    case ASSAY_OP_VALLOC:
+    case ASSAY_OP_PVALLOC: return 4096;
+    default: return 0;
+    }
+}
+
 /* True if no allocator can satisfy the request: the product wraps, 2^48 bytes or an alignment of
  * 2^48 and more, posix_memalign with an alignment that POSIX forbids. */
-bool assay_event_refused(const struct assay_event *event);
+static inline bool assay_event_refused(const struct assay_event *event)
+{
+    const uint64_t beyond = UINT64_C(1) << 48;
+    uint64_t bytes, alignment = assay_event_alignment(event);
+    bool power = alignment != 0 && (alignment & (alignment - 1)) == 0;
+    if (!assay_event_bytes(event, &bytes) || bytes >= beyond)
+        return true;
+    if (event->kind == ASSAY_OP_POSIX_MEMALIGN && (alignment % sizeof(void *) != 0 || !power))
+        return true;
+    return alignment >= beyond && power;
+}
+
 /* True for the op kinds whose arg is an offset that is added to their operand pointer: arg of the
  * others that take one is a count or an alignment, or a place within the object. */
 static inline bool assay_op_has_offset(unsigned kind)
@@ -187,6 +226,10 @@ static inline bool assay_op_of_heap(unsigned kind)
     return kind == ASSAY_OP_TRIM || (kind >= ASSAY_OP_GOOD_SIZE && kind <= ASSAY_OP_HEAP_WALK);
 }
 /* True for the op kinds of class ALLOCATE and RESIZE. */
-bool assay_event_bears(const struct assay_event *event);
+static inline bool assay_event_bears(const struct assay_event *event)
+{
+    enum assay_op_class op_class = assay_op_info(event->kind)->op_class;
+    return op_class == ASSAY_CLASS_ALLOCATE || op_class == ASSAY_CLASS_RESIZE;
+}
 
 #endif
