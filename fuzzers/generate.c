@@ -43,7 +43,14 @@ static const struct {
 #include "bench_mix.def"
 #undef ASSAY_MIX
 };
-#define MIX_ROWS (sizeof mix_rows / sizeof mix_rows[0])
+enum {
+    MIX_TOTAL = 0
+#define ASSAY_MIX(up_to, weight) +weight
+#include "bench_mix.def"
+#undef ASSAY_MIX
+};
+_Static_assert(MIX_TOTAL <= ASSAY_MIX_GUIDES << ASSAY_MIX_GUIDE_SHIFT,
+               "the mix's guide has an entry for each pick");
 
 static uint64_t below(struct assay_generator *g, uint64_t bound)
 {
@@ -374,17 +381,25 @@ static size_t make_swarm(struct assay_generator *g, struct assay_event *op)
 
 static uint64_t mix_size(struct assay_generator *g)
 {
-    static const uint32_t total = 0
-#define ASSAY_MIX(up_to, weight) +weight
-#include "bench_mix.def"
-#undef ASSAY_MIX
-        ;
-    uint64_t pick = below(g, total);
-    size_t row = 0;
+    uint64_t pick = below(g, MIX_TOTAL);
+    const struct assay_mix_guide *guide = &g->mix[pick >> ASSAY_MIX_GUIDE_SHIFT];
+    size_t row = guide->row;
+    pick -= guide->below_row;
     while (pick >= mix_rows[row].weight)
         pick -= mix_rows[row++].weight;
     uint64_t from = row ? mix_rows[row - 1].up_to : 0;
     return from + 1 + below(g, mix_rows[row].up_to - from);
+}
+
+/* Where to start looking for the row of a pick, so that the walk is a step or two. */
+static void start_mix(struct assay_generator *g)
+{
+    uint32_t row = 0, below_row = 0;
+    for (uint32_t i = 0; i <= (MIX_TOTAL - 1) >> ASSAY_MIX_GUIDE_SHIFT; i++) {
+        while (i << ASSAY_MIX_GUIDE_SHIFT >= below_row + mix_rows[row].weight)
+            below_row += mix_rows[row++].weight;
+        g->mix[i] = (struct assay_mix_guide){row, below_row};
+    }
 }
 
 static size_t make_mix(struct assay_generator *g, struct assay_event *op)
@@ -417,6 +432,7 @@ void assay_generate_init(struct assay_generator *generator, enum assay_generate_
         generator->limits.max_live_objects = ASSAY_GENERATE_MAX_LIVE;
     generator->live.objects = generator->objects;
     generator->live.capacity = ASSAY_GENERATE_MAX_LIVE + 1;
+    start_mix(generator);
 }
 
 static void draw_kinds(struct assay_generator *g)

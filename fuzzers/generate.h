@@ -25,6 +25,12 @@ enum {
 };
 
 enum { ASSAY_GENERATE_SAMPLERS = 4, ASSAY_GENERATE_QUEUE = 8 };
+enum { ASSAY_MIX_GUIDE_SHIFT = 10, ASSAY_MIX_GUIDES = 128 };
+
+/* For picks from i << ASSAY_MIX_GUIDE_SHIFT on: the first row of the mix that can be meant. */
+struct assay_mix_guide {
+    uint32_t row, below_row; /* and the weight of those before it */
+};
 
 struct assay_generator {
     struct assay_random random;
@@ -35,6 +41,7 @@ struct assay_generator {
     struct assay_live_object objects[ASSAY_GENERATE_MAX_LIVE + 1];
     size_t ops_left;
     bool misuse; /* this program ends in one */
+    struct assay_mix_guide mix[ASSAY_MIX_GUIDES];
     /* the swarm */
     uint8_t samplers[ASSAY_GENERATE_SAMPLERS];
     uint64_t fixed_sizes[4];
