@@ -73,10 +73,12 @@ static uint64_t size_from(struct assay_generator *g, enum sampler sampler)
     case SAMPLE_TINY: return below(g, 33);
     case SAMPLE_SMALL: return below(g, 257);
     case SAMPLE_FIXED: return g->fixed_sizes[below(g, 4)];
-    case SAMPLE_POWER_EDGE: return (UINT64_C(1) << (3 + below(g, 14))) + below(g, 5) - 2;
+    case SAMPLE_POWER_EDGE:
+        return (UINT64_C(1) << (3 + below(g, g->size_bits - 3))) + below(g, 5) - 2;
     case SAMPLE_LINE_EDGE: return (1 + below(g, 64)) * 64 + below(g, 5) - 2;
-    case SAMPLE_LOGARITHMIC: return below(g, UINT64_C(2) << below(g, 17));
-    case SAMPLE_PAGE_EDGE: return (1 + below(g, 16)) * 4096 + below(g, 65) - 32;
+    case SAMPLE_LOGARITHMIC: return below(g, UINT64_C(2) << below(g, g->size_bits));
+    case SAMPLE_PAGE_EDGE:
+        return (1 + below(g, UINT64_C(1) << (g->size_bits - 13))) * 4096 + below(g, 65) - 32;
     default: /* as often a bit over 128 KiB as near the largest */
         return below(g, UINT64_C(2) << (17 + below(g, g->large_bits - 16))) + 1;
     }
@@ -484,7 +486,10 @@ void assay_generate_start(struct assay_generator *g, uint64_t seed, uint64_t ind
         g->samplers[i] = (uint8_t)below(g, large ? SAMPLE_COUNT : SAMPLE_LARGE);
     if (large)
         g->samplers[1] = SAMPLE_LARGE;
-    g->size_cap = large ? g->limits.max_object_bytes : UINT64_C(1) << 17;
+    /* bytes cost time: half of the programs stay within two pages, one in eight goes to 128 KiB */
+    static const uint8_t size_bits[] = {13, 13, 13, 13, 15, 15, 16, 17};
+    g->size_bits = large ? 17 : size_bits[below(g, sizeof size_bits)];
+    g->size_cap = large ? g->limits.max_object_bytes : UINT64_C(1) << g->size_bits;
     if (g->size_cap > g->limits.max_object_bytes)
         g->size_cap = g->limits.max_object_bytes;
     for (unsigned i = 0; i < 4; i++)

@@ -45,6 +45,7 @@ struct assay_generator {
     /* the swarm */
     uint8_t samplers[ASSAY_GENERATE_SAMPLERS];
     uint64_t fixed_sizes[4];
+    uint32_t size_bits; /* the samplers but SAMPLE_LARGE draw up to 1 << this */
     uint64_t size_cap;
     uint32_t large_bits; /* of the largest that SAMPLE_LARGE draws, 17 or more */
     uint32_t refuse_in_1024, touch_in_1024;
