@@ -21,7 +21,8 @@ struct assay_directed {
     struct assay_event *events; /* of executed stages with their results */
     size_t n, room;
     uint32_t objects; /* the last number given */
-    uint16_t thread;  /* that makes the ops that are put */
+    uint16_t thread;  /* that makes the ops that are put, */
+    uint16_t process; /* and its process */
     unsigned stage;
     uint64_t missing; /* APIs that the subject lacks */
     const struct assay_profile *profile;
@@ -33,6 +34,7 @@ struct assay_directed {
 enum assay_directed_flag {
     ASSAY_DIRECTED_PARTIAL = 1 << 0, /* each thread of the program is a thread */
     ASSAY_DIRECTED_MAPPING = 1 << 1, /* has REFUSE ops */
+    ASSAY_DIRECTED_TURNS = 1 << 2,   /* threads and processes are real, one op at a time */
 };
 
 struct assay_directed_info {

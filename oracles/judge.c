@@ -27,6 +27,7 @@ struct ground {
     uint64_t last_checked;   /* of the last passed check, valid with checked */
     uint32_t checked_object; /* its object, 0 = all */
     bool refused, checked;   /* since last_call */
+    bool forked;             /* since last_call; everything had been checked before */
 };
 
 struct pending {
@@ -52,6 +53,10 @@ struct assay_judge {
     uint64_t widest; /* by which bounds of an object were rounded, for C37 */
     struct ground ground;
     struct assay_resources resources;
+    uint8_t context; /* enum assay_context, of ops of context_thread */
+    uint16_t context_thread;
+    bool forked;      /* this process has forked, or was */
+    bool special;     /* context or forked: ops of it have a property of their own */
     bool tainted;     /* a misuse happened */
     bool misuse_next; /* a MISUSE record announced the next op */
     bool unsettled;   /* the op before left something behind: pending, last or misuse_next */
@@ -141,10 +146,13 @@ static void take_evidence(struct assay_judge *judge, const struct assay_event *e
         found = &further;
     }
     struct assay_violation violation = found->violation;
-    bool refusal = blame_refusal(judge, &found->ground, evidence->object);
+    enum assay_property proved = found->ground.forked ? ASSAY_PROPERTY_C30
+                                 : blame_refusal(judge, &found->ground, evidence->object)
+                                     ? ASSAY_PROPERTY_C23
+                                     : ASSAY_PROPERTY_NONE;
     if (found != &further)
         judge->pending[at] = judge->pending[--judge->pending_count];
-    assay_content_blame(&violation, evidence, &judge->model, judge->judged, refusal);
+    assay_content_blame(&violation, evidence, &judge->model, judge->judged, proved);
     set_band(judge, &violation);
     emit(judge, &violation);
 }
@@ -327,8 +335,44 @@ static bool by_size(const struct assay_case *c)
            (c->event->size == 0 || c->event->size != c->operand->requested);
 }
 
+/* The property that has the first word on an op because of where it is made. */
+static __attribute__((noinline, cold)) uint8_t exact_property(const struct assay_judge *judge,
+                                                              uint16_t thread)
+{
+    unsigned property = judge->forked ? ASSAY_PROPERTY_C30 : ASSAY_PROPERTY_NONE;
+    if (judge->context_thread == thread && judge->context == ASSAY_CONTEXT_FIRST)
+        property = ASSAY_PROPERTY_C27;
+    else if (judge->context_thread == thread && judge->context > ASSAY_CONTEXT_LOOP)
+        property = ASSAY_PROPERTY_C35;
+    return judge->judged >> property & 1 ? (uint8_t)property : ASSAY_PROPERTY_NONE;
+}
+
+/* CONTEXT, FORK and the ends of threads: where the ops that follow are made. */
+static __attribute__((noinline, cold)) void note_place(struct assay_judge *judge,
+                                                       const struct assay_event *event)
+{
+    switch (event->kind) {
+    case ASSAY_OP_CONTEXT:
+        judge->context = event->arg < ASSAY_CONTEXT_COUNT ? (uint8_t)event->arg : 0;
+        judge->context_thread = event->thread;
+        break;
+    case ASSAY_OP_FORK:
+        judge->forked = true;
+        judge->ground.forked = judge->ground.checked && judge->ground.checked_object == 0;
+        judge->context = ASSAY_CONTEXT_NONE;
+        break;
+    case ASSAY_OP_THREAD_EXIT:
+        if (judge->context_thread == event->thread)
+            judge->context = ASSAY_CONTEXT_NONE;
+        break;
+    default: break;
+    }
+    judge->special = judge->forked || judge->context != ASSAY_CONTEXT_NONE;
+}
+
 /* A legal op ended the program. Of an object that survived a failed resize, C13 says that it can be
- * freed; where memory ends, C33 says that nobody dies of it; else C26. */
+ * freed; where memory ends, C33 says that nobody dies of it; of a first call, a forked process and
+ * a handler C27, C30 and C35; of an object of another thread C28; of every other, C26. */
 static __attribute__((noinline)) void judge_stop(struct assay_judge *judge,
                                                  const struct assay_case *c)
 {
@@ -340,6 +384,8 @@ static __attribute__((noinline)) void judge_stop(struct assay_judge *judge,
                         : by_size(c) && assay_case_judges(c, ASSAY_PROPERTY_C24)
                             ? ASSAY_PROPERTY_C24
                         : c->scarcity ? ASSAY_PROPERTY_C33
+                        : c->exact    ? c->exact
+                        : c->foreign  ? ASSAY_PROPERTY_C28
                                       : ASSAY_PROPERTY_C26;
     if (!assay_case_judges(c, property))
         return;
@@ -559,7 +605,7 @@ remember(struct ground *ground, const struct assay_case *c, bool changes, uint32
         ground->last_refused = c->op_index;
     } else if (changes) {
         ground->last_call = c->op_index;
-        ground->refused = ground->checked = false;
+        ground->refused = ground->checked = ground->forked = false;
     } else if (c->kind == ASSAY_OP_CHECK && c->event->checked != 0 && c->event->failed == 0) {
         ground->checked = true;
         ground->last_checked = c->op_index;
@@ -665,6 +711,10 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
                                                  (!object || object->state == ASSAY_OBJECT_UNBORN));
     if ((resizing || releasing) && open)
         c.foreign = object->owner != event->thread && (judge->judged >> ASSAY_PROPERTY_C28 & 1);
+    if (__builtin_expect(judge->special, 0)) {
+        c.exact = exact_property(judge, event->thread);
+        c.forked = judge->ground.forked;
+    }
 
     c.refused_now = bearing && !c.succeeded && (c.bytes != 0 || event->error == ENOMEM);
     bool changes = (bearing && !c.refused_now) || (releasing && open);
@@ -709,6 +759,10 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
     if (kind == ASSAY_OP_USABLE_SIZE && open)
         learn_usable(object, event);
     remember(&judge->ground, &c, changes, event->object);
+    if (__builtin_expect(judge->context == ASSAY_CONTEXT_FIRST, 0)) {
+        judge->context = ASSAY_CONTEXT_NONE;
+        judge->special = judge->forked;
+    }
 }
 
 static __attribute__((noinline, cold)) void judge_system(struct assay_judge *judge,
@@ -742,6 +796,8 @@ typedef void (*judge_function)(struct assay_judge *, const struct assay_event *)
             judge_op(judge, event, number, ASSAY_CLASS_##op_class);                                \
         if (ASSAY_ON_SYSTEM >> (number)&1)                                                         \
             judge_system(judge, event);                                                            \
+        if (ASSAY_CLASS_##op_class == ASSAY_CLASS_CONTROL)                                         \
+            note_place(judge, event);                                                              \
     }
 #include "traces/ops.def"
 #undef ASSAY_OP
@@ -850,7 +906,11 @@ void assay_judge_crash(struct assay_judge *judge, int signal)
         .scarcity = judge->resources.scarcity,
         .resources = &judge->resources,
         .hung = signal == 0,
+        .exact = judge->special ? exact_property(judge, event.thread) : 0,
     };
+    bool given_up = op_class == ASSAY_CLASS_RELEASE || op_class == ASSAY_CLASS_RESIZE;
+    if (object && object->state == ASSAY_OBJECT_LIVE && given_up)
+        c.foreign = object->owner != event.thread && (judge->judged >> ASSAY_PROPERTY_C28 & 1);
     assay_event_bytes(&event, &c.bytes);
     judge_stop(judge, &c);
 }
@@ -865,6 +925,8 @@ void assay_judge_reset(struct assay_judge *judge)
     judge->ground = (struct ground){.last_call = UINT64_MAX};
     judge->tainted = judge->misuse_next = judge->unsettled = false;
     assay_resources_reset(&judge->resources);
+    judge->context = ASSAY_CONTEXT_NONE;
+    judge->special = judge->forked = false;
     judge->last.failed = 0;
     judge->current = NULL;
 }

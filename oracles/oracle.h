@@ -89,6 +89,9 @@ struct assay_case {
     bool refused_after; /* as refused, this op included */
     bool hung;          /* the op never came back */
     bool misplaced;     /* too small a place, to which a sized free is to blame: C24 */
+    uint8_t exact; /* C27, C30 or C35: what C01 and C26 say of others, this one says of an op of
+                      this context; 0 = none */
+    bool forked;   /* the heap has not changed since a fork, at which all was whole */
 };
 
 #define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
@@ -157,14 +160,20 @@ static inline bool assay_case_no_memory(const struct assay_case *c)
            (c->event->failed & own);
 }
 
+/* What the property of a context says: the op comes back, with memory where that is within budget.
+ */
+enum assay_outcome assay_case_in_context(const struct assay_case *c, enum assay_property property,
+                                         struct assay_verdict *v);
+
 /* How the op ended the program (crash, abort, hang), or NONE. */
 enum assay_relation assay_case_stopped(const struct assay_case *c);
 
 struct assay_model;
 /* Content damage: which property is to blame, once the EVIDENCE is known. In: the violation as the
- * oracle saw it (object, event) and whether only refused requests can have done it. Fills relation,
- * other, offset, expected, seen; may change property. */
+ * oracle saw it (object, event), and the property to blame if only refused requests or a fork can
+ * have done it, else 0. Fills relation, other, offset, expected, seen; may change property. */
 void assay_content_blame(struct assay_violation *violation, const struct assay_event *evidence,
-                         const struct assay_model *model, uint64_t judged, bool refusal);
+                         const struct assay_model *model, uint64_t judged,
+                         enum assay_property proved);
 
 #endif

@@ -15,6 +15,10 @@
 
 enum { OPS_MAX = 1 << 22 };
 
+static const char *const order_names[] = {[ASSAY_ORDER_SERIAL] = "serial",
+                                          [ASSAY_ORDER_PARTIAL] = "partial",
+                                          [ASSAY_ORDER_TURNS] = "turns"};
+
 static void join(char *out, const char *folder, const char *name)
 {
     int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
@@ -186,10 +190,9 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
     json_decref(more);
     if (record->directed)
         json_object_set_new(object, "directed", json_string(record->directed));
-    bool partial = record->environment.order == ASSAY_ORDER_PARTIAL;
-    if (partial || record->environment.mapping_calls)
+    if (record->environment.order != ASSAY_ORDER_SERIAL || record->environment.mapping_calls)
         json_object_set_new(object, "environment",
-                            json_pack("{s:s, s:b}", "order", partial ? "partial" : "serial",
+                            json_pack("{s:s, s:b}", "order", order_names[record->environment.order],
                                       "mapping_calls", record->environment.mapping_calls));
     FILE *out = create(folder, "finding.json", err);
     if (out) {
@@ -281,12 +284,13 @@ static int read_environment(json_t *object, struct assay_environment *ret_enviro
     if (!environment || !order)
         return 0;
     const char *name = json_string_value(order);
-    if (!name || (strcmp(name, "partial") != 0 && strcmp(name, "serial") != 0))
-        return assay_fail(err, ASSAY_E_FORMAT, "'%s' has no usable 'environment'", path);
-    if (strcmp(name, "partial") == 0)
-        ret_environment->order = ASSAY_ORDER_PARTIAL;
     ret_environment->mapping_calls = json_is_true(json_object_get(environment, "mapping_calls"));
-    return 0;
+    for (unsigned i = 0; name && i < sizeof order_names / sizeof *order_names; i++)
+        if (strcmp(name, order_names[i]) == 0) {
+            ret_environment->order = (enum assay_order)i;
+            return 0;
+        }
+    return assay_fail(err, ASSAY_E_FORMAT, "'%s' has no usable 'environment'", path);
 }
 
 static int read_string(json_t *object, const char *key, char *out, size_t bytes, const char *path,

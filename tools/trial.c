@@ -6,6 +6,7 @@
 
 #include "oracles/finding.h"
 #include "tools/judge_blob.h"
+#include "tools/processes.h"
 
 struct assay_trial {
     struct assay_trial_config config;
@@ -17,16 +18,24 @@ struct assay_trial {
     struct assay_trial_result *result; /* of the run in progress */
     struct assay_event *results;       /* where to write back what was executed; NULL: nowhere */
     size_t executed, wanted;
+    struct assay_processes processes; /* of an order in which programs fork */
 };
+
+static bool in_turns(const struct assay_trial *trial)
+{
+    return trial->config.environment.order == ASSAY_ORDER_TURNS;
+}
 
 void assay_trial_configure(const struct assay_trial_config *config, bool judge_in_child,
                            struct assay_session_config *ret_session,
                            struct assay_judge_blob *ret_blob)
 {
     bool has_usable = !(config->subject->missing_apis >> ASSAY_OP_USABLE_SIZE & 1);
+    bool turns = config->environment.order == ASSAY_ORDER_TURNS;
     *ret_blob = (struct assay_judge_blob){.legal = true, .profile = *config->profile};
+    ret_blob->more_has = turns ? ASSAY_HAS_THREAD | ASSAY_HAS_CONTEXT : 0;
     if (!judge_in_child) /* the programs of the generator have none of these ops */
-        ret_blob->more_has = ASSAY_HAS_RESOURCES;
+        ret_blob->more_has |= ASSAY_HAS_RESOURCES;
     *ret_session = (struct assay_session_config){
         .subject = config->subject,
         .environment = config->environment,
@@ -49,13 +58,15 @@ void assay_trial_configure(const struct assay_trial_config *config, bool judge_i
 static void keep_first(void *self, const struct assay_violation *violation)
 {
     struct assay_trial *trial = self;
-    if (!trial->result || trial->result->violated ||
+    if (!trial->result || trial->result->violated || trial->processes.muted ||
         assay_finding_accepted(violation, &trial->profile))
         return;
     struct assay_trial_result *result = trial->result;
     struct assay_crash_site *site = &result->circumstances.site;
     result->violated = true;
     result->first = *violation;
+    if (in_turns(trial))
+        result->first.op_index = trial->processes.number;
     assay_crash_site_name(site, &result->first);
     assay_neighbourhood_take(assay_judge_model(trial->judge), violation,
                              site->fault_known ? &site->fault : NULL,
@@ -127,7 +138,7 @@ static int start(struct assay_trial *trial, struct assay_error *err)
  * put in their order, resizes in two halves: there an op is known by what it bore. */
 static void write_back(struct assay_trial *trial, const struct assay_event *events, size_t n)
 {
-    if (trial->config.environment.order == ASSAY_ORDER_SERIAL) {
+    if (trial->config.environment.order != ASSAY_ORDER_PARTIAL) {
         memcpy(trial->results + trial->executed, events, n * sizeof *events);
         return;
     }
@@ -141,7 +152,8 @@ static void write_back(struct assay_trial *trial, const struct assay_event *even
 static bool collect(struct assay_trial *trial)
 {
     size_t n;
-    const struct assay_sink sink = assay_judge_sink(trial->judge);
+    const struct assay_sink sink =
+        in_turns(trial) ? assay_processes_sink(&trial->processes) : assay_judge_sink(trial->judge);
     const struct assay_event *events = assay_session_collect(trial->session, &n);
     if (!events)
         return false;
@@ -177,6 +189,15 @@ static void judge_death(struct assay_trial *trial, const struct assay_session_st
         assay_judge_crash(trial->judge, SIGABRT); /* an allocator has no business to call exit */
 }
 
+/* Where programs fork: each process by itself, that which ended early with its end. */
+static void judge_processes(struct assay_trial *trial, const struct assay_session_status *status)
+{
+    while (assay_processes_next(&trial->processes, trial->judge))
+        if (status && trial->processes.last)
+            judge_death(trial, status);
+    assay_processes_reset(&trial->processes);
+}
+
 /* Sends the ops, or nothing but the end, and judges what comes back. Returns 1 if the child goes
  * on. */
 static int run(struct assay_trial *trial, const struct assay_event *ops, size_t n, bool last,
@@ -205,8 +226,11 @@ static int run(struct assay_trial *trial, const struct assay_event *ops, size_t 
         continue;
     assay_session_wait(trial->session, &status);
     trial->result->state = status.state;
-    if (status.state == ASSAY_SESSION_ENDED)
+    if (status.state == ASSAY_SESSION_ENDED) {
+        if (in_turns(trial) && last)
+            judge_processes(trial, NULL);
         return 1;
+    }
     if (assay_session_check(trial->session, err) < 0) {
         assay_session_close(trial->session);
         trial->session = NULL;
@@ -221,7 +245,10 @@ static int run(struct assay_trial *trial, const struct assay_event *ops, size_t 
         trial->session = NULL;
         return start_error.code;
     }
-    judge_death(trial, &status);
+    if (in_turns(trial))
+        judge_processes(trial, &status);
+    else
+        judge_death(trial, &status);
     assay_session_close(trial->session);
     trial->session = NULL;
     return 0;
@@ -233,6 +260,7 @@ int assay_trial_begin(struct assay_trial *trial, bool fresh, struct assay_trial_
     memset(ret_result, 0, sizeof *ret_result);
     trial->result = ret_result;
     assay_judge_reset(trial->judge);
+    assay_processes_reset(&trial->processes);
     return fresh || !trial->session ? start(trial, err) : 0;
 }
 
@@ -264,6 +292,7 @@ void assay_trial_free(struct assay_trial *trial)
         return;
     assay_session_close(trial->session);
     assay_arena_destroy(&trial->arena);
+    assay_processes_free(&trial->processes);
     free(trial);
 }
 

@@ -19,7 +19,7 @@ static const char *const family_names[ASSAY_FAMILY_COUNT] = {"malloc", "new", "n
 
 static const char *const has_names[ASSAY_HAS_COUNT] = {
     "order",  "address", "usable", "errno",  "content", "access",    "caller",
-    "thread", "time",    "maps",   "signal", "foreign", "resources",
+    "thread", "time",    "maps",   "signal", "foreign", "resources", "context",
 };
 
 enum assay_op assay_op_by_name(const char *name, size_t length)
@@ -39,6 +39,22 @@ const char *assay_place_name(unsigned place)
 const char *assay_family_name(unsigned family)
 {
     return family < ASSAY_FAMILY_COUNT ? family_names[family] : "unknown";
+}
+
+const char *assay_context_name(unsigned context)
+{
+    static const char *const names[ASSAY_CONTEXT_COUNT] = {
+        [ASSAY_CONTEXT_NONE] = "none",
+        [ASSAY_CONTEXT_FIRST] = "first call",
+        [ASSAY_CONTEXT_LOOP] = "loop",
+        [ASSAY_CONTEXT_KEY] = "key destructor",
+        [ASSAY_CONTEXT_ATEXIT] = "exit handler",
+        [ASSAY_CONTEXT_ATEXIT_FIRST] = "last exit handler",
+        [ASSAY_CONTEXT_PREPARE] = "prepare handler",
+        [ASSAY_CONTEXT_PARENT] = "parent handler",
+        [ASSAY_CONTEXT_CHILD] = "child handler",
+    };
+    return context < ASSAY_CONTEXT_COUNT ? names[context] : "unknown";
 }
 
 const char *assay_has_name(unsigned bit)

@@ -59,6 +59,22 @@ enum assay_family {
     ASSAY_FAMILY_COUNT
 };
 
+/* Where the ops that follow a CONTEXT op run: those of its thread, up to the end that is named.
+ * Only programs that are executed in turns have them (traces/runner/turns.h). */
+enum assay_context {
+    ASSAY_CONTEXT_NONE = 0, /* where they stand: ends a fork handler */
+    ASSAY_CONTEXT_FIRST,    /* the next op: the first call of its process or thread */
+    ASSAY_CONTEXT_LOOP,     /* the next size ops, again and again, until the thread's next turn;
+                               they carry FLAG_LIBRARY: nobody is told their results */
+    ASSAY_CONTEXT_KEY,      /* a thread-key destructor, in round size (0 to 3), until THREAD_EXIT */
+    ASSAY_CONTEXT_ATEXIT,   /* an exit handler, registered here; of a forked process, until EXIT */
+    ASSAY_CONTEXT_ATEXIT_FIRST, /* the same, registered before all others: it is the last to run */
+    ASSAY_CONTEXT_PREPARE,      /* pthread_atfork's prepare handler, until FORK */
+    ASSAY_CONTEXT_PARENT,       /* its parent handler, directly behind FORK and the child's ops */
+    ASSAY_CONTEXT_CHILD,        /* its child handler, the child's first ops */
+    ASSAY_CONTEXT_COUNT
+};
+
 enum assay_flag {
     ASSAY_FLAG_BEGIN = 1 << 0, /* first half of a resize: the operand is given up; no result yet */
     ASSAY_FLAG_END = 1 << 1,   /* second half: result known. Neither bit: the call is one event */
@@ -140,7 +156,8 @@ enum assay_has {
     ASSAY_HAS_SIGNAL = 1 << 10,    /* crashes and hangs of the subject are seen */
     ASSAY_HAS_FOREIGN = 1 << 11,   /* results were tested against arena, stacks and images */
     ASSAY_HAS_RESOURCES = 1 << 12, /* MEASURE, LIMIT and REFUSE ops are executed */
-    ASSAY_HAS_COUNT = 13
+    ASSAY_HAS_CONTEXT = 1 << 13,   /* ops were made where CONTEXT and FORK say */
+    ASSAY_HAS_COUNT = 14
 };
 
 /* What the executor puts into every failed allocation's address: results are compared with this,
@@ -167,6 +184,7 @@ static inline const struct assay_op_info *assay_op_info(unsigned kind)
 enum assay_op assay_op_by_name(const char *name, size_t length);
 const char *assay_place_name(unsigned place);
 const char *assay_family_name(unsigned family);
+const char *assay_context_name(unsigned context);
 /* Name of one ASSAY_HAS_* bit ("order", "address", ...), by bit index. */
 const char *assay_has_name(unsigned bit);
 

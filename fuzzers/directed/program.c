@@ -15,6 +15,7 @@ size_t assay_directed_put(struct assay_directed *d, struct assay_event op)
         d->room = room;
     }
     op.thread = d->thread;
+    op.process = d->process;
     d->events[d->n] = op;
     return d->n++;
 }
@@ -61,7 +62,7 @@ void assay_directed_begin(struct assay_directed *d, uint64_t seed, size_t number
 {
     d->n = 0;
     d->objects = 0;
-    d->thread = 0;
+    d->thread = d->process = 0;
     d->stage = 0;
     d->missing = missing;
     d->profile = profile;

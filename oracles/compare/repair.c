@@ -3,8 +3,14 @@
 
 #include "oracles/compare/minimise.h"
 
+/* Where an object lives: a bit per process, for a fork leaves each its own. */
+static uint64_t bit_of(uint64_t process)
+{
+    return UINT64_C(1) << (process & 63);
+}
+
 struct object {
-    bool live;
+    uint64_t live;
     uint8_t kind;
     uint64_t bytes, alignment;
 };
@@ -43,23 +49,40 @@ static bool in_bounds(const struct assay_event *op, const struct object *object)
 
 /* What lives: an op's effect on its operand and on what it bears. */
 struct lives {
-    uint32_t *alias; /* new number by old one; 0 = gone with its birth */
-    bool *was_live;  /* by old number, in the program as it was */
+    uint32_t *alias;    /* new number by old one; 0 = gone with its birth */
+    uint64_t *was_live; /* by old number, in the program as it was */
     struct object *objects;
-    uint32_t born;
+    uint32_t born, highest; /* new and old numbers */
 };
+
+/* What lives in the parent lives in its child. */
+static void inherit_old(const struct lives *lives, const struct assay_event *op)
+{
+    for (uint32_t i = 0; i <= lives->highest && op->kind == ASSAY_OP_FORK; i++)
+        if (lives->was_live[i] & bit_of(op->process))
+            lives->was_live[i] |= bit_of(op->arg);
+}
+
+static void inherit_new(const struct lives *lives, const struct assay_event *op)
+{
+    for (uint32_t i = 0; i <= lives->born && op->kind == ASSAY_OP_FORK; i++)
+        if (lives->objects[i].live & bit_of(op->process))
+            lives->objects[i].live |= bit_of(op->arg);
+}
 
 /* Follows the program as it was. Returns true if the operand lived before the op. */
 static bool follow(const struct lives *lives, const struct assay_event *op, bool misuse)
 {
     enum assay_op_class op_class = assay_op_info(op->kind)->op_class;
     bool refused = assay_event_refused(op);
-    bool lived = op->object && lives->was_live[op->object];
+    uint64_t here = bit_of(op->process);
+    bool lived = op->object && (lives->was_live[op->object] & here);
+    inherit_old(lives, op);
     if (lived && !misuse &&
         (op_class == ASSAY_CLASS_RELEASE || (op_class == ASSAY_CLASS_RESIZE && !refused)))
-        lives->was_live[op->object] = false;
+        lives->was_live[op->object] &= ~here;
     if (assay_event_bears(op) && op->born)
-        lives->was_live[op->born] = !refused;
+        lives->was_live[op->born] = refused ? 0 : here;
     return lived;
 }
 
@@ -69,7 +92,8 @@ static bool mend_operand(const struct lives *lives, struct assay_event *op, uint
 {
     op->object = lives->alias[was];
     const struct object *operand = &lives->objects[op->object];
-    if (op->object == 0 || operand->live != (misuse ? lived : true))
+    bool lives_now = operand->live & bit_of(op->process);
+    if (op->object == 0 || lives_now != (misuse ? lived : true))
         return false;
     if (misuse)
         return true;
@@ -84,7 +108,7 @@ static void bear(struct lives *lives, struct assay_event *op, uint32_t was)
     bool resize = assay_op_info(op->kind)->op_class == ASSAY_CLASS_RESIZE;
     struct object *object = &lives->objects[op->born = ++lives->born];
     lives->alias[was] = refused && resize && op->object ? op->object : op->born;
-    object->live = !refused;
+    object->live = refused ? 0 : bit_of(op->process);
     object->kind = op->kind;
     object->alignment = assay_event_alignment(op);
     assay_event_bytes(op, &object->bytes);
@@ -96,7 +120,8 @@ size_t assay_minimise_repair(const struct assay_event *ops, size_t n, const bool
     size_t highest = assay_minimise_highest(ops, n), count = 0;
     struct lives lives = {.alias = calloc(highest + 1, sizeof *lives.alias),
                           .was_live = calloc(highest + 1, sizeof *lives.was_live),
-                          .objects = calloc(n + 1, sizeof *lives.objects)};
+                          .objects = calloc(n + 1, sizeof *lives.objects),
+                          .highest = (uint32_t)highest};
 
     for (size_t i = 0; i < n && lives.alias && lives.was_live && lives.objects; i++) {
         enum assay_op_class op_class = assay_op_info(ops[i].kind)->op_class;
@@ -112,6 +137,8 @@ size_t assay_minimise_repair(const struct assay_event *ops, size_t n, const bool
         bool misuse = (op.flags & ASSAY_FLAG_MISUSE) != 0;
         bool lived = follow(&lives, &ops[i], misuse);
 
+        if (!keep || keep[i])
+            inherit_new(&lives, &op);
         if (keep && !keep[i]) {
             if (resize && ops[i].born)
                 lives.alias[ops[i].born] = lives.alias[ops[i].object];
@@ -121,7 +148,7 @@ size_t assay_minimise_repair(const struct assay_event *ops, size_t n, const bool
             continue;
         if (op.object && !misuse &&
             (op_class == ASSAY_CLASS_RELEASE || (resize && !assay_event_refused(&op))))
-            lives.objects[op.object].live = false;
+            lives.objects[op.object].live &= ~bit_of(op.process);
         if (bears && ops[i].born)
             bear(&lives, &op, ops[i].born);
         else

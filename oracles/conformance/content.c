@@ -56,7 +56,8 @@ static bool in_slack(const struct assay_model *model, const struct assay_event *
 }
 
 void assay_content_blame(struct assay_violation *violation, const struct assay_event *evidence,
-                         const struct assay_model *model, uint64_t judged, bool refusal)
+                         const struct assay_model *model, uint64_t judged,
+                         enum assay_property proved)
 {
     violation->relation = (uint8_t)relation_of(evidence, violation->event.failed);
     violation->object = evidence->object;
@@ -68,6 +69,6 @@ void assay_content_blame(struct assay_violation *violation, const struct assay_e
         return;
     if ((judged >> ASSAY_PROPERTY_C09 & 1) && in_slack(model, evidence))
         violation->property = ASSAY_PROPERTY_C09;
-    else if ((judged >> ASSAY_PROPERTY_C23 & 1) && refusal)
-        violation->property = ASSAY_PROPERTY_C23;
+    else if (proved != ASSAY_PROPERTY_NONE && (judged >> proved & 1))
+        violation->property = (uint16_t)proved;
 }

@@ -54,6 +54,8 @@ enum assay_outcome assay_oracle_C01(const struct assay_case *c, struct assay_ver
     if (!c->succeeded && c->scarcity)
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* C33 judges refusals where memory ends */
     bool within = assay_case_within_budget(c);
+    if (!c->succeeded && within && c->exact)
+        return ASSAY_OUTCOME_NOT_APPLICABLE; /* as do C27, C30 and C35 of theirs */
     if (c->succeeded)
         return within ? ASSAY_OUTCOME_HOLDS : ASSAY_OUTCOME_NOT_APPLICABLE;
     if (within)

@@ -5,8 +5,8 @@ enum assay_outcome assay_oracle_C05(const struct assay_case *c, struct assay_ver
 {
     if (!c->succeeded)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    if (c->overlap == 0 || assay_case_misplaced(c))
-        return ASSAY_OUTCOME_HOLDS;
+    if (c->overlap == 0 || assay_case_misplaced(c) || (c->exact == ASSAY_PROPERTY_C30 && c->forked))
+        return ASSAY_OUTCOME_HOLDS; /* after a fork C30 says it */
     if ((c->overlap_flags & ASSAY_OVERLAP_SURVIVOR) && assay_case_judges(c, ASSAY_PROPERTY_C13))
         return ASSAY_OUTCOME_HOLDS;
     if ((c->overlap_flags & ASSAY_OVERLAP_BOTH_EMPTY) && assay_case_judges(c, ASSAY_PROPERTY_C18) &&

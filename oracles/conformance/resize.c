@@ -78,7 +78,8 @@ enum assay_outcome assay_oracle_C14(const struct assay_case *c, struct assay_ver
                        ? assay_violated(v, ASSAY_RELATION_NULL, 0, c->event->error)
                        : ASSAY_OUTCOME_HOLDS;
         if (assay_case_within_budget(c))
-            return assay_violated(v, ASSAY_RELATION_NULL, c->bytes, c->event->error);
+            return c->exact ? ASSAY_OUTCOME_NOT_APPLICABLE
+                            : assay_violated(v, ASSAY_RELATION_NULL, c->bytes, c->event->error);
         if (c->event->error != ENOMEM)
             return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, ENOMEM, c->event->error);
         return ASSAY_OUTCOME_HOLDS;

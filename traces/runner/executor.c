@@ -701,15 +701,15 @@ static void __attribute__((noinline)) resume(struct assay_executor *ex, bool ful
     ex->op_index++;
 }
 
-void assay_executor_run(struct assay_executor *ex, struct assay_event *events, size_t n,
-                        const struct assay_sink *sink)
+static void run(struct assay_executor *ex, struct assay_event *events, size_t from, size_t to,
+                const struct assay_sink *sink)
 {
     char local[256];
     memset(local, 0, sizeof local);
     ex->stack_place = local + 64;
     ex->events = events;
-    ex->count = n;
-    ex->next = 0;
+    ex->count = to;
+    ex->next = from;
     ex->sink = sink;
     ex->sink_table = sink && sink->table ? sink->table : (const char *)ex->records;
     ex->sink_row_bytes = sink && sink->table ? sink->row_bytes : sizeof(struct record);
@@ -725,6 +725,27 @@ void assay_executor_run(struct assay_executor *ex, struct assay_event *events, s
     else
         run_plain(ex);
     assay_crash_landing(before);
+}
+
+void assay_executor_run(struct assay_executor *ex, struct assay_event *events, size_t n,
+                        const struct assay_sink *sink)
+{
+    run(ex, events, 0, n, sink);
+}
+
+void assay_executor_run_part(struct assay_executor *ex, struct assay_event *events, size_t from,
+                             size_t to, uint64_t base, const struct assay_sink *sink)
+{
+    ex->op_index = base + from;
+    run(ex, events, from, to, sink);
+}
+
+void assay_executor_drop(struct assay_executor *ex, uint32_t object)
+{
+    if (object == 0 || object > ex->max_objects || ex->records[object].state != STATE_LIVE)
+        return;
+    ex->subject.free(ex->records[object].address);
+    die(ex, object, ex->touch == ASSAY_TOUCH_FULL);
 }
 
 void assay_executor_finish(struct assay_executor *ex, const struct assay_sink *sink)

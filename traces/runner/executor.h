@@ -14,8 +14,9 @@
 
 enum assay_touch { ASSAY_TOUCH_NONE, ASSAY_TOUCH_RECORDED, ASSAY_TOUCH_PAGE, ASSAY_TOUCH_FULL };
 
-/* One total order by one thread, or the trace's threads, ordered where an object crosses them. */
-enum assay_order { ASSAY_ORDER_SERIAL, ASSAY_ORDER_PARTIAL };
+/* One total order by one thread; the trace's threads, ordered where an object crosses them; or one
+ * total order, each op by its own thread and process (turns.h). */
+enum assay_order { ASSAY_ORDER_SERIAL, ASSAY_ORDER_PARTIAL, ASSAY_ORDER_TURNS };
 
 struct assay_mapping_line;
 
@@ -50,6 +51,12 @@ uint64_t assay_executor_missing(const struct assay_subject *subject);
  * ASSAY_FLAG_SKIPPED; ops on objects that such a skip left unborn are skipped too. */
 void assay_executor_run(struct assay_executor *executor, struct assay_event *events, size_t n,
                         const struct assay_sink *sink);
+/* The same for events[from..to) of a longer row, of which events[0] is op number base of its
+ * program. */
+void assay_executor_run_part(struct assay_executor *executor, struct assay_event *events,
+                             size_t from, size_t to, uint64_t base, const struct assay_sink *sink);
+/* Frees the object, if it lives, by no op. */
+void assay_executor_drop(struct assay_executor *executor, uint32_t object);
 /* Verifies every live object, then calls sink->end. */
 void assay_executor_finish(struct assay_executor *executor, const struct assay_sink *sink);
 /* Frees every live object (not through the sink), calls subject->reset, starts anew with op index
@@ -58,9 +65,9 @@ void assay_executor_reset(struct assay_executor *executor, uint64_t seed);
 /* As reset, but without calling the subject: for a heap that was destroyed, or left by longjmp. */
 void assay_executor_forget(struct assay_executor *executor, uint64_t seed);
 
-/* For parallel.c: an executor for a further thread that shares base's objects. Concurrent executors
- * keep no list of live objects and sweep none; ops on one object must not meet. rejoin tells base
- * what numbers the other used. */
+/* For parallel.c and turns.c: an executor for a further thread that shares base's objects.
+ * Concurrent executors keep no list of live objects and sweep none; ops on one object must not
+ * meet. rejoin tells base what numbers the other used. */
 size_t assay_executor_shared_bytes(void);
 struct assay_executor *assay_executor_share(struct assay_arena *arena,
                                             const struct assay_executor *base);

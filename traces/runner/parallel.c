@@ -6,8 +6,9 @@
 #include <time.h>
 
 #include "traces/runner/crash.h"
+#include "traces/runner/threads.h"
 
-enum { STACK_BYTES = 256 * 1024, SIGNAL_STACK_BYTES = 64 * 1024, SPINS = 200, NONE = UINT16_MAX };
+enum { SPINS = 200, NONE = UINT16_MAX };
 
 struct worker {
     struct assay_parallel *parallel;
@@ -69,8 +70,8 @@ static uint64_t wall_ns(void)
 size_t assay_parallel_bytes(const struct assay_executor_config *config)
 {
     return sizeof(struct assay_parallel) + ((size_t)config->max_objects + 1) * sizeof(uint64_t) +
-           ASSAY_PARALLEL_THREADS *
-               (assay_executor_shared_bytes() + STACK_BYTES + SIGNAL_STACK_BYTES + 16384) +
+           ASSAY_PARALLEL_THREADS * (assay_executor_shared_bytes() + ASSAY_THREAD_STACK_BYTES +
+                                     ASSAY_THREAD_SIGNAL_STACK_BYTES + 16384) +
            65536;
 }
 
@@ -92,8 +93,8 @@ struct assay_parallel *assay_parallel_create(struct assay_arena *arena, struct a
         struct worker *worker = &parallel->workers[i];
         worker->parallel = parallel;
         worker->executor = i == 0 ? base : assay_executor_share(arena, base);
-        worker->stack = assay_arena_take(arena, STACK_BYTES, 4096);
-        worker->signal_stack = assay_arena_take(arena, SIGNAL_STACK_BYTES, 4096);
+        worker->stack = assay_arena_take(arena, ASSAY_THREAD_STACK_BYTES, 4096);
+        worker->signal_stack = assay_arena_take(arena, ASSAY_THREAD_SIGNAL_STACK_BYTES, 4096);
         if (!worker->executor || !worker->stack || !worker->signal_stack)
             return NULL;
     }
@@ -191,26 +192,12 @@ static void do_share(struct worker *worker)
     }
 }
 
-/* What the C library asks of the subject for one thread: its thread vector by calloc, and at the
- * end a free of it and of each slot (glibc: the vector's address stands at 8 in the control block,
- * the number of slots two words before it). */
-static uint64_t calls_of_a_thread(void)
-{
-    uint64_t slots = 0;
-#if defined(__x86_64__) && defined(__GLIBC__)
-    const uint64_t *vector;
-    __asm__("mov %%fs:8, %0" : "=r"(vector));
-    slots = vector[-2];
-#endif
-    return 4 + slots;
-}
-
 static void *work(void *argument)
 {
     struct worker *worker = argument;
     uint32_t done = atomic_load(&worker->done);
-    assay_crash_thread(worker->signal_stack, SIGNAL_STACK_BYTES, NULL);
-    atomic_fetch_add(&worker->parallel->shared->library_calls, calls_of_a_thread());
+    assay_crash_thread(worker->signal_stack, ASSAY_THREAD_SIGNAL_STACK_BYTES, NULL);
+    atomic_fetch_add(&worker->parallel->shared->library_calls, assay_thread_library_calls());
     for (bool leave = false; !leave; done++) {
         while (atomic_load(&worker->go) == done)
             assay_futex_wait(&worker->go, done, 0);
@@ -224,12 +211,9 @@ static void *work(void *argument)
 
 static void start(struct worker *worker)
 {
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstack(&attributes, worker->stack, STACK_BYTES);
     atomic_store(&worker->go, 0);
     atomic_store(&worker->done, 0);
-    ASSAY_CHECK(pthread_create(&worker->thread, &attributes, work, worker) == 0);
+    ASSAY_CHECK(assay_thread_start(&worker->thread, worker->stack, work, worker));
     worker->running = true;
 }
 

@@ -13,6 +13,7 @@
 #include "traces/runner/crash.h"
 #include "traces/runner/parallel.h"
 #include "traces/runner/shared.h"
+#include "traces/runner/turns.h"
 
 enum { TABLE_BYTES = 96 }; /* per object, in executor and judge */
 enum { EXIT_BUG = 70, EXIT_CANNOT = 3 };
@@ -138,7 +139,7 @@ static _Noreturn void run_bare(struct assay_bare *bare)
 }
 
 static _Noreturn void run(struct assay_executor *executor, struct assay_parallel *parallel,
-                          const struct assay_sink *sink)
+                          struct assay_turns *turns, const struct assay_sink *sink)
 {
     enum { PEAK_EVERY = 64 };
     uint64_t programs = 0;
@@ -151,7 +152,10 @@ static _Noreturn void run(struct assay_executor *executor, struct assay_parallel
             atomic_fetch_add(&shared->run_ns, assay_parallel_run(parallel, chunk, &judge_sink));
         } else {
             uint64_t start = thread_ns();
-            assay_executor_run(executor, chunk->events, chunk->count, sink);
+            if (turns)
+                assay_turns_run(turns, chunk, sink);
+            else
+                assay_executor_run(executor, chunk->events, chunk->count, sink);
             atomic_fetch_add(&shared->run_ns, thread_ns() - start);
         }
         if (chunk->last_of_program) {
@@ -159,6 +163,8 @@ static _Noreturn void run(struct assay_executor *executor, struct assay_parallel
                 note_peak();
             if (parallel)
                 assay_parallel_stop(parallel);
+            if (turns)
+                assay_turns_stop(turns);
             finishing = true;
             assay_executor_finish(executor, sink);
             finishing = false;
@@ -215,6 +221,7 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     struct assay_bare bare;
     struct assay_executor *executor = NULL;
     struct assay_parallel *parallel = NULL;
+    struct assay_turns *turns = NULL;
     int code = map_shared(argc, argv);
     if (code != 0)
         return code;
@@ -251,8 +258,11 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     size_t bytes =
         shared->bare ? assay_bare_bytes(config.max_objects) : assay_executor_bytes(&config);
     bool partial = shared->order == ASSAY_ORDER_PARTIAL && !shared->bare;
+    bool in_turns = shared->order == ASSAY_ORDER_TURNS && !shared->bare;
     if (partial)
         bytes += assay_parallel_bytes(&config);
+    if (in_turns)
+        bytes += assay_turns_bytes();
     if (judging && judge->bytes)
         bytes += judge->bytes(blob, shared->blob_bytes, &config);
     if (assay_arena_create(&arena, bytes + 65536, &err) < 0)
@@ -274,6 +284,10 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
             parallel = assay_parallel_create(&arena, executor, &config, shared);
             ASSAY_CHECK(parallel != NULL);
         }
+        if (in_turns) {
+            turns = assay_turns_create(&arena, executor, shared);
+            ASSAY_CHECK(turns != NULL);
+        }
     }
     if (judging && judge->create(&arena, blob, shared->blob_bytes, base + shared->report_offset,
                                  shared->report_bytes, &config, &judge_sink, &err) < 0)
@@ -288,5 +302,8 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
         run_bare(&bare);
     keeping_sink.table = judge_sink.table;
     keeping_sink.row_bytes = judge_sink.row_bytes;
-    run(executor, parallel, shared->want_results ? &keeping_sink : judging ? &judge_sink : NULL);
+    run(executor, parallel, turns,
+        shared->want_results ? &keeping_sink
+        : judging            ? &judge_sink
+                             : NULL);
 }

@@ -1,5 +1,6 @@
 #include "traces/runner/session.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -32,7 +33,7 @@ struct assay_session {
     struct assay_subject_spec subject;
     struct assay_shared *shared;
     size_t shared_bytes, report_offset, chunks_offset; /* not what the child may make of them */
-    pid_t pid;
+    pid_t pid, watched; /* watched: whose ops are in progress, pid or its forked child */
     int stderr_fd, statm_fd, stat_fd, path_fd;
     bool frozen;
     struct assay_supervisor *supervisor;
@@ -167,7 +168,7 @@ int assay_session_start(const struct assay_session_config *config,
     if (code == 0)
         code = make_stderr(session, err);
     if (code == 0 && config->environment.mapping_calls &&
-        config->environment.order == ASSAY_ORDER_PARTIAL)
+        config->environment.order != ASSAY_ORDER_SERIAL)
         code =
             assay_fail(err, ASSAY_E_UNSUPPORTED,
                        "mapping calls fail in serial order only: a thread's stack is mapped too");
@@ -276,19 +277,66 @@ static void look_at_memory(struct assay_session *session, uint64_t now)
         end_by_kill(session, ASSAY_SESSION_MEMORY);
 }
 
-/* The child's only running thread sleeps: no load of the machine makes it do that. */
+/* /proc/.../stat up to the state: "pid (name) S ppid ...". NULL: it is gone. */
+static const char *read_state(int fd, char *text, size_t room)
+{
+    ssize_t n = fd < 0 ? -1 : pread(fd, text, room - 1, 0);
+    if (n <= 0)
+        return NULL;
+    text[n] = '\0';
+    const char *end = strrchr(text, ')');
+    return end && end[1] == ' ' ? end + 2 : NULL;
+}
+
+static const char *read_state_of(const char *path, char *text, size_t room)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const char *state = read_state(fd, text, room);
+    if (fd >= 0)
+        close(fd);
+    return state;
+}
+
+static bool all_threads_sleep(pid_t pid)
+{
+    char path[300], text[512];
+    bool sleeping = true;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *folder = opendir(path);
+    if (!folder)
+        return false;
+    for (const struct dirent *entry; sleeping && (entry = readdir(folder)) != NULL;) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)pid, entry->d_name);
+        const char *state = read_state_of(path, text, sizeof text);
+        sleeping = state && *state == 'S';
+    }
+    closedir(folder);
+    return sleeping;
+}
+
+/* The child's threads sleep, all of them: no load of the machine makes them do that. */
 static bool waits(const struct assay_session *session)
 {
     char text[512];
-    if (session->config.environment.order ==
-        ASSAY_ORDER_PARTIAL) /* the main thread waits for others */
-        return false;
-    ssize_t n = session->stat_fd < 0 ? -1 : pread(session->stat_fd, text, sizeof text - 1, 0);
-    if (n <= 0)
-        return false;
-    text[n] = '\0';
-    const char *state = strrchr(text, ')');
-    return state && strncmp(state, ") S", 3) == 0;
+    if (session->config.environment.order != ASSAY_ORDER_SERIAL)
+        return all_threads_sleep(session->watched);
+    const char *state = read_state(session->stat_fd, text, sizeof text);
+    return state && *state == 'S';
+}
+
+/* Who executes ops: the child, or a child that it forked, for which it waits. */
+static pid_t executing(const struct assay_session *session)
+{
+    char path[64], text[512];
+    int32_t forked = atomic_load(&session->shared->forked);
+    if (session->config.environment.order != ASSAY_ORDER_TURNS || forked <= 0)
+        return session->pid;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)forked);
+    const char *state = read_state_of(path, text, sizeof text);
+    bool own = state && state[0] && strtol(state + 1, NULL, 10) == session->pid;
+    return own ? forked : session->pid;
 }
 
 /* A child hangs if for the time it burned its share of a processor, or waited. On a crowded machine
@@ -301,12 +349,14 @@ static void look_at_progress(struct assay_session *session, uint64_t now)
     uint32_t executed = atomic_load(&shared->executed);
     uint64_t passed = now - session->looked_ns < LOOK_NS ? now - session->looked_ns : LOOK_NS;
     session->looked_ns = now;
+    pid_t watched = executing(session);
     if (progress != session->seen_progress || executed != session->seen_executed ||
-        executed == session->submitted) {
+        executed == session->submitted || watched != session->watched) {
+        session->watched = watched;
         session->seen_progress = progress;
         session->seen_executed = executed;
         session->stalled_ns = session->blocked_ns = 0;
-        session->seen_cpu_ns = cpu_ns(session->pid);
+        session->seen_cpu_ns = cpu_ns(watched);
         return;
     }
     session->stalled_ns += passed;
@@ -316,7 +366,7 @@ static void look_at_progress(struct assay_session *session, uint64_t now)
     uint64_t limit = (uint64_t)(starting ? START_MS : session->config.hang_ms) * 1000000;
     uint64_t starved = 5 * limit > STARVED_NS ? 5 * limit : STARVED_NS;
     bool burned =
-        session->stalled_ns >= limit && cpu_ns(session->pid) - session->seen_cpu_ns > limit / 2;
+        session->stalled_ns >= limit && cpu_ns(watched) - session->seen_cpu_ns > limit / 2;
     if (burned || session->blocked_ns >= limit || session->stalled_ns >= starved)
         end_by_kill(session, ASSAY_SESSION_HUNG);
 }
@@ -504,9 +554,11 @@ void assay_session_feed(struct assay_session *session, const struct assay_sink *
     const struct assay_event *events = chunk->events;
     for (size_t i = 0; i < session->collected_events; i++) {
         bool unheard = events[i].flags & (ASSAY_FLAG_BEGIN | ASSAY_FLAG_LIBRARY);
-        if (unheard && !(events[i].flags & ASSAY_FLAG_EXECUTED))
+        bool turns = session->config.environment.order == ASSAY_ORDER_TURNS;
+        if (unheard && !turns && !(events[i].flags & ASSAY_FLAG_EXECUTED))
             continue;
-        bool skipped = events[i].flags & ASSAY_FLAG_SKIPPED;
+        /* ops of a loop pass by as what was skipped does: none is missing when they are counted */
+        bool skipped = events[i].flags & (ASSAY_FLAG_SKIPPED | (turns ? ASSAY_FLAG_LIBRARY : 0));
         if (session->config.environment.order == ASSAY_ORDER_PARTIAL && !skipped &&
             !(events[i].flags & ASSAY_FLAG_EXECUTED))
             return; /* which of the threads' ops it was is not known */

@@ -63,6 +63,7 @@ struct assay_shared {
     struct assay_mapping_line mapping; /* and by the supervisor */
 
     _Alignas(64) _Atomic uint64_t progress; /* op index in the program */
+    _Atomic int32_t forked; /* process id of the child that executes ops now, 0 = none */
 
     _Alignas(64) _Atomic uint32_t submitted; /* chunks, by the host */
     _Atomic uint32_t runner_sleeps;

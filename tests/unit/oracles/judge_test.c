@@ -648,6 +648,92 @@ static void c28_across_threads(void **state)
     ASSERT_ONLY(&s, C28, WRONG_ERRNO);
 }
 
+/* A call of the place that CONTEXT names, which ends the process. */
+static void stop(struct assay_event op, int signal)
+{
+    s.op = op;
+    assay_judge_before(s.judge, &s.op);
+    assay_judge_crash(s.judge, signal);
+}
+
+static void c27_first_calls(void **state)
+{
+    const struct assay_event call = {.kind = ASSAY_OP_CALLOC, .born = 1, .size = 8, .arg = 2};
+    (void)state;
+    PUT(&s, CONTEXT, .arg = ASSAY_CONTEXT_FIRST);
+    stop(call, SIGSEGV);
+    ASSERT_ONLY(&s, C27, CRASH);
+    assay_judge_reset(s.judge);
+    PUT(&s, CONTEXT, .arg = ASSAY_CONTEXT_FIRST);
+    PUT(&s, MALLOC, .born = 1, .size = 40, .error = ENOMEM);
+    ASSERT_ONLY(&s, C27, NULL);
+    PUT(&s, MALLOC, .born = 1, .size = 40, .error = ENOMEM); /* not the first any more */
+    ASSERT_ONLY(&s, C01, NULL);
+    PUT(&s, CONTEXT, .arg = ASSAY_CONTEXT_FIRST);
+    stream_malloc(&s, 2, 40, BASE);
+    stop(call, SIGSEGV);
+    ASSERT_ONLY(&s, C26, CRASH);
+    PUT(&s, CONTEXT, .arg = ASSAY_CONTEXT_FIRST, .thread = 1);
+    stop(call, SIGSEGV); /* by another thread */
+    ASSERT_ONLY(&s, C26, CRASH);
+}
+
+static void c28_stops(void **state)
+{
+    (void)state;
+    stream_malloc(&s, 1, 40, BASE);
+    stop((struct assay_event){.kind = ASSAY_OP_FREE, .object = 1, .thread = 1}, SIGABRT);
+    ASSERT_ONLY(&s, C28, ABORT);
+}
+
+static void c30_forks(void **state)
+{
+    (void)state;
+    stream_malloc(&s, 1, 40, BASE);
+    PUT(&s, CHECK, .checked = ASSAY_FACT_SIBLINGS);
+    PUT(&s, FORK, .arg = 1);
+    PUT(&s, CHECK, .checked = ASSAY_FACT_SIBLINGS, .failed = ASSAY_FACT_SIBLINGS);
+    PUT(&s, EVIDENCE, .object = 1, .value = 1, .failed = ASSAY_FACT_SIBLINGS);
+    ASSERT_ONLY(&s, C30, CONTENT_UNKNOWN);
+    PUT(&s, MALLOC, .born = 2, .size = 40, .address = BASE, .flags = ASSAY_FLAG_EXECUTED);
+    ASSERT_ONLY(&s, C30, OVERLAP_SAME_START);
+    PUT(&s, MALLOC, .born = 3, .size = 40, .address = BASE, .flags = ASSAY_FLAG_EXECUTED);
+    ASSERT_ONLY(&s, C05, OVERLAP_SAME_START); /* by what was called since */
+    PUT(&s, MALLOC, .born = 4, .size = 40, .error = ENOMEM);
+    ASSERT_ONLY(&s, C30, NULL);
+    stop((struct assay_event){.kind = ASSAY_OP_MALLOC, .born = 4, .size = 8}, 0);
+    ASSERT_ONLY(&s, C30, HANG);
+}
+
+static void c30_needs_proof(void **state)
+{
+    (void)state;
+    stream_malloc(&s, 1, 40, BASE);
+    PUT(&s, FORK, .arg = 1); /* nothing was looked at before */
+    PUT(&s, CHECK, .checked = ASSAY_FACT_SIBLINGS, .failed = ASSAY_FACT_SIBLINGS);
+    PUT(&s, EVIDENCE, .object = 1, .value = 1, .failed = ASSAY_FACT_SIBLINGS);
+    ASSERT_ONLY(&s, C08, CONTENT_UNKNOWN);
+}
+
+static void c35_handlers(void **state)
+{
+    const struct assay_event call = {.kind = ASSAY_OP_MALLOC, .born = 3, .size = 8, .thread = 1};
+    (void)state;
+    PUT(&s, CONTEXT, .arg = ASSAY_CONTEXT_KEY, .thread = 1);
+    PUT(&s, MALLOC, .born = 1, .size = 40, .error = ENOMEM, .thread = 1);
+    ASSERT_ONLY(&s, C35, NULL);
+    stop(call, SIGSEGV);
+    ASSERT_ONLY(&s, C35, CRASH);
+    PUT(&s, THREAD_EXIT, .thread = 1);
+    stop(call, SIGSEGV);
+    ASSERT_ONLY(&s, C26, CRASH);
+    PUT(&s, CONTEXT, .arg = ASSAY_CONTEXT_PREPARE);
+    stream_malloc(&s, 2, 40, BASE);
+    PUT(&s, FORK, .arg = 1); /* ends it */
+    PUT(&s, MALLOC, .born = 1, .size = 40, .error = ENOMEM);
+    ASSERT_ONLY(&s, C30, NULL);
+}
+
 static void s01_double_free(void **state)
 {
     (void)state;
@@ -908,7 +994,12 @@ int main(void)
         TEST(c23_seen_by_the_sweep_of_the_refused_call),
         TEST(c23_is_not_blamed_without_proof),
         TEST(c26_crash_abort_hang),
+        TEST(c27_first_calls),
         TEST(c28_across_threads),
+        TEST(c28_stops),
+        TEST(c30_forks),
+        TEST(c30_needs_proof),
+        TEST(c35_handlers),
         TEST(s01_double_free),
         TEST(s01_seen_by_the_host),
         TEST(s01_needs_the_promise),

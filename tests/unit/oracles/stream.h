@@ -16,7 +16,8 @@ enum { STREAM_OBJECTS = 4096, STREAM_REPORTS = 64 };
 
 #define STREAM_HAS_ALL                                                                             \
     (ASSAY_HAS_ORDER | ASSAY_HAS_ADDRESS | ASSAY_HAS_USABLE | ASSAY_HAS_ERRNO |                    \
-     ASSAY_HAS_CONTENT | ASSAY_HAS_THREAD | ASSAY_HAS_SIGNAL | ASSAY_HAS_FOREIGN)
+     ASSAY_HAS_CONTENT | ASSAY_HAS_THREAD | ASSAY_HAS_SIGNAL | ASSAY_HAS_FOREIGN |                 \
+     ASSAY_HAS_CONTEXT)
 #define STREAM_HAS_RECORDED                                                                        \
     (ASSAY_HAS_ORDER | ASSAY_HAS_ADDRESS | ASSAY_HAS_CALLER | ASSAY_HAS_THREAD | ASSAY_HAS_TIME)
 
