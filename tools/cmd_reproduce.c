@@ -51,7 +51,10 @@ static const struct argp_option table[] = {
     {"subject", 's', "S", 0, "another subject than the finding's own", 0},
     {"profile", KEY_PROFILE, "FILE", 0,
      "what the subject promises, see assay-profile(5); default: as when found", 0},
-    {"trials", KEY_TRIALS, "N", 0, "run it N times, each in a fresh child (default 1)", 0},
+    {"trials", KEY_TRIALS, "N", 0,
+     "run it N times, each in a fresh child; default: once, and what showed in some runs only "
+     "until it shows, as often as that takes",
+     0},
     {0}};
 
 static const struct argp argp = {
@@ -67,8 +70,9 @@ static const struct argp argp = {
 /* Runs the trials. Returns 0 or ASSAY_E_*; *ret_last is the last that violated. */
 static int run_trials(const struct options *options, const struct assay_finding_dir *dir,
                       const struct assay_subject_spec *spec, const struct assay_profile *profile,
-                      unsigned *ret_hits, unsigned *ret_others, struct assay_trial_result *ret_last,
-                      struct assay_output_run *run, struct assay_error *err)
+                      unsigned *ret_trials, unsigned *ret_hits, unsigned *ret_others,
+                      struct assay_trial_result *ret_last, struct assay_output_run *run,
+                      struct assay_error *err)
 {
     struct assay_trial *trial;
     const struct assay_trial_config config = {.subject = spec,
@@ -77,10 +81,13 @@ static int run_trials(const struct options *options, const struct assay_finding_
                                               .environment = dir->environment,
                                               .max_objects =
                                                   dir->objects < 65536 ? 65536 : dir->objects};
+    unsigned most =
+        options->trials ? options->trials : assay_finding_dir_trials(dir->hits, dir->trials);
     int code = assay_trial_create(&config, &trial, err);
-    for (unsigned i = 0; i < options->trials && code == 0; i++) {
+    for (unsigned i = 0; i < most && code == 0 && (options->trials || *ret_hits == 0); i++) {
         struct assay_trial_result result;
         code = assay_trial_run(trial, dir->ops, dir->count, true, &result, err);
+        ++*ret_trials;
         if (code < 0 || !result.violated)
             continue;
         *ret_last = result;
@@ -119,14 +126,14 @@ static int subject_error(const struct assay_error *err)
 
 int assay_cmd_reproduce(int argc, char **argv)
 {
-    static struct options options = {.trials = 1};
+    static struct options options;
     static struct assay_finding_dir dir;
     static struct assay_subject_spec spec;
     struct assay_profile profile;
     static struct assay_trial_result last;
     struct assay_output_run run;
     struct assay_error err = {0};
-    unsigned hits = 0, others = 0;
+    unsigned trials = 0, hits = 0, others = 0;
 
     assay_options_parse(&argp, argc, argv, 0, &options);
     assay_output_begin(&run, "reproduce", argc, argv);
@@ -146,7 +153,8 @@ int assay_cmd_reproduce(int argc, char **argv)
         return subject_error(&of_subject);
     }
     if (code == 0)
-        code = run_trials(&options, &dir, &spec, &profile, &hits, &others, &last, &run, &err);
+        code =
+            run_trials(&options, &dir, &spec, &profile, &trials, &hits, &others, &last, &run, &err);
     size_t ops = dir.count;
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
     memcpy(fingerprint, dir.fingerprint, sizeof fingerprint);
@@ -161,8 +169,8 @@ int assay_cmd_reproduce(int argc, char **argv)
         assay_finding_line(line, sizeof line, &last.first);
     fprintf(text, "%s %s on %s: %u of %u trial%s, %zu op%s\n",
             assay_printable(&shown[0], fingerprint), hits ? "reproduced" : "not reproduced",
-            assay_printable(&shown[1], subject), hits, options.trials,
-            options.trials == 1 ? "" : "s", ops, ops == 1 ? "" : "s");
+            assay_printable(&shown[1], subject), hits, trials, trials == 1 ? "" : "s", ops,
+            ops == 1 ? "" : "s");
     if (hits)
         fprintf(text, "%s\n", line);
     else if (others)
@@ -172,7 +180,7 @@ int assay_cmd_reproduce(int argc, char **argv)
     assay_emit_object(&options.common.emit, "assay.reproduce",
                       json_pack("{s:s, s:s, s:b, s:i, s:i, s:i}", "fingerprint", fingerprint,
                                 "subject", subject, "reproduced", hits > 0, "hits", (int)hits,
-                                "others", (int)others, "trials", (int)options.trials));
+                                "others", (int)others, "trials", (int)trials));
     run.subject = subject;
     run.exit_code = hits ? ASSAY_EXIT_FINDINGS : ASSAY_EXIT_CLEAN;
     if (hits + others)

@@ -2,12 +2,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "oracles/compare/reproducer.h"
+#include "oracles/sequential.h"
 #include "tools/shell.h"
 #include "traces/core/printable.h"
 #include "traces/text.h"
@@ -68,6 +70,15 @@ static int write_trace(const char *folder, const struct assay_finding_record *re
     return assay_trace_close(writer, &totals, err);
 }
 
+enum { TRIALS_MOST = 2000 };
+
+unsigned assay_finding_dir_trials(unsigned hits, unsigned trials)
+{
+    if (hits >= trials)
+        return 1;
+    return assay_trials_to_see(assay_wilson(hits, trials, 1.96).low, 0.001, TRIALS_MOST);
+}
+
 static void put_program(FILE *out, const struct assay_finding_record *record)
 {
     char line[ASSAY_TEXT_EVENT_MAX];
@@ -104,6 +115,9 @@ static int write_reproducer(const char *folder, const struct assay_finding_recor
                  .fingerprint = fingerprint,
                  .names = &record->spec->names,
                  .bindings = &record->spec->bindings,
+                 .hits = record->hits,
+                 .trials = record->trials,
+                 .attempts = assay_finding_dir_trials(record->hits, record->trials),
                  .ask_usable = !(record->spec->missing_apis >> ASSAY_OP_USABLE_SIZE & 1)});
     return finish(out, "reproducer.c", err);
 }
@@ -156,8 +170,12 @@ static int write_report(const char *folder, const struct assay_finding_record *r
                                                              .count = record->count});
     if (record->said[0])
         fprintf(out, "the subject said: %s\n", assay_printable(&said, record->said));
-    fprintf(out, "reproduced %u of %u times; %zu of %zu op%s left", record->hits, record->trials,
-            record->count, record->ops_found, record->ops_found == 1 ? " is" : "s are");
+    struct assay_interval rate = assay_wilson(record->hits, record->trials, 1.96);
+    fprintf(out, "reproduced %u of %u times", record->hits, record->trials);
+    if (record->hits < record->trials)
+        fprintf(out, " (95 %% interval %.0f to %.0f %%)", 100 * rate.low, 100 * rate.high);
+    fprintf(out, "; %zu of %zu op%s left", record->count, record->ops_found,
+            record->ops_found == 1 ? " is" : "s are");
     if (!record->minimised)
         fprintf(out, " (not fully minimised: there was no time for more)");
     if (record->history)
@@ -170,17 +188,24 @@ static int write_report(const char *folder, const struct assay_finding_record *r
     return finish(out, "report.txt", err);
 }
 
+static double thousandths(double rate)
+{
+    return round(rate * 1000) / 1000;
+}
+
 static int write_json(const char *folder, const struct assay_finding_record *record,
                       const struct hints *hints, struct assay_error *err)
 {
+    struct assay_interval rate = assay_wilson(record->hits, record->trials, 1.96);
     json_t *object = assay_finding_json(&record->violation, record->subject);
     json_t *more = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i}, s:b, s:s}", "schema",
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i, s:f, s:f}, s:b, s:s}", "schema",
         "assay.finding", "reproduce", hints->reproduce, "next", hints->next, "seed",
         (json_int_t)record->seed, "program", (json_int_t)record->program, "history",
         (json_int_t)record->history, "ops", (json_int_t)record->count, "ops_found",
         (json_int_t)record->ops_found, "reproduced", "hits", (int)record->hits, "trials",
-        (int)record->trials, "minimised", (int)record->minimised, "guidance", record->guidance);
+        (int)record->trials, "low", thousandths(rate.low), "high", thousandths(rate.high),
+        "minimised", (int)record->minimised, "guidance", record->guidance);
     if (!object || !more || json_object_update(object, more) != 0 ||
         (record->circumstances && assay_finding_report_json(object, record->circumstances) < 0)) {
         json_decref(object);
@@ -359,6 +384,9 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
         (code = read_string(object, "fingerprint", ret_dir->fingerprint,
                             sizeof ret_dir->fingerprint, file, err)) == 0 &&
         (code = read_environment(object, &ret_dir->environment, file, err)) == 0) {
+        json_t *reproduced = json_object_get(object, "reproduced");
+        ret_dir->hits = (unsigned)json_integer_value(json_object_get(reproduced, "hits"));
+        ret_dir->trials = (unsigned)json_integer_value(json_object_get(reproduced, "trials"));
         const char *function = json_string_value(json_object_get(object, "function"));
         snprintf(ret_dir->function, sizeof ret_dir->function, "%s", function ? function : "");
         join(ret_dir->profile_path, path, "profile.ini");

@@ -49,7 +49,11 @@ struct assay_finding_dir {
     char profile_path[PATH_MAX]; /* "" if none */
     char function[64];           /* of a crash, "" if not known */
     struct assay_environment environment;
+    unsigned hits, trials; /* as it was written: how often it showed; 0 of 0 if not known */
 };
+
+/* How many fresh children it takes to see it, but for once in a thousand times. */
+unsigned assay_finding_dir_trials(unsigned hits, unsigned trials);
 
 /* Errors: ASSAY_E_NOT_FOUND, ASSAY_E_FORMAT (not a finding, or one that was tampered with). */
 int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,

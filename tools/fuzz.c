@@ -13,6 +13,9 @@
 
 enum {
     PROGRAMS_PER_CHILD = 100000,
+    SHORT_CHILDREN = 16, /* the first are short: what shows in few processes is met soon */
+    PROGRAMS_OF_SHORT = 16,
+    CONFIRM_TRIES = 16,  /* of what does not show at once */
     HANG_PROGRAMS = 100, /* a finding needs as many times a program's usual time */
     HANG_MOST_MS = 60000,
     SUSPECT_HANG_MS = 250,    /* what a suspicion needs: a false one costs a child */
@@ -96,6 +99,8 @@ struct job {
     uint64_t ended, suspect; /* programs told to the guide; the one under suspicion */
     bool damaged, suspected;
     uint32_t suspect_hang_ms;
+    uint64_t life;       /* programs of a child that is suspected of nothing: ever more */
+    unsigned short_ones; /* children that have lived so long */
 };
 
 static struct assay_fuzz_recipe recipe_of(const struct job *job, uint64_t in_child)
@@ -158,28 +163,47 @@ static bool with_history(struct job *job, struct assay_fuzz_program *program, ui
     return append(job, program, in_child, true, &objects);
 }
 
-/* The program alone, then with 4, 32, 256 ... programs before it, then with all of its child's. */
+/* Runs it up to `tries` times in fresh children. Returns false if no child could be had; whether
+ * it showed anything is in *result. */
+static bool try_program(struct assay_fuzz_state *state, const struct assay_fuzz_program *program,
+                        uint32_t hang_ms, unsigned tries, struct assay_trial_result *result)
+{
+    struct assay_trial *trial = assay_fuzz_trial(state, program, hang_ms);
+    bool ran = trial != NULL;
+    for (unsigned i = 0;
+         i < tries && ran && !result->violated && (i == 0 || !assay_fuzz_over(state)); i++)
+        ran = assay_fuzz_run_trial(state, trial, program->ops, program->count, true, result);
+    assay_trial_free(trial);
+    return ran;
+}
+
+/* The program alone, then with 4, 32, 256 ... programs before it, then with all of its child's;
+ * then once more, several times each, for what shows in some processes only. */
 static bool confirm(struct job *job, uint64_t in_child, uint32_t hang_ms,
                     struct assay_fuzz_program *program, struct assay_trial_result *result,
                     uint64_t *ret_history)
 {
     struct assay_fuzz_state *state = job->state;
     uint64_t history = 0;
-    for (;;) {
-        if (!with_history(job, program, in_child, history))
+    for (unsigned tries = 1;;) {
+        if (!with_history(job, program, in_child, history) ||
+            !try_program(state, program, hang_ms, tries, result))
             return false;
-        struct assay_trial *trial = assay_fuzz_trial(state, program, hang_ms);
-        bool ran =
-            trial && assay_fuzz_run_trial(state, trial, program->ops, program->count, true, result);
-        assay_trial_free(trial);
         *ret_history = history;
-        if (!ran || result->violated)
-            return ran;
-        if (history == in_child || assay_fuzz_over(state))
+        if (result->violated)
+            return true;
+        if (assay_fuzz_over(state) || (history == in_child && tries > 1))
             return false;
-        history = history ? history * 8 : 4;
-        if (history > in_child)
+        if (history == in_child) {
+            tries = CONFIRM_TRIES;
+            history = 0;
+        } else if (tries > 1) {
             history = in_child;
+        } else {
+            history = history ? history * 8 : 4;
+            if (history > in_child)
+                history = in_child;
+        }
     }
 }
 
@@ -450,7 +474,7 @@ static void run_child(struct job *job)
     struct assay_error overwritten;
     uint64_t sent = 0;
     bool alive = true;
-    while (!job->damaged && alive && !assay_fuzz_over(state) && sent < PROGRAMS_PER_CHILD &&
+    while (!job->damaged && alive && !assay_fuzz_over(state) && sent < job->life &&
            !all_sent(state->config, job->next)) {
         if (assay_fuzz_directed_due(state, &job->directed, job->next / state->config->jobs))
             assay_fuzz_directed_next(state, &job->directed, job->next);
@@ -463,6 +487,8 @@ static void run_child(struct job *job)
     }
     while (job->guide && collect(job))
         continue;
+    if (sent == job->life && ++job->short_ones >= SHORT_CHILDREN && job->life < PROGRAMS_PER_CHILD)
+        job->life += job->life / 2;
     bool left = job->damaged;         /* while it ran on */
     if (!left && alive && sent > 0) { /* a child that was stopped before its first op is no case */
         struct assay_session_status status;
@@ -536,6 +562,7 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
     job->next = job->directed.next = number;
     job->directed.step = state->config->jobs;
     job->suspect_hang_ms = SUSPECT_HANG_MS;
+    job->life = PROGRAMS_OF_SHORT;
     if (start_job(job, &err) < 0)
         assay_fuzz_give_up(state, &err);
     while (!state->config->random && assay_fuzz_directed_due(state, &job->directed, UINT64_MAX))

@@ -210,11 +210,12 @@ static void minimise_random(struct hunt *hunt, struct assay_event *ops, size_t *
 
 static void confirm(struct hunt *hunt, const struct assay_event *ops, size_t count, unsigned most)
 {
-    uint64_t second_from_now = assay_shrink_now_ns() + UINT64_C(1000000000);
+    uint64_t least_ns = hunt->shrunk->random ? UINT64_C(1000000000) : UINT64_C(300000000);
+    uint64_t at_least = assay_shrink_now_ns() + (hunt->always_fresh ? 0 : least_ns);
     unsigned trials;
     hunt->deadline_ns = hunt->shrink->latest_ns;
-    if (hunt->wanted > 0 && hunt->deadline_ns < second_from_now)
-        hunt->deadline_ns = second_from_now; /* a rate needs more than one trial */
+    if (hunt->deadline_ns < at_least)
+        hunt->deadline_ns = at_least; /* whether it always shows takes more than one trial to say */
     hunt->shrunk->hits += try_fresh(hunt, ops, count, most, &trials);
     hunt->shrunk->trials += trials;
 }
@@ -255,10 +256,8 @@ static void shrink_all(struct hunt *hunt, struct assay_event *ops, size_t *count
         hits = try_fresh(hunt, ops, *count, PROBES, &trials);
     if (hits == trials) {
         shrunk->hits = shrunk->trials = 1; /* it was confirmed before */
-        if (minimise_certain(hunt, ops, count, before))
+        if (minimise_certain(hunt, ops, count, before) || !hunt->always_fresh)
             confirm(hunt, ops, *count, hunt->always_fresh ? 1 : CONFIRM_TRIALS - 1);
-        else if (!hunt->always_fresh && !out_of_time(hunt))
-            shrunk->trials++;
         if (shrunk->hits == shrunk->trials || hunt->always_fresh)
             return;
     }

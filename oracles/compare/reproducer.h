@@ -3,7 +3,8 @@
  * The file needs nothing of ours: it compiles with gcc and clang at any optimisation (calls go
  * through volatile pointers, so that no pair of calls is optimised away), runs the ops in a child,
  * checks the finding's own property, prints one line and exits 1 when the bug shows, 0 when it does
- * not, 2 when something else went wrong. Host only. */
+ * not, 2 when something else went wrong. What shows in some processes only is tried in as many
+ * fresh ones as that takes. Host only. */
 #ifndef ASSAY_REPRODUCER_H
 #define ASSAY_REPRODUCER_H
 
@@ -20,6 +21,9 @@ struct assay_reproducer {
     const char *fingerprint;
     const struct assay_subject_names *names; /* NULL: the usual ones */
     const struct assay_bindings *bindings;   /* with names: their forms */
+    /* It showed in hits of trials processes; where that is not all, the file tries `attempts`
+     * processes. 0 of 0: not known. */
+    unsigned hits, trials, attempts;
     bool ask_usable; /* the executor asked for the usable size after each birth */
 };
 

@@ -1,9 +1,10 @@
 /* What the parts of the reproducer's writer share. Internal to oracles/compare/reproducer*.c.
  *
- *   reproducer.c          what is checked; the frame: head, pointers, main
+ *   reproducer.c          what is checked; the frame: head, pointers
  *   reproducer_objects.c  the objects: content, birth, resize
  *   reproducer_names.c    how the functions are reached; ops that few allocators offer
- *   reproducer_ops.c      a function for each kind of op, and the calls of the program */
+ *   reproducer_ops.c      a function for each kind of op, and the calls of the program
+ *   reproducer_main.c     the process that runs it, how it ends, how often it is tried */
 #ifndef ASSAY_REPRODUCER_WRITER_H
 #define ASSAY_REPRODUCER_WRITER_H
 
@@ -71,5 +72,8 @@ void reproducer_offered(const struct reproducer_writer *w);
 void reproducer_ops(const struct reproducer_writer *w);
 /* Returns how many functions part_0, part_1, ... the program is. */
 size_t reproducer_program(const struct reproducer_writer *w);
+
+/* reproducer_main.c */
+void reproducer_main(const struct reproducer_writer *w, size_t parts);
 
 #endif

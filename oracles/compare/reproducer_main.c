@@ -1,0 +1,182 @@
+#include "oracles/compare/reproducer_writer.h"
+
+/* Beyond this, checking each birth against every object takes its time; so does filling this much.
+ */
+#define LONG_OPS    10000
+#define LARGE_BYTES (UINT64_C(1) << 24)
+
+enum { VARIANTS = 40, SECONDS = 5, LONG_SECONDS = 60, RANDOM_SECONDS = 30 };
+
+static bool is_hang(const struct reproducer_writer *w)
+{
+    return w->r->violation->relation == ASSAY_RELATION_HANG;
+}
+
+static bool is_misuse(const struct reproducer_writer *w)
+{
+    return w->r->violation->property == ASSAY_PROPERTY_S01 && w->misuse;
+}
+
+static bool is_long(const struct reproducer_writer *w)
+{
+    uint64_t sum = 0, bytes;
+    for (size_t i = 0; i < w->r->count && sum < LARGE_BYTES; i++)
+        if (assay_event_bears(&w->r->ops[i]) && !assay_event_refused(&w->r->ops[i]) &&
+            assay_event_bytes(&w->r->ops[i], &bytes))
+            sum += bytes;
+    return w->r->count > LONG_OPS || sum >= LARGE_BYTES;
+}
+
+static void write_run(const struct reproducer_writer *w, size_t parts)
+{
+    reproducer_line(w, "static void run(void)\n"
+                       "{");
+    for (size_t i = 0; i < parts; i++)
+        fprintf(w->out, "    part_%zu();\n", i);
+    if (reproducer_checks(w, CHECK_CONTENT))
+        reproducer_line(w, "    check_all();");
+    if (is_misuse(w))
+        reproducer_line(w, "    if (misuse)\n"
+                           "        show(\"a double free is accepted without a word\", 0, 0);");
+    reproducer_line(w, "}\n");
+}
+
+static void write_surround(const struct reproducer_writer *w)
+{
+    reproducer_line(
+        w,
+        "/* Which neighbours an object has depends on the process as well: variant 0 is the bare\n"
+        " * program, in the others a few objects are kept before it. */\n"
+        "static void surround(unsigned variant)\n"
+        "{\n"
+        "    static const size_t sizes[] = {24, 4000, 300000, 100, 1 << 20, 40, 9000, 600};\n"
+        "    static void *volatile kept;\n"
+        "    for (unsigned i = 0; i < variant % 13; i++)\n"
+        "        kept = call_malloc(sizes[(variant * 5 + i * (variant % 3 + 1)) % 8] + variant);\n"
+        "    (void)kept;\n"
+        "}\n");
+}
+
+/* What the child's end by exit code or signal says. */
+static void write_verdict(const struct reproducer_writer *w)
+{
+    const struct assay_violation *v = w->r->violation;
+    bool corruption = assay_property_info(v->property)->severity == ASSAY_SEVERITY_CORRUPTION;
+    fprintf(w->out,
+            "    if (WIFEXITED(status))\n"
+            "        return died(\"%sthe allocator ended the process by exit code\",\n"
+            "                    WEXITSTATUS(status), %d);\n"
+            "    int number = WTERMSIG(status), late = number == SIGALRM || number == SIGPROF;\n",
+            corruption ? "bug: " : "", corruption ? 1 : 2);
+    if (v->property == ASSAY_PROPERTY_C26)
+        reproducer_line(
+            w, is_hang(w) ? "    if (late)\n"
+                            "        return died(\"bug: a legal program hangs until signal\", "
+                            "number, 1);"
+                          : "    if (!late)\n"
+                            "        return died(\"bug: a legal program dies of signal\", number, "
+                            "1);");
+    else if (is_misuse(w) && is_hang(w))
+        reproducer_line(w, "    if (late)\n"
+                           "        return died(\"bug: a double free hangs until signal\", number, "
+                           "1);\n"
+                           "    return 0; /* detected */");
+    else if (is_misuse(w))
+        reproducer_line(w, "    if (!late)\n"
+                           "        return 0; /* detected */");
+    else if (corruption)
+        reproducer_line(w, "    if (!late)\n"
+                           "        return died(\"bug: the damaged heap ends in signal\", number, "
+                           "1);");
+    else
+        reproducer_line(w, "    (void)late;");
+    if (!(is_misuse(w) && is_hang(w)))
+        reproducer_line(w, "    return died(\"not this bug: died of signal\", number, 2);");
+}
+
+static void write_attempt(const struct reproducer_writer *w)
+{
+    bool brief = is_hang(w) && !is_long(w);
+    reproducer_line(w, "static int attempt(unsigned variant)\n"
+                       "{\n"
+                       "    int status = 0;\n"
+                       "    pid_t child = fork();\n"
+                       "    if (child == 0) {");
+    fprintf(w->out, "        alarm(%d); /* a hang ends in SIGALRM */\n",
+            w->r->count > LONG_OPS ? LONG_SECONDS : SECONDS);
+    if (brief)
+        reproducer_line(w, "        /* or, where it spins, in SIGPROF */\n"
+                           "        struct itimerval spins = {{0, 0}, {0, 300000}};\n"
+                           "        setitimer(ITIMER_PROF, &spins, NULL);");
+    reproducer_line(w, "        look_up();\n"
+                       "        surround(variant);\n"
+                       "        run();\n"
+                       "        _exit(FINISHED);\n"
+                       "    }\n"
+                       "    if (child < 0 || waitpid(child, &status, 0) != child)\n"
+                       "        return 2;\n"
+                       "    if (WIFEXITED(status) && WEXITSTATUS(status) == FINISHED)\n"
+                       "        return 0;\n"
+                       "    if (WIFEXITED(status) && WEXITSTATUS(status) == 1)\n"
+                       "        return 1;");
+    write_verdict(w);
+    reproducer_line(w, "}\n");
+}
+
+/* Where it shows in some processes only, each attempt is a process that was exec'd: what a child
+ * of fork drew at random is what its parent drew. */
+static void write_fresh(const struct reproducer_writer *w)
+{
+    reproducer_line(w, "static int in_new_process(char *name, unsigned variant)\n"
+                       "{\n"
+                       "    static char number[16];\n"
+                       "    char *const words[] = {name, number, NULL};\n"
+                       "    int status = 0;\n"
+                       "    snprintf(number, sizeof number, \"%u\", variant);\n"
+                       "    pid_t child = fork();\n"
+                       "    if (child == 0) {\n"
+                       "        execv(\"/proc/self/exe\", words);\n"
+                       "        _exit(2);\n"
+                       "    }\n"
+                       "    if (child < 0 || waitpid(child, &status, 0) != child)\n"
+                       "        return 2;\n"
+                       "    return WIFEXITED(status) ? WEXITSTATUS(status) : 2;\n"
+                       "}\n");
+}
+
+void reproducer_main(const struct reproducer_writer *w, size_t parts)
+{
+    bool random = w->r->hits < w->r->trials;
+    write_run(w, parts);
+    write_surround(w);
+    write_attempt(w);
+    if (random)
+        write_fresh(w);
+    fprintf(w->out, "enum { VARIANTS = %u };\n\n",
+            random                                   ? w->r->attempts
+            : is_misuse(w) || w->r->count > LONG_OPS ? 1
+                                                     : VARIANTS);
+    reproducer_line(
+        w, "int main(int argc, char **argv)\n"
+           "{\n"
+           "    /* as where it was found: no random addresses, if that is allowed here */\n"
+           "    int persona = personality(0xffffffff);\n"
+           "    if (argc > 0 && persona != -1 && (persona & ADDR_NO_RANDOMIZE) == 0 &&\n"
+           "        personality((unsigned long)persona | ADDR_NO_RANDOMIZE) != -1)\n"
+           "        execv(\"/proc/self/exe\", argv);");
+    if (random)
+        reproducer_line(w, "    if (argc == 2)\n"
+                           "        return attempt((unsigned)atoi(argv[1]));");
+    fprintf(
+        w->out,
+        "    int answer = 0;\n"
+        "    time_t start = time(NULL);\n"
+        "    for (unsigned i = 0; i < VARIANTS && answer != 1 && time(NULL) - start < %d; i++) {\n"
+        "        int one = %s;\n"
+        "        answer = one ? one : answer;\n"
+        "    }\n"
+        "    return answer;\n"
+        "}\n",
+        random ? RANDOM_SECONDS : SECONDS,
+        random ? "in_new_process(argv[0], i % 40)" : "attempt(i)");
+}
