@@ -12,6 +12,7 @@
 
 #include "tools/command.h"
 #include "tools/directed.h"
+#include "tools/finding_dir.h"
 #include "tools/fuzz.h"
 #include "tools/fuzz_engine.h"
 #include "tools/interrupt.h"
@@ -530,24 +531,8 @@ static int find_subject(struct options *options, struct assay_fuzz_config *confi
     int code = assay_named_subject(options->subject, options->profile, spec, &config->profile, err);
     if (code < 0 || (code = assay_subject_probe(spec, err)) < 0)
         return code;
-    config->subject = options->subject;
-    if (strchr(options->subject, '/') && strncmp(options->subject, "adapter:", 8) != 0 &&
-        realpath(options->subject, absolute))
-        config->subject = absolute;
-    else if (strncmp(options->subject, "adapter:", 8) == 0) {
-        char real[PATH_MAX];
-        if (realpath(options->subject + 8, real) &&
-            snprintf(absolute, PATH_MAX, "adapter:%.*s", PATH_MAX - 16, real) > 0)
-            config->subject = absolute;
-    }
+    config->subject = assay_finding_dir_subject(options->subject, absolute);
     return 0;
-}
-
-static bool is_utf8(const char *text)
-{
-    json_t *string = json_string(text);
-    json_decref(string);
-    return string != NULL;
 }
 
 static const char *default_folder(const struct assay_subject_spec *spec)
@@ -603,9 +588,10 @@ int assay_cmd_fuzz(int argc, char **argv)
                    (options.guidance == GUIDANCE_DEFAULT && assay_fuzz_engine_there()));
     if (!options.out)
         options.out = default_folder(&spec);
-    if (!is_utf8(options.out) || !is_utf8(config.subject)) /* JSON has no other names */
+    if (!assay_emit_is_utf8(options.out) ||
+        !assay_emit_is_utf8(config.subject)) /* JSON has no other names */
         return assay_report_error((assay_fail(&err, ASSAY_E_USAGE, "--%s: the name is not UTF-8",
-                                              is_utf8(options.out) ? "subject" : "out"),
+                                              assay_emit_is_utf8(options.out) ? "subject" : "out"),
                                    &err));
     if (make_folders(options.out, findings, &err) < 0)
         return assay_report_error(&err);

@@ -178,14 +178,44 @@ static char *recorded_next(const struct options *options, const struct assay_vio
                             violation->event.process ? "--process" : NULL, process, NULL);
 }
 
+/* How to go on with what a replay shows. */
+static char *next_line(const struct options *options, const struct assay_violation *violation)
+{
+    const char *other = strcmp(options->subject, "glibc") == 0 ? "bulwark" : "glibc";
+    char *text = NULL, *words;
+    size_t size = 0;
+    if (options->recorded)
+        return recorded_next(options, violation);
+    /* what shows between threads that run freely a serial program does not */
+    if (options->order == ASSAY_ORDER_PARTIAL)
+        return assay_shell_line("assay", "diff", options->file, "--a", options->subject, "--b",
+                                other, options->allow_lossy ? "--allow-lossy" : NULL, NULL);
+    FILE *out = open_memstream(&text, &size);
+    ASSAY_CHECK(out);
+    words = assay_shell_line("assay", "minimize", options->file, "--subject", options->subject,
+                             "--property", assay_property_info(violation->property)->id, NULL);
+    fputs(words, out);
+    free(words);
+    if (options->process >= 0 || violation->event.process)
+        fprintf(out, " --process %ld",
+                options->process >= 0 ? options->process : (long)violation->event.process);
+    if (options->allow_lossy)
+        fprintf(out, " --allow-lossy");
+    if (options->seed > 1)
+        fprintf(out, " --seed %llu", (unsigned long long)options->seed);
+    if (options->profile) {
+        fputs(" --profile ", out);
+        assay_shell_word(out, options->profile);
+    }
+    ASSAY_CHECK(fclose(out) == 0);
+    return text;
+}
+
 static void print_findings(const struct options *options, struct assay_emit *emit,
                            const struct assay_replay_result *result, struct assay_output_run *run)
 {
     struct assay_printable shown;
     char *reproduce = reproduce_line(options);
-    const char *other = strcmp(options->subject, "glibc") == 0 ? "bulwark" : "glibc";
-    char *next = assay_shell_line("assay", "diff", options->file, "--a", options->subject, "--b",
-                                  other, options->allow_lossy ? "--allow-lossy" : NULL, NULL);
     for (size_t i = 0; i < assay_finding_set_count(result->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(result->findings, i);
         json_t *object = assay_finding_json(&finding->violation, options->subject);
@@ -195,17 +225,16 @@ static void print_findings(const struct options *options, struct assay_emit *emi
             json_object_set_new(object, finding->suppressed ? "suppressed" : "accepted",
                                 assay_emit_string(finding->accepted));
         json_object_set_new(object, "reproduce", json_string(reproduce));
-        if (options->recorded) {
-            free(next);
-            next = recorded_next(options, &finding->violation);
-        }
+        char *next = next_line(options, &finding->violation);
         json_object_set_new(object, "next", json_string(next));
         if (finding->circumstances)
             assay_finding_report_json(object, finding->circumstances);
         assay_output_add(run, json_incref(object), options->file);
         assay_emit_object(emit, "assay.finding", object);
-        if (emit->json)
+        if (emit->json) {
+            free(next);
             continue;
+        }
         assay_finding_report_text(
             stdout, &(struct assay_finding_report){.violation = &finding->violation,
                                                    .subject = options->subject,
@@ -216,9 +245,9 @@ static void print_findings(const struct options *options, struct assay_emit *emi
             printf("%s: %s\n", finding->suppressed ? "suppressed" : "accepted by the profile",
                    assay_printable(&shown, finding->accepted));
         printf("reproduce: %s\nnext: %s\n\n", reproduce, next);
+        free(next);
     }
     free(reproduce);
-    free(next);
 }
 
 static const char *end_name(enum assay_replay_end end)

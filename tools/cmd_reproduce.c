@@ -75,12 +75,13 @@ static int run_trials(const struct options *options, const struct assay_finding_
                       struct assay_error *err)
 {
     struct assay_trial *trial;
-    const struct assay_trial_config config = {.subject = spec,
-                                              .profile = profile,
-                                              .seed = ASSAY_TRIAL_SEED,
-                                              .environment = dir->environment,
-                                              .max_objects =
-                                                  dir->objects < 65536 ? 65536 : dir->objects};
+    const struct assay_trial_config config = {
+        .subject = spec,
+        .profile = profile,
+        .seed = dir->trial_seed ? dir->trial_seed : ASSAY_TRIAL_SEED,
+        .property = dir->sought ? assay_property_by_id(dir->property) : 0,
+        .environment = dir->environment,
+        .max_objects = dir->objects < 65536 ? 65536 : dir->objects};
     unsigned most =
         options->trials ? options->trials : assay_finding_dir_trials(dir->hits, dir->trials);
     int code = assay_trial_create(&config, &trial, err);

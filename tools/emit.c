@@ -279,6 +279,13 @@ void assay_emit_table(struct assay_emit *emit, const char *schema,
     json_decref(rows);
 }
 
+bool assay_emit_is_utf8(const char *text)
+{
+    json_t *string = json_string(text);
+    json_decref(string);
+    return string != NULL;
+}
+
 json_t *assay_emit_string(const char *text)
 {
     json_t *value = text ? json_string(text) : json_null();

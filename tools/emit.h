@@ -45,6 +45,8 @@ void assay_emit_table(struct assay_emit *emit, const char *schema,
                       const struct assay_emit_field *fields, json_t *rows);
 /* A JSON string; what is not UTF-8 (a file's name may be) stands escaped. NULL gives null. */
 json_t *assay_emit_string(const char *text);
+/* Names that JSON files are to hold as they are must be. */
+bool assay_emit_is_utf8(const char *text);
 /* The stream for people's text of results: stdout, or stderr with --json. */
 FILE *assay_emit_text(struct assay_emit *emit);
 

@@ -70,6 +70,18 @@ static int write_trace(const char *folder, const struct assay_finding_record *re
     return assay_trace_close(writer, &totals, err);
 }
 
+const char *assay_finding_dir_subject(const char *subject, char absolute[PATH_MAX])
+{
+    char real[PATH_MAX];
+    if (strncmp(subject, "adapter:", 8) == 0) {
+        if (!realpath(subject + 8, real))
+            return subject;
+        snprintf(absolute, PATH_MAX, "adapter:%.*s", PATH_MAX - 16, real);
+        return absolute;
+    }
+    return strchr(subject, '/') && realpath(subject, absolute) ? absolute : subject;
+}
+
 enum { TRIALS_MOST = 2000 };
 
 unsigned assay_finding_dir_trials(unsigned hits, unsigned trials)
@@ -215,6 +227,10 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
     json_decref(more);
     if (record->directed)
         json_object_set_new(object, "directed", json_string(record->directed));
+    if (record->trial_seed > 1)
+        json_object_set_new(object, "trial_seed", json_integer((json_int_t)record->trial_seed));
+    if (record->sought)
+        json_object_set_new(object, "sought", json_true());
     if (record->environment.order != ASSAY_ORDER_SERIAL || record->environment.mapping_calls)
         json_object_set_new(object, "environment",
                             json_pack("{s:s, s:b}", "order", order_names[record->environment.order],
@@ -318,6 +334,28 @@ static int read_environment(json_t *object, struct assay_environment *ret_enviro
     return assay_fail(err, ASSAY_E_FORMAT, "'%s' has no usable 'environment'", path);
 }
 
+static uint64_t number_of(const json_t *object, const char *key)
+{
+    return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+static void read_origin(const json_t *object, struct assay_finding_dir *ret_dir)
+{
+    const json_t *reproduced = json_object_get(object, "reproduced");
+    const char *guidance = json_string_value(json_object_get(object, "guidance"));
+    const char *directed = json_string_value(json_object_get(object, "directed"));
+    ret_dir->hits = (unsigned)number_of(reproduced, "hits");
+    ret_dir->trials = (unsigned)number_of(reproduced, "trials");
+    ret_dir->seed = number_of(object, "seed");
+    ret_dir->program = number_of(object, "program");
+    ret_dir->history = number_of(object, "history");
+    ret_dir->ops_found = (size_t)number_of(object, "ops_found");
+    ret_dir->trial_seed = number_of(object, "trial_seed");
+    ret_dir->sought = json_is_true(json_object_get(object, "sought"));
+    snprintf(ret_dir->guidance, sizeof ret_dir->guidance, "%s", guidance ? guidance : "none");
+    snprintf(ret_dir->directed, sizeof ret_dir->directed, "%s", directed ? directed : "");
+}
+
 static int read_string(json_t *object, const char *key, char *out, size_t bytes, const char *path,
                        struct assay_error *err)
 {
@@ -384,9 +422,7 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
         (code = read_string(object, "fingerprint", ret_dir->fingerprint,
                             sizeof ret_dir->fingerprint, file, err)) == 0 &&
         (code = read_environment(object, &ret_dir->environment, file, err)) == 0) {
-        json_t *reproduced = json_object_get(object, "reproduced");
-        ret_dir->hits = (unsigned)json_integer_value(json_object_get(reproduced, "hits"));
-        ret_dir->trials = (unsigned)json_integer_value(json_object_get(reproduced, "trials"));
+        read_origin(object, ret_dir);
         const char *function = json_string_value(json_object_get(object, "function"));
         snprintf(ret_dir->function, sizeof ret_dir->function, "%s", function ? function : "");
         join(ret_dir->profile_path, path, "profile.ini");

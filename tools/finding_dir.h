@@ -33,9 +33,15 @@ struct assay_finding_record {
     const char *said;         /* first line that the subject wrote, "" if nothing */
     const char *guidance;
     struct assay_environment environment;
+    uint64_t trial_seed;  /* of patterns and frozen randomness; 0 = ASSAY_TRIAL_SEED */
+    bool sought;          /* others of other properties show before it */
     const char *directed; /* name of the directed program, NULL: a random one */
     const struct assay_circumstances *circumstances; /* NULL: not known */
 };
+
+/* The subject as findings name it, so that the name works from any folder: paths are made absolute
+ * in the caller's buffer. */
+const char *assay_finding_dir_subject(const char *subject, char absolute[PATH_MAX]);
 
 /* Writes FOLDER/<fingerprint>; *ret_path is where. */
 int assay_finding_dir_write(const char *folder, const struct assay_finding_record *record,
@@ -49,7 +55,13 @@ struct assay_finding_dir {
     char profile_path[PATH_MAX]; /* "" if none */
     char function[64];           /* of a crash, "" if not known */
     struct assay_environment environment;
-    unsigned hits, trials; /* as it was written: how often it showed; 0 of 0 if not known */
+    /* As it was written, 0 where not known: how often it showed; what it came from. */
+    unsigned hits, trials;
+    uint64_t seed, program, history;
+    size_t ops_found;
+    char guidance[16], directed[32]; /* "" if none */
+    uint64_t trial_seed;
+    bool sought;
 };
 
 /* How many fresh children it takes to see it, but for once in a thousand times. */

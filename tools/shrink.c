@@ -174,11 +174,15 @@ static bool minimise_certain(struct hunt *hunt, struct assay_event *ops, size_t 
     unsigned trials;
     for (unsigned attempt = hunt->always_fresh ? 0 : 1; attempt < 2; attempt++) {
         hunt->deadline_ns = hunt->shrink->deadline_ns;
+        if (out_of_time(hunt))
+            return false;
         assay_trial_set_hang(hunt->trial, hang_ms[attempt]);
         *count = op_index + 1 < before->count ? (size_t)op_index + 1 : before->count;
         struct assay_minimised outcome = minimise(hunt, ops, count);
         assay_trial_set_hang(hunt->trial, hunt->shrink->trial.hang_ms);
         hunt->deadline_ns = UINT64_MAX;
+        if (*hunt->shrink->interrupted) /* what is left was seen to show it when it was taken */
+            return true;
         if (try_fresh(hunt, ops, *count, 1, &trials) == 1) {
             hunt->shrunk->minimised = outcome.minimal;
             return true;
@@ -221,22 +225,21 @@ static void confirm(struct hunt *hunt, const struct assay_event *ops, size_t cou
 }
 
 /* A finding that shows without its environment loses it. */
-static int drop_environment(struct hunt *hunt, const struct before *before)
+static int drop_environment(struct hunt *hunt, const struct assay_event *ops, size_t count)
 {
-    const struct assay_shrink *shrink = hunt->shrink;
-    struct assay_trial_config bare = shrink->trial;
+    const struct assay_environment *needed = &hunt->shrunk->environment;
+    struct assay_trial_config bare = hunt->shrink->trial;
     struct assay_trial *trial;
     struct hunt probe = *hunt;
     unsigned trials;
-    hunt->shrunk->environment = shrink->trial.environment;
-    if (shrink->trial.environment.order == ASSAY_ORDER_SERIAL)
+    if ((needed->order == ASSAY_ORDER_SERIAL && !needed->mapping_calls) || out_of_time(hunt))
         return 0;
-    bare.environment.order = ASSAY_ORDER_SERIAL;
+    bare.environment = (struct assay_environment){0};
     int code = assay_trial_create(&bare, &trial, hunt->err);
     if (code < 0)
         return code;
     probe.trial = trial;
-    if (try_fresh(&probe, before->ops, before->count, 1, &trials) == 1) {
+    if (try_fresh(&probe, ops, count, 1, &trials) == 1) {
         assay_trial_free(hunt->trial);
         hunt->trial = trial;
         hunt->last = probe.last;
@@ -285,16 +288,19 @@ int assay_shrink(const struct assay_shrink *shrink, struct assay_event *ops, siz
                         .last = *result};
     struct before before = {
         .ops = malloc(*count * sizeof *before.ops), .count = *count, .result = *result};
-    *ret_shrunk = (struct assay_shrunk){0};
+    *ret_shrunk = (struct assay_shrunk){.environment = shrink->trial.environment};
     if (!before.ops)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     memcpy(before.ops, ops, *count * sizeof *ops);
     assay_finding_fingerprint(&result->first, hunt.fingerprint);
     hunt.code = assay_trial_create(&shrink->trial, &hunt.trial, err);
     if (hunt.code == 0)
-        hunt.code = drop_environment(&hunt, &before);
+        hunt.code = drop_environment(&hunt, ops, *count);
     if (hunt.code == 0)
         shrink_all(&hunt, ops, count, &before);
+    hunt.deadline_ns = shrink->latest_ns;
+    if (hunt.code == 0) /* what is left may need less of it */
+        hunt.code = drop_environment(&hunt, ops, *count);
     assay_trial_free(hunt.trial);
     free(before.ops);
     *result = hunt.last;

@@ -59,6 +59,7 @@ static void keep_first(void *self, const struct assay_violation *violation)
 {
     struct assay_trial *trial = self;
     if (!trial->result || trial->result->violated || trial->processes.muted ||
+        (trial->config.property && violation->property != trial->config.property) ||
         assay_finding_accepted(violation, &trial->profile))
         return;
     struct assay_trial_result *result = trial->result;

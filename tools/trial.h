@@ -17,6 +17,7 @@ struct assay_trial_config {
     uint32_t max_objects;
     uint32_t hang_ms; /* 0 = 2000 */
     struct assay_environment environment;
+    unsigned property; /* only violations of this one count; 0 = of all, the first */
 };
 
 /* The patterns' seed of every trial and of the fuzzer's own children: a program shows the same in

@@ -60,4 +60,5 @@ try "assay capture --method = preload gre" grep
 try "assay capture -- cat app" = app.trace
 try "assay capture cat --no" =
 try "assay reproduce fo" = folder
+try "assay minimize app" = app.trace
 echo "what is typed is completed"

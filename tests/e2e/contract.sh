@@ -33,6 +33,7 @@ make_trace p.trace 20000 3
 run 0 assay show p.trace --json && json events threads processes dropped bytes_per_event method
 run 0 assay replay p.trace --subject glibc --json && json events findings ns_per_event overhead_ns judged not_judged
 run 1 assay replay p.trace --subject "$lib/support/crashes.so" --json && json events findings
+run 1 assay minimize p.trace --subject "$lib/support/crashes.so" --json && json subject shows ops_before ops minimised folder
 run 1 assay diff p.trace --a glibc --b bulwark --json && json differs differences reproduce next
 run 0 assay capture --json --method preload -o c.trace -- echo "no JSON" && json events dropped method status && said "no JSON"
 run 0 assay import p.trace -o i.trace --json && json events

@@ -44,6 +44,7 @@ tame 3 assay replay "$evil.trace" --subject "$evil" && shows '\x1b[2J'
 tame 3 assay diff "$evil.trace" --a glibc --b "$evil" && shows '\x1b[2J'
 tame 3 assay fuzz --subject "./$evil" --runs 1 && shows '\x1b[2J'
 tame 3 assay reproduce "$evil" && shows '\x1b[2J'
+tame 3 assay minimize "$evil" --subject glibc && shows '\x1b[2J'
 tame 3 assay capture --method preload -o "$evil-3.trace" -- "$evil" && shows '\x1b[2J'
 tame 0 assay capture --method preload -o "$evil-3.trace" -- true && shows '\x1b[2J'
 tame 0 assay list subjects
@@ -58,6 +59,9 @@ tame 1 assay fuzz --subject "./$mild.so" --runs 40 --seed 1 --out "$mild" && sho
 findings=("$mild"/findings/*)
 finding=${findings[0]}
 tame 1 assay reproduce "$finding" && shows '\x1b[2J'
+tame 1 assay minimize "$finding" --out "$mild-min" && shows '\x1b[2J'
+tame 1 assay minimize "$evil.trace" --subject "./$mild-2.so" --out "$mild-min" && shows '\x1b[2J'
+tame 1 assay minimize "$evil.trace" --subject "./$mild-2.so" --out "$mild-min" --json
 tame 0 cat "$finding/report.txt"
 tame 0 assay fuzz --subject "./$mild.so" --profile "$evil.ini" --runs 40 --seed 1 --out "$mild" && shows 'listed by the profile'
 
