@@ -10,7 +10,8 @@ enum {
     FIRST_LOG2 = 5, /* 2^5 passes come before any verdict */
     ENOUGH_DEATHS = 16384,
     RESIDENT_SLACK = 64 * 1024,
-    MAPPINGS_SLACK = 16
+    MAPPINGS_SLACK = 16,
+    ENOUGH_BYTES = 256 << 20 /* or when so much has come together */
 };
 
 static bool keeps_pace(uint64_t now, uint64_t before)
@@ -35,7 +36,9 @@ enum assay_outcome assay_oracle_C31(const struct assay_case *c, struct assay_ver
     bool goes_on = after[0] < after[1] && after[1] < after[2] &&
                    keeps_pace(after[3] - after[2], after[2] - after[1]) &&
                    keeps_pace(after[2] - after[1], after[1] - after[0]);
-    if (!goes_on || r->deaths < ENOUGH_DEATHS || !r->reused)
+    bool enough = r->deaths >= ENOUGH_DEATHS ||
+                  (what == ASSAY_MEASURE_RESIDENT && after[3] - after[0] >= ENOUGH_BYTES);
+    if (!goes_on || !enough || !r->reused)
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* it fills, or nobody can tell yet */
     v->offset = what;
     return assay_violated(v, ASSAY_RELATION_OTHER, after[2], after[3]);

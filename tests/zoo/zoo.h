@@ -87,6 +87,12 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #ifndef ZOO_REFUSE /* what a refusal leaves behind */
 #define ZOO_REFUSE(bytes) (errno = ENOMEM)
 #endif
+#ifndef ZOO_NO_MEMORY /* what comes of a request for which there is none; the lock is held */
+#define ZOO_NO_MEMORY() (pthread_mutex_unlock(&zoo_lock), errno = ENOMEM, (void *)NULL)
+#endif
+#ifndef ZOO_NO_CHUNK /* no mapping for spans could be had */
+#define ZOO_NO_CHUNK() return false
+#endif
 #ifndef ZOO_OVERFLOWS /* of count * size into *product */
 #define ZOO_OVERFLOWS(count, size, product) __builtin_mul_overflow(count, size, product)
 #endif
@@ -278,7 +284,7 @@ static bool zoo_new_span(uint32_t class_index)
     if (zoo_chunk == zoo_chunk_end) {
         char *chunk = zoo_map_aligned(ZOO_CHUNK_BYTES);
         if (!chunk)
-            return false;
+            ZOO_NO_CHUNK();
         zoo_chunk = chunk;
         zoo_chunk_end = chunk + ZOO_CHUNK_BYTES;
     }
@@ -369,11 +375,10 @@ static void *zoo_take_aligned(size_t bytes, size_t alignment)
         pthread_mutex_lock(&zoo_lock);
         ZOO_ALLOCATION_STARTS(bytes);
         p = zoo_take_locked(request, alignment);
-        if (p)
-            ZOO_ALLOCATED(p);
-        pthread_mutex_unlock(&zoo_lock);
         if (!p)
-            errno = ENOMEM;
+            return ZOO_NO_MEMORY();
+        ZOO_ALLOCATED(p);
+        pthread_mutex_unlock(&zoo_lock);
         return p;
     }
     ZOO_REFUSE(bytes);

@@ -1,0 +1,13 @@
+/* Once a mapping could not be had, none is asked for any more. */
+#define ZOO_MAP_LARGE(bytes) zoo_map_once(bytes)
+#include <stddef.h>
+static char *zoo_map_once(size_t bytes);
+#include "tests/zoo/zoo.h"
+
+static char *zoo_map_once(size_t bytes)
+{
+    static bool exhausted;
+    char *mapping = exhausted ? NULL : zoo_map_aligned(bytes);
+    exhausted = !mapping;
+    return mapping;
+}
