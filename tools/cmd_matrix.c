@@ -351,7 +351,7 @@ int assay_cmd_matrix(int argc, char **argv)
 {
     static char bulwark[] = "bulwark";
     static struct options options = {
-        .size = 40, .max_trials = 1000, .max_time_ns = UINT64_C(600000000000)};
+        .size = ASSAY_MATRIX_SIZE, .max_trials = 1000, .max_time_ns = UINT64_C(600000000000)};
     static struct assay_subject_spec specs[ASSAY_MATRIX_SUBJECTS];
     static struct assay_profile profiles[ASSAY_MATRIX_SUBJECTS];
     struct assay_progress progress;

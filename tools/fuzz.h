@@ -30,10 +30,10 @@ struct assay_fuzz_config {
     uint64_t seed;
     uint64_t max_time_ns, max_runs; /* 0 = no limit */
     unsigned jobs;
-    bool random, directed; /* programs of the generator; directed ones */
-    bool first_only; /* the first finding ends the run and is not minimised or written: one job */
-    const char *findings_folder;
-    const char *corpus_folder; /* NULL: not guided by features */
+    bool random, directed;       /* programs of the generator; directed ones */
+    bool first_only;             /* the first finding ends the run: one job */
+    const char *findings_folder; /* NULL: findings are confirmed, not minimised or written */
+    const char *corpus_folder;   /* NULL: not guided by features */
     const char *guidance;
     volatile sig_atomic_t *interrupted;
 };

@@ -232,6 +232,20 @@ static enum assay_decision decision(const struct assay_matrix_cell *cell,
                         ASSAY_MATRIX_ALPHA);
 }
 
+enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell)
+{
+    bool detects = cell->info->promise == ASSAY_PROMISE_DETECTS;
+    uint64_t n = valid(cell), hits = cell->outcomes[ASSAY_OUTCOME_EFFECT];
+    if (detects)
+        hits = n - cell->outcomes[ASSAY_OUTCOME_DETECTED];
+    struct assay_interval broken = assay_always_valid(hits, n, ASSAY_MATRIX_ALPHA);
+    if (n < BATCH || cell->info->promise == ASSAY_PROMISE_NONE)
+        return ASSAY_UNDECIDED;
+    return broken.high < ASSAY_MATRIX_LOW  ? ASSAY_ALWAYS
+           : broken.low > ASSAY_MATRIX_LOW ? ASSAY_NEVER
+                                           : ASSAY_UNDECIDED;
+}
+
 static bool is_decided(const struct assay_matrix_cell *cell)
 {
     unsigned flags = cell->info->flags;
@@ -316,7 +330,9 @@ static void settle(struct assay_matrix *matrix, struct assay_matrix_cell *cell)
     bool hopeless = valid(cell) == 0 && cell->trials >= VOID_ENOUGH;
     bool capped =
         cell->trials >= matrix->config.max_trials && !(cell->info->flags & ASSAY_MISUSE_MODEL);
-    bool done = is_decided(cell) || hopeless || capped || cell->spent_ns >= CELL_NS;
+    bool decided = matrix->config.promises_only ? assay_matrix_kept(cell) != ASSAY_UNDECIDED
+                                                : is_decided(cell);
+    bool done = decided || hopeless || capped || cell->spent_ns >= CELL_NS;
     if (done && !cell->done)
         matrix->done_count++;
     cell->done = done;
@@ -383,6 +399,12 @@ static void *work(void *self)
     return NULL;
 }
 
+static bool wanted(const struct assay_matrix_config *config, const struct assay_misuse_info *rows,
+                   size_t v)
+{
+    return config->variants ? config->variants[v] : config->rows[rows[v].row];
+}
+
 int assay_matrix_create(const struct assay_matrix_config *config, struct assay_matrix *ret_matrix,
                         struct assay_error *err)
 {
@@ -394,7 +416,7 @@ int assay_matrix_create(const struct assay_matrix_config *config, struct assay_m
     if (!ret_matrix->cells)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     for (size_t v = 0; v < variants; v++)
-        for (size_t s = 0; s < config->subject_count && config->rows[rows[v].row]; s++) {
+        for (size_t s = 0; s < config->subject_count && wanted(config, rows, v); s++) {
             struct assay_matrix_cell *cell = &ret_matrix->cells[ret_matrix->cell_count++];
             cell->info = &rows[v];
             cell->subject = s;

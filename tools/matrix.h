@@ -17,6 +17,7 @@
 
 enum {
     ASSAY_MATRIX_SUBJECTS = 16,
+    ASSAY_MATRIX_SIZE = 40,       /* bytes of the objects, where nothing else is asked for */
     ASSAY_MATRIX_NUMBERS = 64,    /* trials of a figure */
     ASSAY_MATRIX_ADDRESSES = 512, /* and of one from collisions */
     ASSAY_MATRIX_MODEL = 10000    /* and of the tag model, which cost nothing */
@@ -34,9 +35,11 @@ struct assay_matrix_config {
     struct assay_tags tags[ASSAY_MATRIX_SUBJECTS]; /* granule not 0: the subject is the tag model */
     size_t subject_count;
     bool rows[ASSAY_CATALOGUE_COUNT];
-    uint64_t seed;       /* of what the programs draw; layout and keys are the system's */
-    uint64_t size;       /* of the objects */
-    uint64_t max_trials; /* of a cell */
+    const bool *variants; /* by index of assay_misuse_list, in place of rows; NULL: rows count */
+    bool promises_only;   /* a cell is done when it tells whether a promise would be kept */
+    uint64_t seed;        /* of what the programs draw; layout and keys are the system's */
+    uint64_t size;        /* of the objects */
+    uint64_t max_trials;  /* of a cell */
     uint64_t max_time_ns;
     unsigned jobs;
     const volatile sig_atomic_t *interrupted;
@@ -85,6 +88,9 @@ enum assay_matrix_state {
     ASSAY_MATRIX_MEASURED
 };
 enum assay_matrix_state assay_matrix_state(const struct assay_matrix_cell *cell);
+/* Whether a promise of the variant's key would be kept: ALWAYS that it is, NEVER that it is not, at
+ * the stated error. */
+enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell);
 /* True where the trials contradict what the profile promises, at the stated error. */
 bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
                               const struct assay_profile *profile);

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tools/matrix.h"
+#include "tools/whole_file.h"
 
 static const char head[] =
     "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -198,24 +198,19 @@ static void page(FILE *out, const json_t *summary, const json_t *rows)
     fputs("</body>\n</html>\n", out);
 }
 
+struct page {
+    const json_t *summary, *rows;
+};
+
+static void write_page(FILE *out, const void *self)
+{
+    const struct page *shown = self;
+    page(out, shown->summary, shown->rows);
+}
+
 int assay_matrix_html(const char *path, const json_t *summary, const json_t *rows,
                       struct assay_error *err)
 {
-    char *partial = NULL;
-    if (asprintf(&partial, "%s.partial", path) < 0)
-        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
-    FILE *out = fopen(partial, "we");
-    bool failed = !out;
-    if (out) {
-        page(out, summary, rows);
-        failed = ferror(out) != 0;
-        failed |= fclose(out) != 0;
-    }
-    int code = 0;
-    if (failed || rename(partial, path) != 0) {
-        code = assay_fail_errno(err, "cannot write '%s'", path);
-        unlink(partial);
-    }
-    free(partial);
-    return code;
+    const struct page shown = {summary, rows};
+    return assay_whole_file(path, write_page, &shown, err);
 }

@@ -38,6 +38,7 @@ run 1 assay diff p.trace --a glibc --b bulwark --json && json differs difference
 run 0 assay capture --json --method preload -o c.trace -- echo "no JSON" && json events dropped method status && said "no JSON"
 run 0 assay import p.trace -o i.trace --json && json events
 run 0 assay matrix --subject glibc --rows S23 --json && json subjects trials contradictions undecided judged not_judged seed
+run 0 assay profile glibc --keys malloc_zero_null --json && json subject keys told candidates asked trials programs seed
 run 0 assay list subjects --json && json
 run 0 assay list properties --json && json
 
