@@ -126,7 +126,7 @@ static const struct argp argp = {
 /* ---- results -------------------------------------------------------------------------------- */
 
 struct result {
-    const struct assay_measure *measure;
+    const struct assay_measuring *measure;
     const struct assay_profile_hand *hand;
     const char *name;
 };
@@ -139,7 +139,7 @@ static void write_profile(FILE *out, const void *self)
 
 static json_t *summary(const struct options *options, const struct result *result, double seconds)
 {
-    const struct assay_measure *measure = result->measure;
+    const struct assay_measuring *measure = result->measure;
     const struct assay_subject_spec *spec = measure->config.spec;
     json_int_t told = 0, wanted = 0;
     json_t *missing = json_array();
@@ -161,7 +161,7 @@ static json_t *summary(const struct options *options, const struct result *resul
 static void print_summary(FILE *text, const struct options *options, const struct result *result,
                           double seconds)
 {
-    const struct assay_measure *measure = result->measure;
+    const struct assay_measuring *measure = result->measure;
     struct assay_human a, b, c, d;
     struct assay_printable shown;
     size_t told = 0, wanted = 0, i;
@@ -193,7 +193,7 @@ static unsigned report_check(struct options *options, const struct result *resul
                                                      {"value", "measured", 0},
                                                      {"check", "verdict", 0},
                                                      {0}};
-    const struct assay_measure *measure = result->measure;
+    const struct assay_measuring *measure = result->measure;
     json_t *rows = json_array();
     unsigned contradictions = 0;
     for (size_t i = 0; i < measure->count; i++) {
@@ -201,8 +201,8 @@ static unsigned report_check(struct options *options, const struct result *resul
         char says[40];
         if (!fact->wanted)
             continue;
-        enum assay_profile_check check = assay_measure_check(measure, fact, result->hand);
-        json_t *row = assay_measure_row(measure, fact);
+        enum assay_profile_check check = assay_measuring_check(measure, fact, result->hand);
+        json_t *row = assay_measuring_row(measure, fact);
         assay_profile_value(&result->hand->profile, fact->key, says, sizeof says);
         json_object_set_new(row, "says", json_string(says));
         json_object_set_new(row, "check", json_string(assay_profile_check_name(check)));
@@ -218,7 +218,7 @@ static unsigned report_check(struct options *options, const struct result *resul
 static int report(struct options *options, const struct result *result, double seconds,
                   struct assay_error *err)
 {
-    const struct assay_measure *measure = result->measure;
+    const struct assay_measuring *measure = result->measure;
     struct assay_emit *emit = &options->common.emit;
     unsigned contradictions = 0;
     int code = 0;
@@ -232,7 +232,7 @@ static int report(struct options *options, const struct result *result, double s
         for (size_t i = 0; i < measure->count; i++)
             if (measure->facts[i].wanted)
                 assay_emit_object(emit, "assay.profile.key",
-                                  assay_measure_row(measure, &measure->facts[i]));
+                                  assay_measuring_row(measure, &measure->facts[i]));
     } else if (!options->out) {
         write_profile(stdout, result);
     }
@@ -266,6 +266,21 @@ static const char *name_of(const struct options *options, const struct assay_sub
     return name;
 }
 
+/* Where no function has its usual name, the prefix that they have in common is tried. */
+static int find_subject(const char *subject, struct assay_subject_names *names,
+                        struct assay_subject_spec *ret_spec, struct assay_error *err)
+{
+    int code = assay_subject_find_named(subject, names, ret_spec, err);
+    if (code == ASSAY_E_SUBJECT && !names->prefix[0] &&
+        assay_subject_prefix(subject, names->prefix)) {
+        struct assay_printable shown;
+        fprintf(stderr, "functions named %smalloc, %sfree, ...\n",
+                assay_printable(&shown, names->prefix), shown.text);
+        code = assay_subject_find_named(subject, names, ret_spec, err);
+    }
+    return code < 0 ? code : assay_subject_probe(ret_spec, err);
+}
+
 static double now(void)
 {
     struct timespec time;
@@ -278,7 +293,7 @@ int assay_cmd_profile(int argc, char **argv)
     static struct options options = {
         .max_time_ns = UINT64_C(120000000000), .seed = 1, .runs = 2000, .max_trials = 1000};
     static struct assay_subject_spec spec;
-    static struct assay_measure measure;
+    static struct assay_measuring measure;
     static struct assay_profile_hand hand;
     struct assay_error err = {0};
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -288,8 +303,8 @@ int assay_cmd_profile(int argc, char **argv)
     assay_options_parse(&argp, argc, argv, 0, &options);
     file = options.check ? options.check : options.out ? options.out : "";
     double start = now();
-    if (assay_subject_find(options.subject, &spec, &err) < 0 ||
-        assay_subject_probe(&spec, &err) < 0 || assay_profile_hand_read(file, &hand, &err) < 0)
+    if (assay_profile_hand_read(file, &hand, &err) < 0 ||
+        find_subject(options.subject, &hand.profile.names, &spec, &err) < 0)
         return assay_report_error(&err);
     if (options.check && access(options.check, R_OK) != 0)
         return assay_report_error(
@@ -309,12 +324,12 @@ int assay_cmd_profile(int argc, char **argv)
                                                 .interrupted = &assay_interrupted};
     assay_catch_interrupts(false);
     signal(SIGPIPE, SIG_IGN);
-    if (assay_measure_create(&config, &measure, &err) < 0)
+    if (assay_measuring_create(&config, &measure, &err) < 0)
         return assay_report_error(&err);
     const struct result result = {&measure, &hand, name_of(&options, &spec)};
-    int code = assay_measure_run(&measure, &err);
+    int code = assay_measuring_run(&measure, &err);
     code = code < 0 ? assay_report_error(&err) : report(&options, &result, now() - start, &err);
-    assay_measure_free(&measure);
+    assay_measuring_free(&measure);
     assay_profile_hand_free(&hand);
     return code;
 }

@@ -43,7 +43,7 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t left_ns(const struct assay_measure *measure)
+static uint64_t left_ns(const struct assay_measuring *measure)
 {
     uint64_t spent = now_ns() - measure->start_ns;
     return spent >= measure->config.max_time_ns ? 0 : measure->config.max_time_ns - spent;
@@ -63,7 +63,8 @@ void assay_fact_line(struct assay_profile_fact *fact, const char *format, ...)
     free(text);
 }
 
-void assay_fact_tell(struct assay_measure *measure, struct assay_profile_fact *fact, uint64_t value)
+void assay_fact_tell(struct assay_measuring *measure, struct assay_profile_fact *fact,
+                     uint64_t value)
 {
     char *field = (char *)&measure->profile + fact->key->offset;
     switch (fact->key->type) {
@@ -83,8 +84,8 @@ void assay_fact_doubt(struct assay_profile_fact *fact, const char *format, ...)
     va_end(args);
 }
 
-json_t *assay_measure_row(const struct assay_measure *measure,
-                          const struct assay_profile_fact *fact)
+json_t *assay_measuring_row(const struct assay_measuring *measure,
+                            const struct assay_profile_fact *fact)
 {
     static const char *const hows[] = {"probe", "cells", "not measured"};
     char value[40];
@@ -180,7 +181,7 @@ static void describe(const struct assay_matrix *matrix, struct assay_profile_fac
 }
 
 /* Yes where every variant that can be tried keeps the promise, no where one breaks it. */
-static void conclude(struct assay_measure *measure, const struct assay_matrix *matrix,
+static void conclude(struct assay_measuring *measure, const struct assay_matrix *matrix,
                      struct assay_profile_fact *fact)
 {
     unsigned kept = 0, broken = 0, undecided = 0, untried = 0;
@@ -215,7 +216,7 @@ static void cell_tick(void *self, const struct assay_matrix *matrix)
     assay_progress_update(self, matrix->done_count, NULL);
 }
 
-static int run_cells(struct assay_measure *measure, struct assay_error *err)
+static int run_cells(struct assay_measuring *measure, struct assay_error *err)
 {
     const struct assay_misuse_info *rows;
     size_t variants = assay_misuse_list(&rows);
@@ -274,7 +275,7 @@ static void *fuzz_thread(void *self)
     return NULL;
 }
 
-static void list_candidates(struct assay_measure *measure, const struct assay_fuzz_state *state)
+static void list_candidates(struct assay_measuring *measure, const struct assay_fuzz_state *state)
 {
     for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
@@ -300,7 +301,7 @@ static void list_candidates(struct assay_measure *measure, const struct assay_fu
 }
 
 /* One job, so that the same programs are looked at in the same order. */
-static int look_for_candidates(struct assay_measure *measure, struct assay_error *err)
+static int look_for_candidates(struct assay_measuring *measure, struct assay_error *err)
 {
     static struct assay_fuzz_state state;
     struct fuzzing fuzzing = {.state = &state};
@@ -309,6 +310,7 @@ static int look_for_candidates(struct assay_measure *measure, struct assay_error
                                      .subject = measure->config.subject,
                                      .profile = measure->profile,
                                      .mode = ASSAY_GENERATE_SWARM,
+                                     .random = true,
                                      .seed = measure->config.seed,
                                      .max_time_ns = left_ns(measure),
                                      .max_runs = measure->config.runs,
@@ -358,7 +360,7 @@ static int look_for_candidates(struct assay_measure *measure, struct assay_error
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
-static void run_probes(struct assay_measure *measure)
+static void run_probes(struct assay_measuring *measure)
 {
     struct assay_progress progress;
     uint64_t probes = 0, done = 0;
@@ -380,8 +382,8 @@ static void run_probes(struct assay_measure *measure)
     assay_progress_end(&progress);
 }
 
-int assay_measure_create(const struct assay_profile_config *config,
-                         struct assay_measure *ret_measure, struct assay_error *err)
+int assay_measuring_create(const struct assay_profile_config *config,
+                           struct assay_measuring *ret_measure, struct assay_error *err)
 {
     const struct assay_profile_key *keys;
     size_t n = assay_profile_keys(&keys);
@@ -405,7 +407,7 @@ int assay_measure_create(const struct assay_profile_config *config,
     return 0;
 }
 
-int assay_measure_run(struct assay_measure *measure, struct assay_error *err)
+int assay_measuring_run(struct assay_measuring *measure, struct assay_error *err)
 {
     struct assay_session_config config = {.subject = measure->config.spec, .max_objects = 16};
     struct assay_session *session;
@@ -425,7 +427,7 @@ int assay_measure_run(struct assay_measure *measure, struct assay_error *err)
     return code;
 }
 
-void assay_measure_free(struct assay_measure *measure)
+void assay_measuring_free(struct assay_measuring *measure)
 {
     for (size_t i = 0; i < measure->count; i++)
         json_decref(measure->facts[i].evidence);

@@ -40,7 +40,7 @@ struct assay_profile_config {
     volatile sig_atomic_t *interrupted;
 };
 
-struct assay_measure {
+struct assay_measuring {
     struct assay_profile_config config;
     struct assay_profile profile; /* the told keys */
     struct assay_profile_fact *facts;
@@ -51,18 +51,18 @@ struct assay_measure {
     bool out_of_time;
 };
 
-int assay_measure_create(const struct assay_profile_config *config,
-                         struct assay_measure *ret_measure, struct assay_error *err);
+int assay_measuring_create(const struct assay_profile_config *config,
+                           struct assay_measuring *ret_measure, struct assay_error *err);
 /* Probes, cells, candidates. What time was too short for is not told. Errors: no child could be
  * had. */
-int assay_measure_run(struct assay_measure *measure, struct assay_error *err);
-void assay_measure_free(struct assay_measure *measure);
+int assay_measuring_run(struct assay_measuring *measure, struct assay_error *err);
+void assay_measuring_free(struct assay_measuring *measure);
 
 /* For probes (profile_probe.h) and the cells. The line goes to the evidence; tell also sets the
  * field: an answer, a zero resize, a number. */
 void assay_fact_line(struct assay_profile_fact *fact, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void assay_fact_tell(struct assay_measure *measure, struct assay_profile_fact *fact,
+void assay_fact_tell(struct assay_measuring *measure, struct assay_profile_fact *fact,
                      uint64_t value);
 void assay_fact_doubt(struct assay_profile_fact *fact, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -71,7 +71,7 @@ void assay_fact_doubt(struct assay_profile_fact *fact, const char *format, ...)
 struct assay_profile_hand {
     char about[400];              /* of "; about: ..." */
     json_t *keys;                 /* key: {value, source}: "; by hand: SOURCE" stands before it */
-    json_t *accepted;             /* lines of the section, candidates left out */
+    json_t *symbols, *accepted;   /* lines of the sections, candidates left out */
     struct assay_profile profile; /* all that the file says */
 };
 /* A file that is not there has nothing. */
@@ -80,7 +80,7 @@ int assay_profile_hand_read(const char *path, struct assay_profile_hand *ret_han
 void assay_profile_hand_free(struct assay_profile_hand *hand);
 
 /* The .ini file: every key with its meaning and evidence, from the rows below; hand may be NULL. */
-void assay_profile_text(FILE *out, const struct assay_measure *measure, const char *name,
+void assay_profile_text(FILE *out, const struct assay_measuring *measure, const char *name,
                         const struct assay_profile_hand *hand);
 
 /* What a file says of a key against what was measured. */
@@ -91,13 +91,13 @@ enum assay_profile_check {
     ASSAY_PROFILE_BY_HAND,  /* it does contradict, and a person has said why */
     ASSAY_PROFILE_CONTRADICTS
 };
-enum assay_profile_check assay_measure_check(const struct assay_measure *measure,
-                                             const struct assay_profile_fact *fact,
-                                             const struct assay_profile_hand *hand);
+enum assay_profile_check assay_measuring_check(const struct assay_measuring *measure,
+                                               const struct assay_profile_fact *fact,
+                                               const struct assay_profile_hand *hand);
 const char *assay_profile_check_name(enum assay_profile_check check);
 
 /* Schema assay.profile.key: key value told meaning how evidence reason. New reference. */
-json_t *assay_measure_row(const struct assay_measure *measure,
-                          const struct assay_profile_fact *fact);
+json_t *assay_measuring_row(const struct assay_measuring *measure,
+                            const struct assay_profile_fact *fact);
 
 #endif

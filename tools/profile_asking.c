@@ -7,12 +7,12 @@
 
 enum { MAX_OBJECTS = 1 << 18, HANG_MS = 5000 };
 
-void assay_asking_begin(struct assay_asking *asking, struct assay_measure *measure)
+void assay_asking_begin(struct assay_asking *asking, struct assay_measuring *measure)
 {
     memset(asking, 0, sizeof *asking);
     asking->measure = measure;
     asking->config = (struct assay_session_config){.subject = measure->config.spec,
-                                                   .order = ASSAY_ORDER_SERIAL,
+                                                   .environment.order = ASSAY_ORDER_SERIAL,
                                                    .touch = ASSAY_TOUCH_RECORDED,
                                                    .want_results = true,
                                                    .seed = measure->config.seed,

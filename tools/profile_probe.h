@@ -8,7 +8,7 @@
 
 /* A child that is asked. All zero but for config: none yet; it starts with the first op. */
 struct assay_asking {
-    struct assay_measure *measure;
+    struct assay_measuring *measure;
     struct assay_session_config config;
     struct assay_session *session;
     uint32_t objects; /* the last number given */
@@ -16,7 +16,7 @@ struct assay_asking {
     char end[160]; /* how it ended: "malloc(8) ended by signal 6" */
 };
 
-void assay_asking_begin(struct assay_asking *asking, struct assay_measure *measure);
+void assay_asking_begin(struct assay_asking *asking, struct assay_measuring *measure);
 /* Executes ops[0..n) in place, any n. False: the child is gone (then, and afterwards). */
 bool assay_asking_run(struct assay_asking *asking, struct assay_event *ops, size_t n);
 /* One op; its events are plain: kind, size, arg, object. Bears a new object where the kind does. */
@@ -27,7 +27,7 @@ void assay_asking_end(struct assay_asking *asking);
 const char *assay_asking_call(const struct assay_event *op, char *ret_text, size_t room);
 
 /* The probes, by their names in profile_keys.def. */
-typedef void assay_profile_probe(struct assay_measure *measure, struct assay_profile_fact *fact);
+typedef void assay_profile_probe(struct assay_measuring *measure, struct assay_profile_fact *fact);
 #define PROBE(name) assay_profile_probe assay_profile_probe_##name;
 #define CELLS
 #define NOT_MEASURED(why)

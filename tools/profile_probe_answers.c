@@ -86,7 +86,7 @@ static void look(struct least *least, const struct assay_event *op)
     least->alignment = alignment < least->alignment ? alignment : least->alignment;
 }
 
-void assay_profile_probe_min_alignment(struct assay_measure *measure,
+void assay_profile_probe_min_alignment(struct assay_measuring *measure,
                                        struct assay_profile_fact *fact)
 {
     struct assay_asking asking;
@@ -141,7 +141,8 @@ void assay_profile_probe_min_alignment(struct assay_measure *measure,
 
 /* ---- size 0 --------------------------------------------------------------------------------- */
 
-void assay_profile_probe_malloc_zero(struct assay_measure *measure, struct assay_profile_fact *fact)
+void assay_profile_probe_malloc_zero(struct assay_measuring *measure,
+                                     struct assay_profile_fact *fact)
 {
     enum { EACH = 32 };
     static const struct assay_event asked[] = {{.kind = ASSAY_OP_MALLOC},
@@ -218,7 +219,7 @@ static bool resize_to_zero(struct assay_asking *asking, uint64_t size, struct ze
     return true;
 }
 
-void assay_profile_probe_realloc_zero(struct assay_measure *measure,
+void assay_profile_probe_realloc_zero(struct assay_measuring *measure,
                                       struct assay_profile_fact *fact)
 {
     static const uint64_t from[] = {1, 24, 40, 200, 1000, 5000, 100000, 1 << 20};
@@ -253,7 +254,7 @@ void assay_profile_probe_realloc_zero(struct assay_measure *measure,
 
 /* ---- usable sizes --------------------------------------------------------------------------- */
 
-void assay_profile_probe_usable_is_requested(struct assay_measure *measure,
+void assay_profile_probe_usable_is_requested(struct assay_measuring *measure,
                                              struct assay_profile_fact *fact)
 {
     struct assay_asking asking;
@@ -338,7 +339,7 @@ static void live_together(struct assay_asking *asking, uint64_t *ret_objects, ui
             }
 }
 
-void assay_profile_probe_usable_writable(struct assay_measure *measure,
+void assay_profile_probe_usable_writable(struct assay_measuring *measure,
                                          struct assay_profile_fact *fact)
 {
     struct assay_asking asking;
@@ -385,7 +386,7 @@ static enum assay_op an_aligned(const struct assay_asking *asking)
     return ASSAY_OP_NONE;
 }
 
-void assay_profile_probe_realloc_alignment(struct assay_measure *measure,
+void assay_profile_probe_realloc_alignment(struct assay_measuring *measure,
                                            struct assay_profile_fact *fact)
 {
     static const uint64_t from[] = {1, 20, 100, 1000, 5000, 70000};
@@ -431,7 +432,7 @@ struct bad_alignments {
     char end[160];
 };
 
-static void ask_bad_alignment(struct assay_measure *measure, uint64_t alignment,
+static void ask_bad_alignment(struct assay_measuring *measure, uint64_t alignment,
                               struct bad_alignments *bad)
 {
     struct assay_asking asking;
@@ -457,7 +458,7 @@ static void ask_bad_alignment(struct assay_measure *measure, uint64_t alignment,
     assay_asking_end(&asking);
 }
 
-void assay_profile_probe_bad_alignment(struct assay_measure *measure,
+void assay_profile_probe_bad_alignment(struct assay_measuring *measure,
                                        struct assay_profile_fact *fact)
 {
     static const uint64_t alignments[] = {3, 5, 6, 7, 12, 24, 48, 100, 1000, 3000, 4095};

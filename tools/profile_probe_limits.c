@@ -19,7 +19,7 @@ struct alignments {
     char end[160];
 };
 
-static void ask_alignments(struct assay_measure *measure, enum assay_op kind,
+static void ask_alignments(struct assay_measuring *measure, enum assay_op kind,
                            struct alignments *ret_alignments)
 {
     enum { EACH = 3 };
@@ -49,7 +49,7 @@ static void ask_alignments(struct assay_measure *measure, enum assay_op kind,
     assay_asking_end(&asking);
 }
 
-void assay_profile_probe_max_alignment(struct assay_measure *measure,
+void assay_profile_probe_max_alignment(struct assay_measuring *measure,
                                        struct assay_profile_fact *fact)
 {
     static const enum assay_op kinds[] = {ASSAY_OP_POSIX_MEMALIGN, ASSAY_OP_ALIGNED_ALLOC,
@@ -92,7 +92,7 @@ static uint64_t rounded_down(uint64_t bytes)
 }
 
 /* Bytes live in objects of one size before the first is refused; at most `most`. */
-static uint64_t fill(struct assay_measure *measure, uint64_t size, uint64_t most, char *ret_end)
+static uint64_t fill(struct assay_measuring *measure, uint64_t size, uint64_t most, char *ret_end)
 {
     enum { BATCH = 4096 };
     static struct assay_event ops[BATCH];
@@ -118,7 +118,8 @@ static uint64_t fill(struct assay_measure *measure, uint64_t size, uint64_t most
     return live < most ? live : most;
 }
 
-void assay_profile_probe_budget_live(struct assay_measure *measure, struct assay_profile_fact *fact)
+void assay_profile_probe_budget_live(struct assay_measuring *measure,
+                                     struct assay_profile_fact *fact)
 {
     static const uint64_t size[] = {64, 1000, 20000, 300000};
     uint64_t least = UINT64_MAX, most = 256 * MIB;
@@ -138,7 +139,7 @@ void assay_profile_probe_budget_live(struct assay_measure *measure, struct assay
     assay_fact_tell(measure, fact, least == most ? most : rounded_down(least));
 }
 
-static uint64_t largest(struct assay_measure *measure, const struct assay_event *like,
+static uint64_t largest(struct assay_measuring *measure, const struct assay_event *like,
                         char *ret_end)
 {
     struct assay_asking asking;
@@ -159,7 +160,7 @@ static uint64_t largest(struct assay_measure *measure, const struct assay_event 
     return served;
 }
 
-void assay_profile_probe_budget_object(struct assay_measure *measure,
+void assay_profile_probe_budget_object(struct assay_measuring *measure,
                                        struct assay_profile_fact *fact)
 {
     static const struct assay_event likes[] = {
@@ -198,7 +199,7 @@ struct refusals {
 };
 
 /* Requests that no address space has room for, each of a child of its own: some end the process. */
-static void ask_huge(struct assay_measure *measure, enum assay_op kind, struct refusals *r)
+static void ask_huge(struct assay_measuring *measure, enum assay_op kind, struct refusals *r)
 {
     static const uint64_t huge[] = {
         UINT64_C(1) << 48,  UINT64_C(1) << 62, (uint64_t)PTRDIFF_MAX + 1,
@@ -234,7 +235,8 @@ static void ask_huge(struct assay_measure *measure, enum assay_op kind, struct r
     }
 }
 
-void assay_profile_probe_large_errno(struct assay_measure *measure, struct assay_profile_fact *fact)
+void assay_profile_probe_large_errno(struct assay_measuring *measure,
+                                     struct assay_profile_fact *fact)
 {
     static const struct {
         enum assay_op kind;
@@ -275,7 +277,7 @@ void assay_profile_probe_large_errno(struct assay_measure *measure, struct assay
         assay_fact_tell(measure, fact, wrong ? ASSAY_ANSWER_NO : ASSAY_ANSWER_YES);
 }
 
-void assay_profile_probe_memalign_errno(struct assay_measure *measure,
+void assay_profile_probe_memalign_errno(struct assay_measuring *measure,
                                         struct assay_profile_fact *fact)
 {
     (void)measure;
@@ -284,7 +286,8 @@ void assay_profile_probe_memalign_errno(struct assay_measure *measure,
 
 /* ---- threads -------------------------------------------------------------------------------- */
 
-void assay_profile_probe_max_threads(struct assay_measure *measure, struct assay_profile_fact *fact)
+void assay_profile_probe_max_threads(struct assay_measuring *measure,
+                                     struct assay_profile_fact *fact)
 {
     enum { THREADS = 64, EACH = 8, OPS = THREADS * (2 * EACH + 1) };
     static struct assay_event ops[OPS];
@@ -293,7 +296,7 @@ void assay_profile_probe_max_threads(struct assay_measure *measure, struct assay
     unsigned served = 0;
     memset(ops, 0, sizeof ops);
     assay_asking_begin(&asking, measure);
-    asking.config.order = ASSAY_ORDER_PARTIAL;
+    asking.config.environment.order = ASSAY_ORDER_PARTIAL;
     for (unsigned t = 1; t <= THREADS; t++)
         ops[n++] = (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = t};
     for (unsigned i = 0; i < EACH; i++)

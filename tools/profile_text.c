@@ -49,16 +49,17 @@ static void functions(FILE *out, const char *title, uint64_t ops)
     }
 }
 
-/* Functions that an allocator may export, as far as an executor calls them. */
+/* Functions that an executor calls. */
 static uint64_t exportable(void)
 {
     uint64_t ops = 0;
-    for (unsigned kind = ASSAY_OP_MALLOC; kind <= ASSAY_OP_TRIM; kind++)
-        ops |= UINT64_C(1) << kind;
+#define ASSAY_API(KIND, symbol, form) ops |= UINT64_C(1) << ASSAY_OP_##KIND;
+#include "traces/runner/apis.def"
+#undef ASSAY_API
     return ops;
 }
 
-static void head(FILE *out, const struct assay_measure *measure, const char *name,
+static void head(FILE *out, const struct assay_measuring *measure, const char *name,
                  const struct assay_profile_hand *hand)
 {
     const struct assay_subject_spec *spec = measure->config.spec;
@@ -104,7 +105,7 @@ static void key_lines(FILE *out, const json_t *row, const json_t *by_hand)
     fprintf(out, "%s = %s\n", key, value);
 }
 
-static void candidates(FILE *out, const struct assay_measure *measure)
+static void candidates(FILE *out, const struct assay_measuring *measure)
 {
     const json_t *candidate;
     char text[500];
@@ -127,24 +128,35 @@ static void candidates(FILE *out, const struct assay_measure *measure)
     }
 }
 
-void assay_profile_text(FILE *out, const struct assay_measure *measure, const char *name,
+static void section(FILE *out, const char *name, const json_t *lines)
+{
+    size_t i;
+    const json_t *line;
+    if (json_array_size(lines) == 0)
+        return;
+    fprintf(out, "\n[%s]\n", name);
+    json_array_foreach(lines, i, line) fprintf(out, "%s\n", json_string_value(line));
+}
+
+void assay_profile_text(FILE *out, const struct assay_measuring *measure, const char *name,
                         const struct assay_profile_hand *hand)
 {
     struct assay_printable shown;
-    size_t i;
-    const json_t *line;
+    const char *prefix = hand ? hand->profile.names.prefix : "";
     head(out, measure, name, hand);
     fprintf(out, "[profile]\nname = %.31s\n", assay_printable(&shown, name));
-    for (i = 0; i < measure->count; i++) {
+    if (prefix[0])
+        fprintf(out, "symbol_prefix = %s\n", prefix);
+    for (size_t i = 0; i < measure->count; i++) {
         if (!measure->facts[i].wanted)
             continue;
-        json_t *row = assay_measure_row(measure, &measure->facts[i]);
+        json_t *row = assay_measuring_row(measure, &measure->facts[i]);
         key_lines(out, row, hand ? json_object_get(hand->keys, measure->facts[i].key->name) : NULL);
         json_decref(row);
     }
-    if (hand && json_array_size(hand->accepted)) {
-        fputs("\n[accepted]\n", out);
-        json_array_foreach(hand->accepted, i, line) fprintf(out, "%s\n", json_string_value(line));
+    if (hand) {
+        section(out, "symbols", hand->symbols);
+        section(out, "accepted", hand->accepted);
     }
     candidates(out, measure);
 }
@@ -168,7 +180,7 @@ struct reading {
     char source[400]; /* of the key that comes */
     char *wrapped;    /* what a line that begins with ";   " continues */
     size_t room;
-    bool accepted;
+    json_t *section; /* whose lines are kept; NULL: none */
 };
 
 static void take_key(struct reading *reading, const char *line)
@@ -187,10 +199,12 @@ static void take_key(struct reading *reading, const char *line)
 static void take_line(struct reading *reading, const char *line)
 {
     if (line[0] == '[') {
-        reading->accepted = strcmp(line, "[accepted]") == 0;
-    } else if (reading->accepted) {
+        reading->section = strcmp(line, "[accepted]") == 0  ? reading->hand->accepted
+                           : strcmp(line, "[symbols]") == 0 ? reading->hand->symbols
+                                                            : NULL;
+    } else if (reading->section) {
         if (!begins(line, candidate_mark))
-            json_array_append_new(reading->hand->accepted, assay_emit_string(line));
+            json_array_append_new(reading->section, assay_emit_string(line));
     } else if (begins(line, about_mark)) {
         reading->wrapped = reading->hand->about;
         reading->room = sizeof reading->hand->about;
@@ -228,6 +242,7 @@ int assay_profile_hand_read(const char *path, struct assay_profile_hand *ret_han
     int code = file ? assay_profile_load(path, &ret_hand->profile, err) : 0;
     ret_hand->keys = json_object();
     ret_hand->accepted = json_array();
+    ret_hand->symbols = json_array();
     while (file && code == 0 && getline(&line, &room, file) >= 0) {
         line[strcspn(line, "\r\n")] = '\0';
         take_line(&reading, line);
@@ -236,6 +251,7 @@ int assay_profile_hand_read(const char *path, struct assay_profile_hand *ret_han
     if (file)
         fclose(file);
     drop_empty_end(ret_hand->accepted);
+    drop_empty_end(ret_hand->symbols);
     if (code < 0)
         assay_profile_hand_free(ret_hand);
     return code;
@@ -245,6 +261,7 @@ void assay_profile_hand_free(struct assay_profile_hand *hand)
 {
     json_decref(hand->keys);
     json_decref(hand->accepted);
+    json_decref(hand->symbols);
     memset(hand, 0, sizeof *hand);
 }
 
@@ -275,9 +292,9 @@ static uint64_t number_of(const struct assay_profile *profile, const struct assa
     }
 }
 
-enum assay_profile_check assay_measure_check(const struct assay_measure *measure,
-                                             const struct assay_profile_fact *fact,
-                                             const struct assay_profile_hand *hand)
+enum assay_profile_check assay_measuring_check(const struct assay_measuring *measure,
+                                               const struct assay_profile_fact *fact,
+                                               const struct assay_profile_hand *hand)
 {
     uint64_t says = number_of(&hand->profile, fact->key);
     uint64_t is = number_of(&measure->profile, fact->key);

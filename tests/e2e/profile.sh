@@ -58,6 +58,10 @@ grep -q "C02 is violated" out || fail "class24: the alignment is not told"
 says bump usable_writable unknown
 grep -q "no malloc_usable_size" out || fail "bump: no reason"
 
+run 0 assay profile "$lib/zoo/libcorrect_prefix.so" --keys min_alignment
+grep -q "^functions named zp_malloc" err || fail "correct_prefix: no prefix"
+key out symbol_prefix zp_
+
 # measured again, the hand's part stays; what is found is a candidate and nothing more
 sed -i 's/^realloc_zero = .*/; by hand: its manual\nrealloc_zero = frees/' otherwise.ini
 printf '\n[accepted]\n; proof: none\nC19 = a reason\n' >>otherwise.ini

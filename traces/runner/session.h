@@ -36,6 +36,10 @@ int assay_subject_find(const char *text, struct assay_subject_spec *ret_spec,
 int assay_subject_find_named(const char *text, const struct assay_subject_names *names,
                              struct assay_subject_spec *ret_spec, struct assay_error *err);
 
+/* What stands before both "malloc" and "free" in the names of a library's functions; false if
+ * nothing does. Of several the shortest. */
+bool assay_subject_prefix(const char *path, char ret_prefix[ASSAY_PREFIX_BYTES]);
+
 /* Starts a child once and asks what the subject's table lacks (adapters: exports do not tell). */
 int assay_subject_probe(struct assay_subject_spec *spec, struct assay_error *err);
 

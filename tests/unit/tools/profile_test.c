@@ -11,7 +11,7 @@
 
 #include "tools/profile.h"
 
-static struct assay_measure measure;
+static struct assay_measuring measure;
 static const struct assay_subject_spec spec = {
     .name = "mine", .path = "/x/libmine.so", .missing_apis = UINT64_C(1) << ASSAY_OP_PVALLOC};
 
@@ -29,13 +29,13 @@ static int set_up(void **state)
     const struct assay_profile_config config = {.spec = &spec, .subject = "mine"};
     struct assay_error err;
     (void)state;
-    return assay_measure_create(&config, &measure, &err);
+    return assay_measuring_create(&config, &measure, &err);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    assay_measure_free(&measure);
+    assay_measuring_free(&measure);
     return 0;
 }
 
@@ -158,10 +158,10 @@ static void contradictions_are_told_from_the_rest(void **state)
         {"delays_reuse", ASSAY_PROFILE_PROMISES_LESS},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (assay_measure_check(&measure, fact(cases[i].key), &hand) != cases[i].check)
-            fail_msg(
-                "%s: %s", cases[i].key,
-                assay_profile_check_name(assay_measure_check(&measure, fact(cases[i].key), &hand)));
+        if (assay_measuring_check(&measure, fact(cases[i].key), &hand) != cases[i].check)
+            fail_msg("%s: %s", cases[i].key,
+                     assay_profile_check_name(
+                         assay_measuring_check(&measure, fact(cases[i].key), &hand)));
     assay_profile_hand_free(&hand);
 }
 
