@@ -79,26 +79,46 @@ static inline lanes differ_block(const char *p, lanes a)
            (*(const lanes *)(p + 32) ^ c) | (*(const lanes *)(p + 48) ^ d);
 }
 
+enum { BLOCK = 8, FEW = 16, SOME = 32 }; /* words */
+
+static inline lanes block_at(uint64_t word, uint64_t words)
+{
+    return lanes_from(word + words * ASSAY_TOUCH_STRIDE);
+}
+
+static inline uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Whole words from `word` on; p is any address. What does not fill a block is done by one that
- * overlaps the last: sizes vary, and a loop over the rest is mispredicted nearly always. */
+ * overlaps the last, and up to SOME words by a fixed number of blocks that overlap: sizes vary, and
+ * a loop over them is mispredicted nearly always. */
 static inline void fill_words(char *p, uint64_t word, uint64_t words)
 {
-    const lanes eight = {8 * ASSAY_TOUCH_STRIDE, 8 * ASSAY_TOUCH_STRIDE};
-    char *end = p + 8 * words;
-    uint64_t last = word + words * ASSAY_TOUCH_STRIDE; /* the word behind */
-    if (words >= 8) {
+    const lanes eight = {BLOCK * ASSAY_TOUCH_STRIDE, BLOCK * ASSAY_TOUCH_STRIDE};
+    uint64_t last = words - BLOCK; /* where the last block starts */
+    if (words > SOME) {
         lanes a = lanes_from(word);
-        for (; p + 64 < end; p += 64, a += eight)
-            fill_block(p, a);
-        fill_block(end - 64, lanes_from(last - 8 * ASSAY_TOUCH_STRIDE));
+        for (uint64_t at = 0; at < last; at += BLOCK, a += eight)
+            fill_block(p + 8 * at, a);
+        fill_block(p + 8 * last, block_at(word, last));
+    } else if (words >= BLOCK) {
+        fill_block(p, lanes_from(word));
+        if (words > FEW) {
+            uint64_t second = least(BLOCK, last), third = least(2 * BLOCK, last);
+            fill_block(p + 8 * second, block_at(word, second));
+            fill_block(p + 8 * third, block_at(word, third));
+        }
+        fill_block(p + 8 * last, block_at(word, last));
     } else if (words >= 4) {
         *(lanes *)p = lanes_from(word);
-        *(lanes *)(p + 16) = lanes_from(word + 2 * ASSAY_TOUCH_STRIDE);
-        *(lanes *)(end - 32) = lanes_from(last - 4 * ASSAY_TOUCH_STRIDE);
-        *(lanes *)(end - 16) = lanes_from(last - 2 * ASSAY_TOUCH_STRIDE);
+        *(lanes *)(p + 16) = block_at(word, 2);
+        *(lanes *)(p + 8 * words - 32) = block_at(word, words - 4);
+        *(lanes *)(p + 8 * words - 16) = block_at(word, words - 2);
     } else if (words >= 2) {
         *(lanes *)p = lanes_from(word);
-        *(lanes *)(end - 16) = lanes_from(last - 2 * ASSAY_TOUCH_STRIDE);
+        *(lanes *)(p + 8 * words - 16) = block_at(word, words - 2);
     } else if (words == 1) {
         store(p, word);
     }
@@ -106,23 +126,30 @@ static inline void fill_words(char *p, uint64_t word, uint64_t words)
 
 static inline uint64_t differ_words(const char *p, uint64_t word, uint64_t words)
 {
-    const lanes eight = {8 * ASSAY_TOUCH_STRIDE, 8 * ASSAY_TOUCH_STRIDE};
-    const char *end = p + 8 * words;
-    uint64_t last = word + words * ASSAY_TOUCH_STRIDE;
+    const lanes eight = {BLOCK * ASSAY_TOUCH_STRIDE, BLOCK * ASSAY_TOUCH_STRIDE};
+    uint64_t last = words - BLOCK;
     lanes any;
-    if (words >= 8) {
+    if (words > SOME) {
         lanes a = lanes_from(word);
-        any = differ_block(end - 64, lanes_from(last - 8 * ASSAY_TOUCH_STRIDE));
-        for (; p + 64 < end; p += 64, a += eight)
-            any |= differ_block(p, a);
+        any = differ_block(p + 8 * last, block_at(word, last));
+        for (uint64_t at = 0; at < last; at += BLOCK, a += eight)
+            any |= differ_block(p + 8 * at, a);
+    } else if (words >= BLOCK) {
+        any = differ_block(p, lanes_from(word));
+        if (words > FEW) {
+            uint64_t second = least(BLOCK, last), third = least(2 * BLOCK, last);
+            any |= differ_block(p + 8 * second, block_at(word, second)) |
+                   differ_block(p + 8 * third, block_at(word, third));
+        }
+        any |= differ_block(p + 8 * last, block_at(word, last));
     } else if (words >= 4) {
         any = (*(const lanes *)p ^ lanes_from(word)) |
-              (*(const lanes *)(p + 16) ^ lanes_from(word + 2 * ASSAY_TOUCH_STRIDE)) |
-              (*(const lanes *)(end - 32) ^ lanes_from(last - 4 * ASSAY_TOUCH_STRIDE)) |
-              (*(const lanes *)(end - 16) ^ lanes_from(last - 2 * ASSAY_TOUCH_STRIDE));
+              (*(const lanes *)(p + 16) ^ block_at(word, 2)) |
+              (*(const lanes *)(p + 8 * words - 32) ^ block_at(word, words - 4)) |
+              (*(const lanes *)(p + 8 * words - 16) ^ block_at(word, words - 2));
     } else if (words >= 2) {
         any = (*(const lanes *)p ^ lanes_from(word)) |
-              (*(const lanes *)(end - 16) ^ lanes_from(last - 2 * ASSAY_TOUCH_STRIDE));
+              (*(const lanes *)(p + 8 * words - 16) ^ block_at(word, words - 2));
     } else {
         return words ? load(p) ^ word : 0;
     }
@@ -285,11 +312,6 @@ void assay_content_fill(const struct assay_content *content)
     int n = parts_of(content, parts);
     for (int i = 0; i < n; i++)
         assay_touch_fill(content->base, content->key, parts[i].from, parts[i].to);
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 static uint64_t most(uint64_t a, uint64_t b)
