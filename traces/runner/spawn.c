@@ -16,7 +16,7 @@
 
 extern char **environ;
 
-/* Made before the fork: behind it nothing may allocate. */
+/* Made before the fork: behind it nothing may allocate, and memory is still the host's. */
 struct plan {
     const struct assay_spawn *spawn;
     char subject[4096], runner[4500], preload[4300], frozen[64], fd_text[16];
@@ -56,14 +56,14 @@ static _Noreturn void become_runner(const struct plan *plan)
     setrlimit(RLIMIT_CORE, &no_core);
     if (spawn->frozen && personality(ADDR_NO_RANDOMIZE) == -1)
         *plan->layout_frozen = 0;
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
     for (int signal = 1; signal < 32; signal++)
         if (signal != SIGKILL && signal != SIGSTOP) {
             struct sigaction standard = {.sa_handler = SIG_DFL};
             sigaction(signal, &standard, NULL);
         }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     dup2(plan->null_fd, 0);
     dup2(spawn->output_fd, 1);
     dup2(spawn->output_fd, 2);
@@ -72,6 +72,20 @@ static _Noreturn void become_runner(const struct plan *plan)
         assay_supervisor_enter(spawn->supervisor);
     execve(plan->runner, plan->arguments, plan->environment);
     _exit(ASSAY_CRASH_EXIT_CODE);
+}
+
+/* By vfork: the host's memory is not copied, page by page at the next write, only to be dropped by
+ * the exec. Signals wait meanwhile, for the host's handlers would run in the child too. */
+static pid_t start(const struct plan *plan)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t pid = vfork();
+    if (pid == 0)
+        become_runner(plan);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return pid;
 }
 
 static bool is_ours(const char *variable)
@@ -141,9 +155,7 @@ pid_t assay_spawn_runner(const struct assay_spawn *spawn, int *ret_path_fd,
     plan->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     plan->layout_frozen = ret_layout_frozen;
     plan->parent = getpid();
-    pid = fork();
-    if (pid == 0)
-        become_runner(plan);
+    pid = start(plan);
     if (pid < 0)
         code = assay_fail_errno(err, "cannot start a child process");
     close(plan->null_fd);
