@@ -65,12 +65,13 @@ void assay_executor_reset(struct assay_executor *executor, uint64_t seed);
 /* As reset, but without calling the subject: for a heap that was destroyed, or left by longjmp. */
 void assay_executor_forget(struct assay_executor *executor, uint64_t seed);
 
-/* For parallel.c and turns.c: an executor for a further thread that shares base's objects.
- * Concurrent executors keep no list of live objects and sweep none; ops on one object must not
- * meet. rejoin tells base what numbers the other used. */
+/* For parallel.c and turns.c: an executor for a further thread. reserve takes its memory and does
+ * not touch it (NULL: the arena is too small); share makes it one that shares base's objects, again
+ * where it was used before. Concurrent executors keep no list of live objects and sweep none; ops
+ * on one object must not meet. rejoin tells base what numbers the other used. */
 size_t assay_executor_shared_bytes(void);
-struct assay_executor *assay_executor_share(struct assay_arena *arena,
-                                            const struct assay_executor *base);
+struct assay_executor *assay_executor_reserve(struct assay_arena *arena);
+void assay_executor_share(struct assay_executor *executor, const struct assay_executor *base);
 void assay_executor_make_concurrent(struct assay_executor *executor);
 void assay_executor_rejoin(struct assay_executor *base, const struct assay_executor *other);
 

@@ -108,23 +108,30 @@ void assay_executor_forbid(struct assay_executor *ex, const void *base, size_t b
     assay_ranges_add(ex->ranges, (uintptr_t)base, (uintptr_t)base + bytes);
 }
 
+/* An executor and what it does not share. */
+struct sharing {
+    struct assay_executor executor; /* first */
+    struct assay_ranges ranges;
+};
+
 size_t assay_executor_shared_bytes(void)
 {
-    return sizeof(struct assay_executor) + sizeof(struct assay_ranges) + 256;
+    return sizeof(struct sharing) + 64;
 }
 
-struct assay_executor *assay_executor_share(struct assay_arena *arena,
-                                            const struct assay_executor *base)
+struct assay_executor *assay_executor_reserve(struct assay_arena *arena)
 {
-    struct assay_executor *ex = assay_arena_take(arena, sizeof *ex, 64);
-    struct assay_ranges *ranges = assay_arena_take(arena, sizeof *ranges, 64);
-    if (!ex || !ranges)
-        return NULL;
+    struct sharing *sharing = assay_arena_take(arena, sizeof *sharing, 64);
+    return sharing ? &sharing->executor : NULL;
+}
+
+void assay_executor_share(struct assay_executor *ex, const struct assay_executor *base)
+{
+    struct assay_ranges *ranges = &((struct sharing *)(void *)ex)->ranges;
     *ex = *base;
     *ranges = *base->ranges; /* its cache of gaps is written */
     ex->ranges = ranges;
     assay_executor_make_concurrent(ex);
-    return ex;
 }
 
 void assay_executor_make_concurrent(struct assay_executor *ex)

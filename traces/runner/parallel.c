@@ -92,7 +92,7 @@ struct assay_parallel *assay_parallel_create(struct assay_arena *arena, struct a
     for (int i = 0; i < ASSAY_PARALLEL_THREADS; i++) {
         struct worker *worker = &parallel->workers[i];
         worker->parallel = parallel;
-        worker->executor = i == 0 ? base : assay_executor_share(arena, base);
+        worker->executor = i == 0 ? base : assay_executor_reserve(arena);
         worker->stack = assay_arena_take(arena, ASSAY_THREAD_STACK_BYTES, 4096);
         worker->signal_stack = assay_arena_take(arena, ASSAY_THREAD_SIGNAL_STACK_BYTES, 4096);
         if (!worker->executor || !worker->stack || !worker->signal_stack)
@@ -211,6 +211,7 @@ static void *work(void *argument)
 
 static void start(struct worker *worker)
 {
+    assay_executor_share(worker->executor, worker->parallel->base);
     atomic_store(&worker->go, 0);
     atomic_store(&worker->done, 0);
     ASSAY_CHECK(assay_thread_start(&worker->thread, worker->stack, work, worker));
@@ -327,7 +328,8 @@ uint64_t assay_parallel_run(struct assay_parallel *parallel, struct assay_chunk 
             finish(&parallel->workers[i]);
     uint64_t spent = wall_ns() - begin;
     for (int i = 1; i < ASSAY_PARALLEL_THREADS; i++)
-        assay_executor_rejoin(parallel->base, parallel->workers[i].executor);
+        if (parallel->workers[i].first != NONE)
+            assay_executor_rejoin(parallel->base, parallel->workers[i].executor);
     parallel->op_base += count;
     retell(parallel, count, sink);
     return spent;

@@ -268,10 +268,9 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
     if (assay_arena_create(&arena, bytes + 65536, &err) < 0)
         return give_up(&err);
     /* the tables are read and written at every op: large pages spare faults and TLB misses; but
-     * where they are small and stand between the stacks of threads, zeroing such pages costs most
-     */
+     * where few objects are to come, zeroing such pages costs most */
     enum { FEW_OBJECTS = 1 << 16 };
-    if (!partial || config.max_objects >= FEW_OBJECTS)
+    if (config.max_objects >= FEW_OBJECTS)
         (void)madvise(arena.base, arena.capacity, MADV_HUGEPAGE);
     if (shared->bare) {
         bool created = assay_bare_create(&bare, &arena, &subject, config.max_objects);

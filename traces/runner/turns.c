@@ -309,11 +309,12 @@ struct assay_turns *assay_turns_create(struct assay_arena *arena, struct assay_e
     for (int i = 0; i < ASSAY_TURNS_THREADS; i++) {
         struct worker *worker = &turns->workers[i];
         worker->turns = turns;
-        worker->executor = assay_executor_share(arena, base);
+        worker->executor = assay_executor_reserve(arena);
         worker->stack = assay_arena_take(arena, ASSAY_THREAD_STACK_BYTES, 4096);
         worker->signal_stack = assay_arena_take(arena, ASSAY_THREAD_SIGNAL_STACK_BYTES, 4096);
         if (!worker->executor || !worker->stack || !worker->signal_stack)
             return NULL;
+        assay_executor_share(worker->executor, base);
     }
     atomic_store(&turns->workers[0].turn, 1);
     assay_turns_fork_init(turns);
