@@ -679,25 +679,19 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
     }
     bool open = object && (object->state == ASSAY_OBJECT_LIVE ||
                            (resizing && object->state == ASSAY_OBJECT_RESIZING));
-    /* field by field, so that none of it has to stand in memory: only reports take its address */
     struct assay_case c;
+    assay_case_clear(&c);
     c.event = event;
     c.profile = &judge->config.profile;
     c.operand = open ? object : NULL;
-    c.dead = NULL;
     c.judged = judge->judged;
     c.op_index = judge->op_index;
     c.last_call = judge->ground.last_call;
-    c.bytes = c.alignment = c.good_size = c.used_least = c.used_most = 0;
     c.live_bytes = judge->model.live_bytes;
-    c.overlap = c.overlap_usable = c.overlap_rounded = 0;
-    c.overlap_flags = 0;
     c.kind = (uint8_t)kind;
     c.scarcity = judge->resources.scarcity;
     c.resources = &judge->resources;
-    c.overflow = c.succeeded = c.null_operand = c.foreign = c.hung = c.misplaced = false;
     c.refused = judge->ground.refused;
-    c.refused_now = c.refused_after = false;
     if (resizing && (event->flags & ASSAY_FLAG_BEGIN)) {
         if (open)
             assay_model_end(&judge->model, event->object, ASSAY_OBJECT_RESIZING);

@@ -59,40 +59,63 @@ enum assay_overlap_flag {
     ASSAY_OVERLAP_SURVIVOR = 1 << 2,   /* the other survived a failed resize */
 };
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded" /* so that a test can tell a field that is not cleared */
 struct assay_case {
     const struct assay_event *event;
     const struct assay_profile *profile; /* budgets are filled in */
     const struct assay_object *operand;  /* live operand, NULL = none or a null pointer */
     const struct assay_object *dead;     /* operand that is dead already (misuse) */
-    uint64_t judged;                     /* bit per property that is judged for this stream */
+    const struct assay_resources *resources;
+    uint64_t judged; /* bit per property that is judged for this stream */
     uint64_t op_index;
-    uint64_t last_call;      /* index of the last op that changed the heap, UINT64_MAX = none yet */
-    uint64_t bytes;          /* requested; UINT64_MAX on overflow */
-    uint64_t alignment;      /* asked for, 0 = none */
-    uint64_t live_bytes;     /* before the op */
-    uint32_t overlap;        /* live object that shares requested bytes with the new one */
-    uint32_t overlap_usable; /* live object that shares usable bytes only */
+    uint64_t last_call;  /* index of the last op that changed the heap, UINT64_MAX = none yet */
+    uint64_t bytes;      /* requested; UINT64_MAX on overflow */
+    uint64_t alignment;  /* asked for, 0 = none */
+    uint64_t live_bytes; /* before the op */
+    uint64_t good_size;  /* what was answered just before for a request of this size, 0 = nothing */
+    uint64_t used_least, used_most; /* STATISTICS: what lives takes so many bytes; most: 0 = open */
+    uint32_t overlap;               /* live object that shares requested bytes with the new one */
+    uint32_t overlap_usable;        /* live object that shares usable bytes only */
     uint32_t overlap_rounded; /* live object that shares its bytes with the new one's bounds, or the
                                  other way round, as capabilities would round them */
-    uint64_t good_size; /* what was answered just before for a request of this size, 0 = nothing */
-    uint64_t used_least, used_most; /* STATISTICS: what lives takes so many bytes; most: 0 = open */
-    uint8_t overlap_flags;          /* of overlap, else of overlap_usable */
+    uint8_t overlap_flags;    /* of overlap, else of overlap_usable */
     uint8_t kind;
-    uint8_t scarcity; /* enum assay_scarcity */
-    const struct assay_resources *resources;
-    bool overflow;      /* the product does not fit */
-    bool succeeded;     /* bearing ops: the result is not a null pointer */
-    bool null_operand;  /* release, resize, query: of a null pointer */
-    bool foreign;       /* release, resize: by a thread that does not own it, and C28 is judged */
-    bool refused;       /* only refused requests came since the heap last changed */
-    bool refused_now;   /* this op is a refused request */
+    uint8_t scarcity;  /* enum assay_scarcity */
+    uint8_t exact;     /* C27, C30 or C35: what C01 and C26 say of others, this one says of an op of
+                          this context; 0 = none */
+    bool overflow;     /* the product does not fit */
+    bool succeeded;    /* bearing ops: the result is not a null pointer */
+    bool null_operand; /* release, resize, query: of a null pointer */
+    bool foreign;      /* release, resize: by a thread that does not own it, and C28 is judged */
+    bool refused;      /* only refused requests came since the heap last changed */
+    bool refused_now;  /* this op is a refused request */
     bool refused_after; /* as refused, this op included */
     bool hung;          /* the op never came back */
     bool misplaced;     /* too small a place, to which a sized free is to blame: C24 */
-    uint8_t exact; /* C27, C30 or C35: what C01 and C26 say of others, this one says of an op of
-                      this context; 0 = none */
-    bool forked;   /* the heap has not changed since a fork, at which all was whole */
+    bool forked;        /* the heap has not changed since a fork, at which all was whole */
+    uint8_t spare[6];
 };
+#pragma GCC diagnostic pop
+
+/* Every field. As one initialiser the whole would stand in memory, and clearing it there costs more
+ * than judging many an op; like this it is registers. */
+static inline __attribute__((always_inline)) void assay_case_clear(struct assay_case *c)
+{
+    c->event = NULL;
+    c->profile = NULL;
+    c->operand = c->dead = NULL;
+    c->resources = NULL;
+    c->judged = c->op_index = c->last_call = c->bytes = c->alignment = c->live_bytes = 0;
+    c->good_size = c->used_least = c->used_most = 0;
+    c->overlap = c->overlap_usable = c->overlap_rounded = 0;
+    c->overlap_flags = c->kind = c->scarcity = c->exact = 0;
+    c->overflow = c->succeeded = c->null_operand = c->foreign = false;
+    c->refused = c->refused_now = c->refused_after = false;
+    c->hung = c->misplaced = c->forked = false;
+    for (unsigned i = 0; i < sizeof c->spare; i++)
+        c->spare[i] = 0;
+}
 
 #define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
     enum assay_outcome assay_oracle_##ID(const struct assay_case *c, struct assay_verdict *v);

@@ -2,6 +2,7 @@
  * beside it by none. */
 #include <signal.h>
 
+#include "oracles/oracle.h"
 #include "tests/unit/oracles/stream.h"
 
 enum { BASE = 0x10000000, PAGE = 4096 };
@@ -951,9 +952,21 @@ static void hostile_events_do_no_harm(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* The judge clears a case field by field: a field that is forgotten there keeps what was before. */
+static void every_field_of_a_case_is_cleared(void **state)
+{
+    struct assay_case a, b;
+    (void)state;
+    memset(&a, 0xff, sizeof a);
+    memset(&b, 0, sizeof b);
+    assay_case_clear(&a);
+    assert_memory_equal(&a, &b, sizeof a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_of_a_case_is_cleared),
         TEST(c01_null_within_budget),
         TEST(c01_errno),
         TEST(c01_budget_counts_live_bytes),
