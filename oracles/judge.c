@@ -777,6 +777,7 @@ static __attribute__((noinline, cold)) void judge_system(struct assay_judge *jud
                                  .profile = &judge->config.profile,
                                  .judged = judge->judged,
                                  .op_index = judge->op_index,
+                                 .live_bytes = judge->model.live_bytes,
                                  .kind = ASSAY_OP_MEASURE,
                                  .scarcity = r->scarcity,
                                  .resources = r};

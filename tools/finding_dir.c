@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "oracles/compare/passes.h"
 #include "oracles/compare/reproducer.h"
 #include "oracles/sequential.h"
 #include "tools/shell.h"
@@ -91,13 +92,23 @@ unsigned assay_finding_dir_trials(unsigned hits, unsigned trials)
     return assay_trials_to_see(assay_wilson(hits, trials, 1.96).low, 0.001, TRIALS_MOST);
 }
 
-static void put_program(FILE *out, const struct assay_finding_record *record)
+static void put_ops(FILE *out, const struct assay_event *ops, size_t n)
 {
     char line[ASSAY_TEXT_EVENT_MAX];
-    for (size_t i = 0; i < record->count; i++) {
-        assay_text_format(&record->ops[i], line);
+    for (size_t i = 0; i < n; i++) {
+        assay_text_format(&ops[i], line);
         fprintf(out, "%s\n", line);
     }
+}
+
+/* For people: a pass that is repeated is told once. */
+static void put_program(FILE *out, const struct assay_finding_record *record)
+{
+    struct assay_passes passes;
+    bool repeats = assay_passes_find(record->ops, record->count, &passes);
+    put_ops(out, record->ops, repeats ? passes.length : record->count);
+    if (repeats)
+        fprintf(out, "(the same %zu times, measured after 1, 2, 4, 8 ... times)\n", passes.count);
 }
 
 static int write_text(const char *folder, const struct assay_finding_record *record,
@@ -107,7 +118,7 @@ static int write_text(const char *folder, const struct assay_finding_record *rec
     if (!out)
         return err->code;
     fprintf(out, "%s\n", ASSAY_TEXT_MAGIC);
-    put_program(out, record);
+    put_ops(out, record->ops, record->count);
     return finish(out, "program.txt", err);
 }
 

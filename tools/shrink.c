@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "oracles/compare/minimise.h"
+#include "oracles/compare/passes.h"
 #include "oracles/sequential.h"
 
 enum {
@@ -27,10 +28,13 @@ struct hunt {
     struct assay_error *err;
     int code; /* of the first run that could not be had */
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
-    bool always_fresh;              /* a hang ends its child in any case */
-    bool spoiled;                   /* the child's heap may be damaged */
-    uint64_t deadline_ns;           /* of what goes on now */
-    double floor, wanted;           /* rates; wanted 0: it always shows */
+    bool always_fresh;                 /* a hang ends its child in any case */
+    bool spoiled;                      /* the child's heap may be damaged */
+    uint64_t deadline_ns;              /* of what goes on now */
+    double floor, wanted;              /* rates; wanted 0: it always shows */
+    const struct assay_passes *passes; /* NULL: the program is no pass that is repeated */
+    struct assay_event *whole;         /* room for as many ops as the program has */
+    size_t room;
     struct assay_trial_result last; /* that showed it in a fresh child */
 };
 
@@ -110,9 +114,22 @@ static bool shows_as_often(struct hunt *hunt, const struct assay_event *ops, siz
     return false;
 }
 
+/* The candidate is a pass. */
+static bool passes_show(struct hunt *hunt, const struct assay_event *pass, size_t n)
+{
+    const struct assay_passes passes = assay_passes_of(hunt->passes, pass, n);
+    size_t ops = assay_passes_ops(&passes);
+    if (passes.born == 0 || ops > hunt->room)
+        return false;
+    assay_passes_expand(&passes, pass, hunt->whole);
+    return run(hunt, hunt->whole, ops, true);
+}
+
 static bool still_shows(void *self, struct assay_event *ops, size_t n, bool careful)
 {
     struct hunt *hunt = self;
+    if (hunt->passes)
+        return passes_show(hunt, ops, n);
     return hunt->wanted > 0 ? shows_as_often(hunt, ops, n, careful)
                             : always_shows(hunt, ops, n, careful);
 }
@@ -136,12 +153,43 @@ static bool measure(struct hunt *hunt, const struct assay_event *ops, size_t n)
     return hits > 0 && hunt->wanted > 0;
 }
 
+static struct assay_minimised minimise(struct hunt *hunt, struct assay_event *ops, size_t *count);
+
+/* A pass that is repeated is made small itself. */
+static struct assay_minimised minimise_pass(struct hunt *hunt, const struct assay_passes *passes,
+                                            struct assay_event *ops, size_t *count)
+{
+    struct assay_minimised outcome = {0};
+    size_t left = passes->length;
+    struct assay_event *pass = malloc(left * sizeof *pass);
+    hunt->passes = passes;
+    hunt->room = *count;
+    hunt->whole = malloc(*count * sizeof *hunt->whole);
+    if (pass && hunt->whole) {
+        memcpy(pass, ops, left * sizeof *pass);
+        outcome = minimise(hunt, pass, &left);
+        const struct assay_passes smaller = assay_passes_of(passes, pass, left);
+        if (outcome.shows && assay_passes_ops(&smaller) <= hunt->room) {
+            assay_passes_expand(&smaller, pass, ops);
+            *count = assay_passes_ops(&smaller);
+        }
+    }
+    hunt->passes = NULL;
+    free(hunt->whole);
+    free(pass);
+    return outcome;
+}
+
 static struct assay_minimised minimise(struct hunt *hunt, struct assay_event *ops, size_t *count)
 {
     struct assay_minimised outcome;
+    struct assay_passes passes;
+    bool careful = (hunt->always_fresh && hunt->wanted == 0) || hunt->passes;
+    if (!hunt->passes && hunt->wanted == 0 && assay_passes_find(ops, *count, &passes))
+        return minimise_pass(hunt, &passes, ops, count);
     const struct assay_minimise how = {.self = hunt,
                                        .test = still_shows,
-                                       .always_careful = hunt->always_fresh && hunt->wanted == 0,
+                                       .always_careful = careful,
                                        .expired = out_of_time,
                                        .progress = on_progress};
     size_t left = assay_minimise(ops, *count, &how, &outcome);

@@ -201,6 +201,9 @@ static void minimise_all(struct work *work)
 {
     const struct assay_minimise *minimise = work->minimise;
     work->careful = minimise->always_careful;
+    /* under a low limit most of a long program is needed no more */
+    simplify(work, ASSAY_SIMPLER_LIMIT, false);
+    simplify(work, ASSAY_SIMPLER_HALF_LIMIT, false);
     while (pass(work, false) && !work->cut)
         continue;
     if (!work->careful)

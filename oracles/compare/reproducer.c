@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "oracles/compare/passes.h"
 #include "oracles/compare/reproducer_writer.h"
 
 static unsigned checks_of(const struct assay_violation *v)
@@ -43,6 +44,12 @@ static unsigned checks_of(const struct assay_violation *v)
     case ASSAY_PROPERTY_C20: return CHECK_OUT;
     case ASSAY_PROPERTY_C21: return CHECK_BAD_ALIGNMENT;
     case ASSAY_PROPERTY_C37: return CHECK_BOUNDS;
+    case ASSAY_PROPERTY_C32: return CHECK_LAST;
+    case ASSAY_PROPERTY_C33:
+        return v->relation == ASSAY_RELATION_NULL          ? CHECK_LAST
+               : v->relation == ASSAY_RELATION_WRONG_ERRNO ? CHECK_LAST_ERRNO
+                                                           : 0;
+    case ASSAY_PROPERTY_C31:
     case ASSAY_PROPERTY_C26:
     case ASSAY_PROPERTY_S01: return 0;
     default: return CHECK_CONTENT; /* C08, C12, C23, C28 */
@@ -100,7 +107,9 @@ static void write_head(const struct reproducer_writer *w)
         "#include <sys/time.h>\n"
         "#include <sys/wait.h>\n"
         "#include <time.h>\n"
-        "#include <unistd.h>\n");
+        "#include <unistd.h>");
+    reproducer_system_includes(w);
+    reproducer_line(w, "");
     fprintf(w->out,
             "struct object {\n"
             "    unsigned char *at;\n"
@@ -150,8 +159,15 @@ static bool damages_slack(const struct assay_reproducer *reproducer)
 
 void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer)
 {
-    struct reproducer_writer w = {
-        .out = out, .r = reproducer, .checks = checks_of(reproducer->violation)};
+    struct assay_reproducer own = *reproducer;
+    struct assay_passes passes;
+    struct reproducer_writer w = {.out = out, .r = &own, .checks = checks_of(own.violation)};
+    if (assay_passes_find(own.ops, own.count, &passes)) {
+        own.count = passes.length;
+        w.passes = passes.count;
+        w.used[ASSAY_OP_MEASURE] = true;
+    }
+    reproducer = &own;
     if (damages_slack(reproducer))
         w.checks |= CHECK_SLACK;
     bool bears = false, resizes = false;
@@ -175,6 +191,7 @@ void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer
         reproducer_resize(&w);
     reproducer_ops(&w);
     reproducer_offered(&w);
+    reproducer_system(&w);
     size_t parts = reproducer_program(&w);
     reproducer_look_up(&w);
     reproducer_main(&w, parts);

@@ -31,8 +31,14 @@ static void write_run(const struct reproducer_writer *w, size_t parts)
 {
     reproducer_line(w, "static void run(void)\n"
                        "{");
+    if (w->passes)
+        fprintf(w->out, "    for (unsigned long pass = 1; pass <= %zu; pass++) {\n", w->passes);
     for (size_t i = 0; i < parts; i++)
         fprintf(w->out, "    part_%zu();\n", i);
+    if (w->passes)
+        reproducer_line(w, "    if ((pass & (pass - 1)) == 0)\n"
+                           "        op_measure(pass);\n"
+                           "    }");
     if (reproducer_checks(w, CHECK_CONTENT))
         reproducer_line(w, "    check_all();");
     if (is_misuse(w))
@@ -68,7 +74,8 @@ static void write_verdict(const struct reproducer_writer *w)
             "                    WEXITSTATUS(status), %d);\n"
             "    int number = WTERMSIG(status), late = number == SIGALRM || number == SIGPROF;\n",
             corruption ? "bug: " : "", corruption ? 1 : 2);
-    if (v->property == ASSAY_PROPERTY_C26)
+    if (v->property == ASSAY_PROPERTY_C26 ||
+        (v->property == ASSAY_PROPERTY_C33 && !reproducer_checks(w, CHECK_LAST | CHECK_LAST_ERRNO)))
         reproducer_line(
             w, is_hang(w) ? "    if (late)\n"
                             "        return died(\"bug: a legal program hangs until signal\", "

@@ -67,6 +67,8 @@ static void write_bounds(const struct reproducer_writer *w)
 void reproducer_born(const struct reproducer_writer *w)
 {
     const struct assay_violation *v = w->r->violation;
+    if (reproducer_checks(w, CHECK_LAST | CHECK_LAST_ERRNO))
+        reproducer_line(w, "static int last; /* the request that matters comes now */\n");
     if (reproducer_checks(w, CHECK_BOUNDS))
         write_bounds(w);
     reproducer_line(
@@ -81,6 +83,13 @@ void reproducer_born(const struct reproducer_writer *w)
         reproducer_line(
             w, "    if (!p && must_fail == 0)\n"
                "        show(\"a request within budget is refused\", k, (unsigned)error);");
+    if (reproducer_checks(w, CHECK_LAST))
+        reproducer_line(
+            w, "    if (!p && last)\n"
+               "        show(\"refused, though there is memory again\", k, (unsigned)error);");
+    if (reproducer_checks(w, CHECK_LAST_ERRNO))
+        reproducer_line(w, "    if (!p && last && error != ENOMEM)\n"
+                           "        show(\"refused without ENOMEM\", k, (unsigned)error);");
     if (reproducer_checks(w, CHECK_REFUSED))
         reproducer_line(
             w,

@@ -271,6 +271,8 @@ static void write_call(const struct reproducer_writer *w, const struct assay_eve
                 op->object);
         return;
     }
+    if (reproducer_system_call(w, op))
+        return;
     fprintf(out, "    op_%s(", assay_op_info(op->kind)->name);
     if (op->kind == ASSAY_OP_GOOD_SIZE)
         put_size(w, op->size);
@@ -310,6 +312,8 @@ size_t reproducer_program(const struct reproducer_writer *w)
     for (size_t i = 0; i < w->r->count; i++) {
         if (i % OPS_PER_FUNCTION == 0)
             fprintf(w->out, "%sstatic void part_%zu(void)\n{\n", i ? "}\n\n" : "", parts++);
+        if (i + 1 == w->r->count && reproducer_checks(w, CHECK_LAST | CHECK_LAST_ERRNO))
+            reproducer_line(w, "    last = 1;");
         write_call(w, &w->r->ops[i]);
     }
     reproducer_line(w, parts ? "}\n" : "");

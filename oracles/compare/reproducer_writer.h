@@ -3,6 +3,7 @@
  *   reproducer.c          what is checked; the frame: head, pointers
  *   reproducer_objects.c  the objects: content, birth, resize
  *   reproducer_names.c    how the functions are reached; ops that few allocators offer
+ *   reproducer_system.c   memory that ends, calls that fail, measurements
  *   reproducer_ops.c      a function for each kind of op, and the calls of the program
  *   reproducer_main.c     the process that runs it, how it ends, how often it is tried */
 #ifndef ASSAY_REPRODUCER_WRITER_H
@@ -32,7 +33,9 @@ enum check {
     CHECK_BOUNDS = 1 << 17, /* rounded as a capability's */
     CHECK_GROWN = 1 << 18,  /* what rezalloc added is zero, and only that */
     CHECK_GOOD_SIZE = 1 << 19,
-    CHECK_USED = 1 << 20, /* statistics, and the heap walk */
+    CHECK_USED = 1 << 20,       /* statistics, and the heap walk */
+    CHECK_LAST = 1 << 21,       /* the last request is granted */
+    CHECK_LAST_ERRNO = 1 << 22, /* or refused with ENOMEM */
 };
 
 struct reproducer_writer {
@@ -42,6 +45,7 @@ struct reproducer_writer {
     bool used[ASSAY_OP_COUNT];
     uint32_t objects;
     bool misuse;
+    size_t passes; /* the program is a pass that is made so often; 0: it is a program */
 };
 
 static inline bool reproducer_checks(const struct reproducer_writer *w, unsigned which)
@@ -67,6 +71,12 @@ void reproducer_resize(const struct reproducer_writer *w);
 void reproducer_pointers(const struct reproducer_writer *w);
 void reproducer_look_up(const struct reproducer_writer *w);
 void reproducer_offered(const struct reproducer_writer *w);
+
+/* reproducer_system.c */
+void reproducer_system_includes(const struct reproducer_writer *w);
+void reproducer_system(const struct reproducer_writer *w);
+/* The call of such an op; false: it is none. */
+bool reproducer_system_call(const struct reproducer_writer *w, const struct assay_event *op);
 
 /* reproducer_ops.c */
 void reproducer_ops(const struct reproducer_writer *w);

@@ -59,7 +59,14 @@ static bool change(struct assay_event *op, enum assay_simplification step)
     enum assay_op_class op_class = assay_op_info(op->kind)->op_class;
     bool misuse = (op->flags & ASSAY_FLAG_MISUSE) != 0;
     uint64_t least = 0, bytes;
+    bool limit = op->kind == ASSAY_OP_LIMIT || op->kind == ASSAY_OP_REFUSE;
     switch (step) {
+    case ASSAY_SIMPLER_LIMIT:
+    case ASSAY_SIMPLER_HALF_LIMIT:
+        if (!limit || op->size <= 1)
+            return false;
+        op->size = step == ASSAY_SIMPLER_LIMIT ? 1 : op->size / 2;
+        return true;
     case ASSAY_SIMPLER_BIRTH:
         return op_class == ASSAY_CLASS_ALLOCATE && op->kind != ASSAY_OP_MALLOC && as_malloc(op);
     case ASSAY_SIMPLER_RESIZE:

@@ -7,6 +7,7 @@
 #include "traces/event.h"
 
 enum assay_simplification {
+    ASSAY_SIMPLER_LIMIT,   /* of memory -> none; failing call -> the next */
     ASSAY_SIMPLER_BIRTH,   /* calloc, aligned allocation -> malloc of the same bytes */
     ASSAY_SIMPLER_RESIZE,  /* reallocarray -> realloc */
     ASSAY_SIMPLER_NEW,     /* realloc -> malloc; the old object lives on */
@@ -14,6 +15,7 @@ enum assay_simplification {
     ASSAY_SIMPLER_THREAD,  /* -> the main thread's */
     ASSAY_SIMPLER_SIZE,    /* -> 1 */
     ASSAY_SIMPLER_ARG,     /* count, alignment, offset: -> the least */
+    ASSAY_SIMPLER_HALF_LIMIT,
     ASSAY_SIMPLER_HALF_SIZE,
     ASSAY_SIMPLER_HALF_ARG,
     ASSAY_SIMPLER_COUNT
@@ -26,7 +28,7 @@ bool assay_simplify(struct assay_event *op, enum assay_simplification step);
 /* True for steps that may be made more than once. */
 static inline bool assay_simplification_repeats(enum assay_simplification step)
 {
-    return step >= ASSAY_SIMPLER_HALF_SIZE;
+    return step >= ASSAY_SIMPLER_HALF_LIMIT;
 }
 
 #endif

@@ -23,7 +23,8 @@ enum assay_outcome assay_oracle_C31(const struct assay_case *c, struct assay_ver
 {
     const struct assay_resources *r = c->resources;
     uint64_t passes = c->event->size, what = c->event->arg;
-    if (what >= ASSAY_MEASURES || passes < 1 << FIRST_LOG2 || (passes & (passes - 1)) != 0)
+    if (c->live_bytes != 0 || what >= ASSAY_MEASURES || passes < 1 << FIRST_LOG2 ||
+        (passes & (passes - 1)) != 0)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     unsigned k = (unsigned)__builtin_ctzll(passes);
     if (k >= ASSAY_PASSES_LOG2 || (r->measured[what] >> (k - 3) & 15) != 15)
@@ -49,7 +50,7 @@ enum assay_outcome assay_oracle_C32(const struct assay_case *c, struct assay_ver
 {
     const struct assay_resources *r = c->resources;
     if (!r->limited || c->live_bytes != 0 || c->bytes == 0 || c->overflow ||
-        c->bytes > r->largest_alone / 2 || r->freed_bytes < c->bytes)
+        c->bytes > r->largest_alone / 2)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->succeeded)
         return ASSAY_OUTCOME_HOLDS;

@@ -50,3 +50,6 @@ if(NOT ASSAY_SANITIZE AND NOT ASSAY_COVERAGE)
 endif()
 add_test(NAME e2e_completion COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/e2e/completion.sh" "${CMAKE_BINARY_DIR}/completion/assay")
 set_tests_properties(e2e_completion PROPERTIES LABELS e2e TIMEOUT 60)
+add_test(NAME e2e_directed COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/e2e/directed.sh" "${CMAKE_BINARY_DIR}/bin" "${CMAKE_BINARY_DIR}/lib"
+    "${CMAKE_CURRENT_SOURCE_DIR}/zoo")
+set_tests_properties(e2e_directed PROPERTIES LABELS e2e TIMEOUT 300 SKIP_RETURN_CODE 5)

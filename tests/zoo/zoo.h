@@ -87,8 +87,9 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #ifndef ZOO_REFUSE /* what a refusal leaves behind */
 #define ZOO_REFUSE(bytes) (errno = ENOMEM)
 #endif
+#define ZOO_REFUSED() (pthread_mutex_unlock(&zoo_lock), errno = ENOMEM, (void *)NULL)
 #ifndef ZOO_NO_MEMORY /* what comes of a request for which there is none; the lock is held */
-#define ZOO_NO_MEMORY() (pthread_mutex_unlock(&zoo_lock), errno = ENOMEM, (void *)NULL)
+#define ZOO_NO_MEMORY() ZOO_REFUSED()
 #endif
 #ifndef ZOO_NO_CHUNK /* no mapping for spans could be had */
 #define ZOO_NO_CHUNK() return false

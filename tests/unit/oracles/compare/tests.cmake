@@ -1,3 +1,4 @@
+assay_unit_test(oracles/compare/passes_test.c assay_compare)
 assay_unit_test(oracles/compare/behaviour_test.c assay_compare)
 assay_unit_test(oracles/compare/minimise_test.c assay_compare assay_fuzzers)
 assay_unit_test(oracles/compare/reproducer_test.c assay_compare)

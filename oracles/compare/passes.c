@@ -1,0 +1,94 @@
+#include "oracles/compare/passes.h"
+
+#include <string.h>
+
+enum { ENOUGH_DEATHS = 16384 }; /* as C31 has it */
+
+static struct assay_event shifted(struct assay_event op, uint32_t by)
+{
+    op.object += op.object ? by : 0;
+    op.born += op.born ? by : 0;
+    return op;
+}
+
+static bool same_op(const struct assay_event *a, const struct assay_event *b)
+{
+    return a->kind == b->kind && a->family == b->family && a->place == b->place &&
+           a->thread == b->thread && a->object == b->object && a->born == b->born &&
+           a->size == b->size && a->arg == b->arg;
+}
+
+static bool power_of_two(size_t n)
+{
+    return (n & (n - 1)) == 0;
+}
+
+static uint32_t births(const struct assay_event *ops, size_t n)
+{
+    uint32_t highest = 0;
+    for (size_t i = 0; i < n; i++)
+        if (assay_event_bears(&ops[i]) && ops[i].born > highest)
+            highest = ops[i].born;
+    return highest;
+}
+
+bool assay_passes_find(const struct assay_event *ops, size_t n, struct assay_passes *ret_passes)
+{
+    struct assay_passes passes = {0};
+    while (passes.length < n && ops[passes.length].kind != ASSAY_OP_MEASURE)
+        passes.length++;
+    if (passes.length == 0 || passes.length == n)
+        return false;
+    passes.born = births(ops, passes.length);
+    for (size_t at = 0; at < n;) {
+        if (ops[at].kind == ASSAY_OP_MEASURE) {
+            if (ops[at].arg >= ASSAY_MEASURES || ops[at].size != passes.count)
+                return false;
+            passes.measures |= UINT32_C(1) << ops[at++].arg;
+            continue;
+        }
+        for (size_t i = 0; i < passes.length; i++, at++) {
+            struct assay_event op = shifted(ops[i], (uint32_t)passes.count * passes.born);
+            if (at == n || !same_op(&op, &ops[at]))
+                return false;
+        }
+        passes.count++;
+    }
+    if (passes.count < 2 || !power_of_two(passes.count))
+        return false;
+    *ret_passes = passes;
+    return true;
+}
+
+size_t assay_passes_ops(const struct assay_passes *passes)
+{
+    size_t doublings = (size_t)__builtin_ctzll(passes->count) + 1;
+    return passes->length * passes->count +
+           doublings * (size_t)__builtin_popcount(passes->measures);
+}
+
+void assay_passes_expand(const struct assay_passes *passes, const struct assay_event *pass,
+                         struct assay_event *out)
+{
+    for (size_t done = 0; done < passes->count;) {
+        for (size_t i = 0; i < passes->length; i++)
+            *out++ = shifted(pass[i], (uint32_t)done * passes->born);
+        if (!power_of_two(++done))
+            continue;
+        for (unsigned what = 0; what < ASSAY_MEASURES; what++)
+            if (passes->measures >> what & 1)
+                *out++ = (struct assay_event){.kind = ASSAY_OP_MEASURE, .arg = what, .size = done};
+    }
+}
+
+struct assay_passes assay_passes_of(const struct assay_passes *before,
+                                    const struct assay_event *pass, size_t length)
+{
+    struct assay_passes passes = {.length = length,
+                                  .born = births(pass, length),
+                                  .count = before->count,
+                                  .measures = before->measures};
+    while (passes.born && passes.count * passes.born < ENOUGH_DEATHS)
+        passes.count *= 2;
+    return passes;
+}

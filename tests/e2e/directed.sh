@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Directed programs: the list is run once; a finding that needs watched system calls says so and is reproduced with them;
+# one that a limit of memory shows is two ops; where the kernel refuses a listener the rest is run, and the reason told.
+# usage: directed.sh BIN_FOLDER LIB_FOLDER ZOO_SOURCES
+set -euo pipefail
+bin=$1 lib=$2/zoo zoo=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "$*"; cat "$work/out" "$work/err"; exit 1; }
+run() { # EXPECTED COMMAND...
+    local expected=$1 status=0
+    shift
+    "$@" >"$work/out" 2>"$work/err" || status=$?
+    [ "$status" = "$expected" ] || fail "$*: exit $status, expected $expected"
+}
+said() { grep -q -- "$1" "$work/out" || fail "not said: $1"; }
+directed() { # ANIMAL EXPECTED
+    run "$2" "$bin/assay" fuzz --subject "$lib/lib$1.so" --profile "$zoo/$1.ini" --programs directed --max-time 60s --seed 1 \
+        --out "$work/$1" --quiet
+}
+of() { # ANIMAL PROPERTY: the folder of its first finding
+    grep -l "\"property\": \"$2\"" "$work/$1"/findings/*/finding.json | head -1 | xargs dirname
+}
+
+count=$("$bin/assay" list directed --json | wc -l)
+directed correct 0
+said "^directed programs: $count of $count$"
+for property in C31 C32 C33; do said "evaluations:.* $property "; done
+
+# a limit is an op and needs no environment
+directed oom_errno 1
+limited=$(grep -l '^limit' "$work"/oom_errno/findings/*/program.txt | head -1)
+[ -n "$limited" ] || fail "no finding has a limit"
+finding=$(dirname "$limited")
+[ "$(wc -l <"$limited")" -le 5 ] || fail "$limited is not small"
+run 1 "$bin/assay" reproduce "$finding"
+run 0 "$bin/assay" reproduce "$finding" --subject "$lib/libcorrect.so"
+
+# without random programs, and with few: counted, not timed
+run 0 "$bin/assay" fuzz --subject glibc --programs random --runs 8 --seed 1 --out "$work/random" --quiet --json
+grep -q '"directed":{"run":0,"of":0,' "$work/out" || fail "directed programs were run"
+run 0 "$bin/assay" fuzz --subject glibc --runs 8 --seed 1 --out "$work/few" --quiet --json
+grep -q '"directed":{"run":2,' "$work/out" || fail "not one after every fourth"
+
+if ! "$bin/assay" doctor --json | grep '"seccomp notify"' | grep -q '"status":"ok"'; then
+    echo "user notification is refused here: failing calls are not tried"
+    exit 5
+fi
+directed commit_ignored 1
+finding=$(of commit_ignored C33)
+grep -q '"mapping_calls": true' "$finding/finding.json" || fail "$finding: the environment is not told"
+run 1 "$bin/assay" reproduce "$finding"
+sed -i 's/"mapping_calls": true/"mapping_calls": false/' "$finding/finding.json"
+run 0 "$bin/assay" reproduce "$finding"
+sed -i 's/"order": "serial"/"order": "sideways"/' "$finding/finding.json"
+run 3 "$bin/assay" reproduce "$finding"
+
+run 0 "$bin/refuse_listener" "$bin/assay" fuzz --subject glibc --programs directed --max-time 60s --seed 1 --out "$work/refused" --quiet
+said "^not run: refuse_mmap: system calls cannot be watched here$"
+said "evaluations:.* C33 "
+echo "directed programs: run, told and reproduced"
