@@ -16,7 +16,8 @@ static unsigned checks_of(const struct assay_violation *v)
         return v->relation == ASSAY_RELATION_NULL ? CHECK_GRANTED : CHECK_ERRNO;
     case ASSAY_PROPERTY_C02:
     case ASSAY_PROPERTY_C03: return CHECK_ALIGNMENT;
-    case ASSAY_PROPERTY_C04: return CHECK_USABLE;
+    case ASSAY_PROPERTY_C04: /* what cannot be had at all has no usable size to speak of */
+        return assay_event_refused(&v->event) ? CHECK_REFUSED : CHECK_USABLE;
     case ASSAY_PROPERTY_C05: return CHECK_DISJOINT;
     case ASSAY_PROPERTY_C06: return CHECK_DISJOINT_USABLE;
     case ASSAY_PROPERTY_C07: return CHECK_FOREIGN;
@@ -142,19 +143,27 @@ static void write_head(const struct reproducer_writer *w)
            "}\n");
 }
 
-/* C13 covers an object's slack where it was written: then only writing it there shows the damage.
- */
+static bool born_with(const struct assay_reproducer *reproducer, uint32_t object,
+                      uint64_t *ret_bytes)
+{
+    for (size_t i = 0; i < reproducer->count; i++)
+        if (reproducer->ops[i].born == object && assay_event_bears(&reproducer->ops[i]))
+            return assay_event_bytes(&reproducer->ops[i], ret_bytes);
+    return false;
+}
+
+/* C13 covers an object's slack where it was written, and what calloc should have cleared may have
+ * been another's: then only writing it there shows the damage. */
 static bool damages_slack(const struct assay_reproducer *reproducer)
 {
     const struct assay_violation *v = reproducer->violation;
     uint64_t bytes = 0;
-    if (v->property != ASSAY_PROPERTY_C13 || v->relation < ASSAY_RELATION_CONTENT_ZEROED ||
-        v->relation > ASSAY_RELATION_CONTENT_UNKNOWN)
+    if (v->relation < ASSAY_RELATION_CONTENT_ZEROED || v->relation > ASSAY_RELATION_CONTENT_UNKNOWN)
         return false;
-    for (size_t i = 0; i < reproducer->count; i++)
-        if (reproducer->ops[i].born == v->object)
-            return assay_event_bytes(&reproducer->ops[i], &bytes) && v->offset >= bytes;
-    return false;
+    if (v->property == ASSAY_PROPERTY_C10)
+        return v->other && born_with(reproducer, v->other, &bytes) && v->offset + 8 > bytes;
+    return v->property == ASSAY_PROPERTY_C13 && born_with(reproducer, v->object, &bytes) &&
+           v->offset >= bytes;
 }
 
 void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer)

@@ -100,6 +100,9 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #ifndef ZOO_ALIGN_TO /* where an aligned object begins in its slot */
 #define ZOO_ALIGN_TO(alignment, bytes) (alignment)
 #endif
+#ifndef ZOO_LARGE_ALIGNMENT /* of an object in a mapping of its own */
+#define ZOO_LARGE_ALIGNMENT(alignment) (alignment)
+#endif
 #ifndef ZOO_COPY_BYTES /* how much a moving realloc takes along */
 #define ZOO_COPY_BYTES(old_usable, new_bytes)                                                      \
     ((old_usable) < (new_bytes) ? (old_usable) : (new_bytes))
@@ -361,7 +364,7 @@ static void *zoo_take_locked(size_t bytes, size_t alignment)
         p = zoo_take_small(bytes + alignment);
         p = (char *)(((uintptr_t)p + used - 1) & ~(used - 1));
     } else if (alignment > 16 || bytes > ZOO_SMALL_MAX) {
-        p = zoo_take_large(bytes, alignment < 16 ? 16 : alignment);
+        p = zoo_take_large(bytes, ZOO_LARGE_ALIGNMENT(alignment < 16 ? 16 : alignment));
     } else {
         p = zoo_take_small(bytes);
     }
