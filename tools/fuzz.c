@@ -324,6 +324,10 @@ static void look_at_report(struct job *job, uint64_t last)
         assay_trial_name_crash(job->session, job->state->config->spec, &violation);
         if (assay_finding_accepted(&violation, &job->state->config->profile)) {
             assay_fuzz_enter(job->state, &violation);
+            /* a misuse that went by has damaged the heap, whoever accepts that */
+            job->damaged =
+                assay_property_info(violation.property)->severity == ASSAY_SEVERITY_SECURITY;
+            job->suspect = report->program[job->seen];
             continue;
         }
         if (suppressed(job->state, &violation))

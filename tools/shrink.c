@@ -94,9 +94,8 @@ static unsigned try_fresh(struct hunt *hunt, const struct assay_event *ops, size
  * seen to show in a fresh one. */
 static bool always_shows(struct hunt *hunt, const struct assay_event *ops, size_t n, bool careful)
 {
-    if (!careful && !hunt->always_fresh && !run(hunt, ops, n, hunt->spoiled))
-        return false;
-    return run(hunt, ops, n, true);
+    bool used = !careful && !hunt->always_fresh && !hunt->spoiled;
+    return (!used || run(hunt, ops, n, false)) && run(hunt, ops, n, true);
 }
 
 static bool shows_as_often(struct hunt *hunt, const struct assay_event *ops, size_t n, bool careful)

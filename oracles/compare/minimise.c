@@ -12,6 +12,10 @@ struct rejected {
     size_t capacity, count;
 };
 
+/* So few that chunks of them are not worth a test, and so few ops that later passes begin with
+ * single ones. */
+enum { FEW_UNITS = 4, FEW_OPS = 12, WINDOW_OPS = 8, WINDOWED_OPS = 64 };
+
 struct work {
     const struct assay_minimise *minimise;
     struct assay_minimised *outcome;
@@ -129,7 +133,8 @@ static bool remove_units(struct work *work, bool by_lineage, bool singly)
 {
     bool progress = false;
     size_t units = by_lineage ? find_lineages(work) : work->count;
-    for (size_t chunk = singly ? 1 : (units + 1) / 2; chunk > 0 && !expired(work); chunk /= 2) {
+    size_t first = singly || units <= FEW_UNITS ? 1 : (units + 1) / 2;
+    for (size_t chunk = first; chunk > 0 && !expired(work); chunk /= 2) {
         for (size_t end = units; end > 0 && !expired(work); end = end > chunk ? end - chunk : 0) {
             size_t start = end > chunk ? end - chunk : 0;
             for (size_t i = 0; i < work->count; i++) {
@@ -144,6 +149,21 @@ static bool remove_units(struct work *work, bool by_lineage, bool singly)
                 end = units + chunk; /* the list became shorter: go on at its end */
         }
     }
+    return progress;
+}
+
+/* A few neighbours at a time, wherever they stand: what only goes together. */
+static bool remove_windows(struct work *work)
+{
+    bool progress = false;
+    for (size_t width = 2; width <= WINDOW_OPS; width++)
+        for (size_t end = work->count; end >= width && !expired(work); end--) {
+            if (end > work->count)
+                continue;
+            for (size_t i = 0; i < work->count; i++)
+                work->keep[i] = i < end - width || i >= end;
+            progress |= try_kept(work);
+        }
     return progress;
 }
 
@@ -172,7 +192,7 @@ static bool simplify(struct work *work, enum assay_simplification step, bool sin
         if (assay_simplify(&probe, step))
             work->places[n++] = i;
     }
-    for (size_t chunk = singly ? 1 : n; n > 0 && chunk > 0; chunk /= 2)
+    for (size_t chunk = singly || n <= FEW_UNITS ? 1 : n; n > 0 && chunk > 0; chunk /= 2)
         for (size_t end = n; end > 0; end = end > chunk ? end - chunk : 0) {
             size_t start = end > chunk ? end - chunk : 0;
             while (!expired(work) && try_step(work, step, work->places + start, end - start)) {
@@ -186,26 +206,36 @@ static bool simplify(struct work *work, enum assay_simplification step, bool sin
     return progress;
 }
 
+static bool simplify_all(struct work *work, bool singly)
+{
+    bool progress = false;
+    for (unsigned step = 0; step < ASSAY_SIMPLER_COUNT && !expired(work); step++)
+        progress |= simplify(work, (enum assay_simplification)step, singly);
+    return progress;
+}
+
 /* ---- all together --------------------------------------------------------------------------- */
 
 static bool pass(struct work *work, bool singly)
 {
     bool progress = remove_units(work, true, singly);
+    progress |= simplify_all(work, singly); /* what is alike can stand in for one another */
     progress |= remove_units(work, false, singly);
-    for (unsigned step = 0; step < ASSAY_SIMPLER_COUNT && !expired(work); step++)
-        progress |= simplify(work, (enum assay_simplification)step, singly);
+    progress |= simplify_all(work, singly);
     return progress;
 }
 
 static void minimise_all(struct work *work)
 {
     const struct assay_minimise *minimise = work->minimise;
+    bool singly = false;
     work->careful = minimise->always_careful;
     /* under a low limit most of a long program is needed no more */
     simplify(work, ASSAY_SIMPLER_LIMIT, false);
     simplify(work, ASSAY_SIMPLER_HALF_LIMIT, false);
-    while (pass(work, false) && !work->cut)
-        continue;
+    while ((pass(work, singly) || (work->count <= WINDOWED_OPS && remove_windows(work))) &&
+           !work->cut)
+        singly = work->count <= FEW_OPS;
     if (!work->careful)
         forget(&work->rejected);
     work->careful = true;

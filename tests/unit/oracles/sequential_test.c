@@ -93,7 +93,7 @@ static void the_stated_error_holds_when_one_looks_after_each_trial(void **state)
  * than the floor not ALWAYS, and neither may take many trials. */
 static void as_often_errs_as_rarely_as_stated(void **state)
 {
-    enum { RUNS = 2000, TRIALS = 400 };
+    enum { RUNS = 300, TRIALS = 400 };
     static const struct {
         unsigned percent;
         enum assay_decision wrong;
