@@ -337,9 +337,12 @@ static bool by_size(const struct assay_case *c)
 
 /* The property that has the first word on an op because of where it is made. */
 static __attribute__((noinline, cold)) uint8_t exact_property(const struct assay_judge *judge,
-                                                              uint16_t thread)
+                                                              unsigned kind, uint16_t thread)
 {
-    unsigned property = judge->forked ? ASSAY_PROPERTY_C30 : ASSAY_PROPERTY_NONE;
+    bool fork = judge->forked || kind == ASSAY_OP_FORK;
+    unsigned property = fork ? ASSAY_PROPERTY_C30 : ASSAY_PROPERTY_NONE;
+    if (kind == ASSAY_OP_THREAD_EXIT || kind == ASSAY_OP_EXIT)
+        property = ASSAY_PROPERTY_C35;
     if (judge->context_thread == thread && judge->context == ASSAY_CONTEXT_FIRST)
         property = ASSAY_PROPERTY_C27;
     else if (judge->context_thread == thread && judge->context > ASSAY_CONTEXT_LOOP)
@@ -712,7 +715,7 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
     if ((resizing || releasing) && open)
         c.foreign = object->owner != event->thread && (judge->judged >> ASSAY_PROPERTY_C28 & 1);
     if (__builtin_expect(judge->special, 0)) {
-        c.exact = exact_property(judge, event->thread);
+        c.exact = exact_property(judge, kind, event->thread);
         c.forked = judge->ground.forked;
     }
 
@@ -907,7 +910,7 @@ void assay_judge_crash(struct assay_judge *judge, int signal)
         .scarcity = judge->resources.scarcity,
         .resources = &judge->resources,
         .hung = signal == 0,
-        .exact = judge->special ? exact_property(judge, event.thread) : 0,
+        .exact = exact_property(judge, event.kind, event.thread),
     };
     bool given_up = op_class == ASSAY_CLASS_RELEASE || op_class == ASSAY_CLASS_RESIZE;
     if (object && object->state == ASSAY_OBJECT_LIVE && given_up)

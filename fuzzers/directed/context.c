@@ -31,10 +31,15 @@ static void end_thread(struct assay_directed *d)
 }
 
 /* From here on ops are the child's. */
+static void fork_later(struct assay_directed *d, uint16_t child, uint64_t microseconds)
+{
+    control(d, ASSAY_OP_FORK, child, microseconds);
+    d->process = child;
+}
+
 static void fork_child(struct assay_directed *d, uint16_t child)
 {
-    control(d, ASSAY_OP_FORK, child, 0);
-    d->process = child;
+    fork_later(d, child, 0);
 }
 
 static void end_child(struct assay_directed *d)
@@ -203,6 +208,7 @@ ASSAY_DIRECTED_BUILDER(crossing)
         if (argument == CROSSING_DEAD_OWNER)
             end_thread(d);
         start_thread(d, other);
+        some_and_back(d);
         for (unsigned i = 0; i < SIZES * EACH; i++) {
             d->thread = i % 2 ? other : 0;
             if (i % 3 == 0 && resizes)
@@ -318,10 +324,11 @@ static void busy_thread(struct assay_directed *d, uint16_t thread)
 
 /* The child gives back some of what it inherited, takes other memory and writes to all of it; its
  * parent's is as it was. */
-static void fork_once(struct assay_directed *d, const uint32_t objects[SLOTS], uint16_t child)
+static void fork_once(struct assay_directed *d, const uint32_t objects[SLOTS], uint16_t child,
+                      uint64_t microseconds)
 {
     assay_directed_check(d, 0);
-    fork_child(d, child);
+    fork_later(d, child, microseconds);
     assay_directed_check(d, 0);
     for (unsigned i = 0; i < SLOTS; i++)
         assay_directed_put(
@@ -354,7 +361,7 @@ ASSAY_DIRECTED_BUILDER(forks)
             busy_thread(d, (uint16_t)thread);
     uint16_t children = argument == FORKS_OF_BUSY ? CHILDREN : 2;
     for (uint16_t child = 1; child <= children; child++)
-        fork_once(d, objects, child);
+        fork_once(d, objects, child, argument == FORKS_OF_BUSY ? 50 * child : 0);
     for (unsigned i = 0; i < SLOTS; i++)
         assay_directed_release(d, objects[i]);
     for (unsigned thread = 1; thread <= BUSY_THREADS && argument == FORKS_OF_BUSY; thread++) {

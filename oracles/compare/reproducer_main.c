@@ -74,7 +74,7 @@ static void write_verdict(const struct reproducer_writer *w)
             "                    WEXITSTATUS(status), %d);\n"
             "    int number = WTERMSIG(status), late = number == SIGALRM || number == SIGPROF;\n",
             corruption ? "bug: " : "", corruption ? 1 : 2);
-    if (v->property == ASSAY_PROPERTY_C26 ||
+    if (v->property == ASSAY_PROPERTY_C26 || reproducer_stops(v) ||
         (v->property == ASSAY_PROPERTY_C33 && !reproducer_checks(w, CHECK_LAST | CHECK_LAST_ERRNO)))
         reproducer_line(
             w, is_hang(w) ? "    if (late)\n"
@@ -103,7 +103,7 @@ static void write_verdict(const struct reproducer_writer *w)
 
 static void write_attempt(const struct reproducer_writer *w)
 {
-    bool brief = is_hang(w) && !is_long(w);
+    bool brief = is_hang(w) && !is_long(w) && !w->turns; /* loops take their time */
     reproducer_line(w, "static int attempt(unsigned variant)\n"
                        "{\n"
                        "    int status = 0;\n"

@@ -163,7 +163,7 @@ void reproducer_ops(const struct reproducer_writer *w)
         if (!w->used[releases[i].kind])
             continue;
         fprintf(w->out,
-                "static void op_%s(unsigned k%s)\n"
+                "static __attribute__((unused)) void op_%s(unsigned k%s)\n"
                 "{\n"
                 "    if (k && !objects[k].live)\n"
                 "        return;\n",
@@ -208,7 +208,17 @@ void reproducer_ops(const struct reproducer_writer *w)
                            "    for (size_t i = from; objects[k].live && i < from + bytes; i++)\n"
                            "        (void)*(volatile unsigned char *)(objects[k].at + i);\n"
                            "}\n");
-    if (w->used[ASSAY_OP_WRITE])
+    if (w->used[ASSAY_OP_WRITE] && w->turns)
+        reproducer_line(w, "/* another pattern, for another process is not to see it */\n"
+                           "static void op_write(unsigned k, size_t from, size_t bytes)\n"
+                           "{\n"
+                           "    if (objects[k].live && bytes > 0) {\n"
+                           "        objects[k].pattern += 1000;\n"
+                           "        fill(&objects[k], 0, objects[k].bytes);\n"
+                           "    }\n"
+                           "    (void)from;\n"
+                           "}\n");
+    else if (w->used[ASSAY_OP_WRITE])
         reproducer_line(w, "static void op_write(unsigned k, size_t from, size_t bytes)\n"
                            "{\n"
                            "    if (objects[k].live)\n"
@@ -261,7 +271,7 @@ static int must_fail(const struct assay_event *op)
     return 0;
 }
 
-static void write_call(const struct reproducer_writer *w, const struct assay_event *op)
+void reproducer_call(const struct reproducer_writer *w, const struct assay_event *op)
 {
     FILE *out = w->out;
     enum assay_op_class op_class = assay_op_info(op->kind)->op_class;
@@ -314,7 +324,7 @@ size_t reproducer_program(const struct reproducer_writer *w)
             fprintf(w->out, "%sstatic void part_%zu(void)\n{\n", i ? "}\n\n" : "", parts++);
         if (i + 1 == w->r->count && reproducer_checks(w, CHECK_LAST | CHECK_LAST_ERRNO))
             reproducer_line(w, "    last = 1;");
-        write_call(w, &w->r->ops[i]);
+        reproducer_call(w, &w->r->ops[i]);
     }
     reproducer_line(w, parts ? "}\n" : "");
     return parts;

@@ -5,6 +5,7 @@
  *   reproducer_names.c    how the functions are reached; ops that few allocators offer
  *   reproducer_system.c   memory that ends, calls that fail, measurements
  *   reproducer_ops.c      a function for each kind of op, and the calls of the program
+ *   reproducer_turns.c    the calls of several threads and processes
  *   reproducer_main.c     the process that runs it, how it ends, how often it is tried */
 #ifndef ASSAY_REPRODUCER_WRITER_H
 #define ASSAY_REPRODUCER_WRITER_H
@@ -44,7 +45,7 @@ struct reproducer_writer {
     unsigned checks;
     bool used[ASSAY_OP_COUNT];
     uint32_t objects;
-    bool misuse;
+    bool misuse, turns;
     size_t passes; /* the program is a pass that is made so often; 0: it is a program */
 };
 
@@ -82,6 +83,13 @@ bool reproducer_system_call(const struct reproducer_writer *w, const struct assa
 void reproducer_ops(const struct reproducer_writer *w);
 /* Returns how many functions part_0, part_1, ... the program is. */
 size_t reproducer_program(const struct reproducer_writer *w);
+void reproducer_call(const struct reproducer_writer *w, const struct assay_event *op);
+
+/* reproducer_turns.c: the same for a program of several threads, processes or contexts. */
+bool reproducer_in_turns(const struct assay_reproducer *r);
+size_t reproducer_turns(const struct reproducer_writer *w);
+/* The finding is that the process ends, or never does. */
+bool reproducer_stops(const struct assay_violation *v);
 
 /* reproducer_main.c */
 void reproducer_main(const struct reproducer_writer *w, size_t parts);

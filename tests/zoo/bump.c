@@ -1,6 +1,7 @@
 /* Correct, and a world apart from zoo.h: malloc and free are all there is, nothing is ever given
  * back or used again. Nothing may be flagged, and what needs another API is not judged. */
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -36,6 +37,22 @@ static char *take(size_t bytes)
     return at - bytes;
 }
 
+static void take_lock(void)
+{
+    while (__atomic_test_and_set(&lock, __ATOMIC_ACQUIRE))
+        continue;
+}
+
+static void give_lock(void)
+{
+    __atomic_clear(&lock, __ATOMIC_RELEASE);
+}
+
+static __attribute__((constructor)) void start(void)
+{
+    pthread_atfork(take_lock, give_lock, give_lock);
+}
+
 void *malloc(size_t bytes)
 {
     if (bytes > PTRDIFF_MAX) {
@@ -45,10 +62,9 @@ void *malloc(size_t bytes)
     size_t rounded = ((bytes ? bytes : 1) + 15) & ~(size_t)15;
     if (rounded > CHUNK / 64)
         return map(rounded);
-    while (__atomic_test_and_set(&lock, __ATOMIC_ACQUIRE))
-        continue;
+    take_lock();
     char *p = take(rounded);
-    __atomic_clear(&lock, __ATOMIC_RELEASE);
+    give_lock();
     return p;
 }
 

@@ -164,6 +164,27 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #ifndef ZOO_RESIZE_FAILED /* the new object of a realloc could not be had */
 #define ZOO_RESIZE_FAILED(p) ((void)0)
 #endif
+#ifndef ZOO_PAGES /* how memory is mapped */
+#define ZOO_PAGES (MAP_PRIVATE | MAP_ANONYMOUS)
+#endif
+#ifndef ZOO_BEGINS /* what the library's constructor does more, */
+#define ZOO_BEGINS() ((void)0)
+#endif
+#ifndef ZOO_ENDS /* and its destructor */
+#define ZOO_ENDS() ((void)0)
+#endif
+#ifndef ZOO_FORKS /* before a fork, */
+#define ZOO_FORKS() pthread_mutex_lock(&zoo_lock)
+#endif
+#ifndef ZOO_FORKED_PARENT /* and behind it */
+#define ZOO_FORKED_PARENT() pthread_mutex_unlock(&zoo_lock)
+#endif
+#ifndef ZOO_FORKED_CHILD
+#define ZOO_FORKED_CHILD() pthread_mutex_unlock(&zoo_lock)
+#endif
+#ifndef ZOO_CALLED /* at the start of every call: the alignment asked for, 0 = a free */
+#define ZOO_CALLED(p, alignment) ((void)0)
+#endif
 #ifndef ZOO_ALLOCATION_STARTS
 #define ZOO_ALLOCATION_STARTS(bytes) ((void)0)
 #endif
@@ -214,17 +235,28 @@ static _Noreturn __attribute__((unused)) void zoo_die(const char *line)
 
 static void zoo_before_fork(void)
 {
-    pthread_mutex_lock(&zoo_lock);
+    ZOO_FORKS();
 }
 
-static void zoo_after_fork(void)
+static void zoo_after_fork_in_parent(void)
 {
-    pthread_mutex_unlock(&zoo_lock);
+    ZOO_FORKED_PARENT();
+}
+
+static void zoo_after_fork_in_child(void)
+{
+    ZOO_FORKED_CHILD();
 }
 
 static __attribute__((constructor)) void zoo_start(void)
 {
-    pthread_atfork(zoo_before_fork, zoo_after_fork, zoo_after_fork);
+    pthread_atfork(zoo_before_fork, zoo_after_fork_in_parent, zoo_after_fork_in_child);
+    ZOO_BEGINS();
+}
+
+static __attribute__((destructor)) void zoo_end(void)
+{
+    ZOO_ENDS();
 }
 
 static uint32_t zoo_class_of(size_t bytes)
@@ -245,7 +277,7 @@ static uint32_t zoo_class_bytes(uint32_t class_index)
 
 static void *zoo_map(size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, ZOO_PAGES, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
@@ -375,6 +407,7 @@ static void *zoo_take_aligned(size_t bytes, size_t alignment)
 {
     void *p = NULL;
     size_t request = ZOO_REQUEST(bytes);
+    ZOO_CALLED(NULL, alignment);
     if (!ZOO_TOO_LARGE(request, alignment)) {
         pthread_mutex_lock(&zoo_lock);
         ZOO_ALLOCATION_STARTS(bytes);
@@ -437,6 +470,7 @@ ZOO_EXPORT void *malloc(size_t bytes)
 
 ZOO_EXPORT void free(void *p)
 {
+    ZOO_CALLED(p, 0);
     if (p && !ZOO_IGNORED(p))
         zoo_give_back(p);
 }

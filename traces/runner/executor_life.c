@@ -140,6 +140,12 @@ void assay_executor_make_concurrent(struct assay_executor *ex)
     ex->progress = NULL;
 }
 
+void assay_executor_touch_nothing(struct assay_executor *ex)
+{
+    ex->touch = ASSAY_TOUCH_NONE;
+    ex->ask_usable = ex->usable_writable = false;
+}
+
 void assay_executor_rejoin(struct assay_executor *base, const struct assay_executor *other)
 {
     if (other->highest > base->highest)

@@ -41,6 +41,12 @@ struct assay_event *assay_turns_peek(struct assay_turns *turns)
     return NULL;
 }
 
+void assay_turns_begin(struct assay_turns *turns)
+{
+    atomic_store_explicit(&turns->shared->progress, turns->base + turns->next,
+                          memory_order_relaxed);
+}
+
 void assay_turns_pass(struct assay_turns *turns)
 {
     size_t at = turns->next++;
@@ -165,11 +171,13 @@ static bool start(struct assay_turns *turns, uint16_t thread)
     return false;
 }
 
-/* Gives the thread its last turn, and goes on when it is gone. */
+/* Gives the thread its last turn, and goes on when it is gone: until then its end is the op in
+ * progress. */
 static void join(struct worker *worker)
 {
     struct assay_turns *turns = worker->turns;
     worker->leave = true;
+    assay_turns_begin(turns);
     give_turn(&turns->workers[0], worker);
     pthread_join(worker->handle, NULL);
     worker->running = false;
@@ -233,8 +241,7 @@ static bool step(struct worker *self, const struct assay_event *event)
             assay_turns_skip(turns);
             return false;
         }
-        assay_turns_pass(turns);
-        return true;
+        return true; /* passed when the thread is gone */
     case ASSAY_OP_CONTEXT: return change_context(self, event);
     case ASSAY_OP_FORK:
         if (main)
@@ -258,6 +265,7 @@ static void conduct(struct assay_turns *turns, const struct assay_event *event)
         assay_turns_skip(turns);
     } else if (event->kind == ASSAY_OP_THREAD_EXIT) {
         join(next);
+        assay_turns_pass(turns);
     } else {
         give_turn(&turns->workers[0], next);
         await_turn(&turns->workers[0]);
@@ -315,6 +323,7 @@ struct assay_turns *assay_turns_create(struct assay_arena *arena, struct assay_e
         if (!worker->executor || !worker->stack || !worker->signal_stack)
             return NULL;
         assay_executor_share(worker->executor, base);
+        assay_executor_touch_nothing(worker->executor); /* a loop is to call, not to look */
     }
     atomic_store(&turns->workers[0].turn, 1);
     assay_turns_fork_init(turns);

@@ -41,6 +41,8 @@ static void enter_child(struct assay_turns *turns)
     turns->entered = true;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     atomic_store(&turns->shared->forked, (int32_t)getpid());
+    if (turns->fork_at < turns->count)
+        turns->chunk->events[turns->fork_at].flags |= ASSAY_FLAG_EXECUTED;
     turns->process = turns->child;
     turns->forking = false;
     turns->in_fork = ASSAY_CONTEXT_NONE;
@@ -110,6 +112,16 @@ static void fork_now(struct assay_turns *turns)
         reap(turns);
 }
 
+/* For what other threads are in the middle of: who has just called finds them waiting. */
+static void wait_before(uint64_t microseconds)
+{
+    enum { MOST = 10000 };
+    uint64_t some = microseconds < MOST ? microseconds : MOST;
+    const struct timespec pause = {0, (long)some * 1000};
+    if (some > 0)
+        nanosleep(&pause, NULL);
+}
+
 bool assay_turns_fork(struct assay_turns *turns)
 {
     const struct assay_event *event = &turns->chunk->events[turns->next];
@@ -120,7 +132,10 @@ bool assay_turns_fork(struct assay_turns *turns)
         return false;
     }
     turns->child = (uint16_t)event->arg;
-    assay_turns_pass(turns);
+    turns->fork_at = turns->next;
+    assay_turns_begin(turns);
+    wait_before(event->size);
+    turns->next++; /* executed when there is a child */
     if (prepared)
         return true; /* fork() goes on behind its handler */
     fork_now(turns);
@@ -211,8 +226,7 @@ bool assay_turns_exit(struct assay_turns *turns)
         return false;
     }
     /* in progress until its parent has seen that the process came to its end */
-    atomic_store_explicit(&turns->shared->progress, turns->base + turns->next,
-                          memory_order_relaxed);
+    assay_turns_begin(turns);
     while (++turns->next < turns->count) {
         struct assay_event *event = &turns->chunk->events[turns->next];
         if (event->process == turns->process)
@@ -244,6 +258,7 @@ bool assay_turns_context(struct assay_turns *turns, enum assay_context context)
         assay_turns_pass(turns);
         turns->in_fork = ASSAY_CONTEXT_PREPARE;
         turns->child = UINT16_MAX; /* should no FORK follow */
+        turns->fork_at = turns->count;
         fork_now(turns);
         return false;
     case ASSAY_CONTEXT_NONE:

@@ -34,6 +34,7 @@ struct assay_turns {
 
     /* turns_fork.c */
     uint16_t child;                /* index of the process being forked */
+    size_t fork_at;                /* its FORK in the chunk */
     enum assay_context in_fork;    /* PREPARE: fork() was called for the prepare handler */
     enum assay_context in_exit;    /* ATEXIT or ATEXIT_FIRST: exit() was called for that handler */
     bool forking, reaped, entered; /* fork() goes on; its child ended; its child is this process */
@@ -45,6 +46,8 @@ struct assay_turns {
 void assay_turns_serve(struct assay_turns *turns, struct worker *self);
 /* The next event of this process, NULL at the chunk's end. */
 struct assay_event *assay_turns_peek(struct assay_turns *turns);
+/* The event at turns->next is the op in progress. */
+void assay_turns_begin(struct assay_turns *turns);
 /* Executes the event at turns->next as one that has been done: it is counted and told. */
 void assay_turns_pass(struct assay_turns *turns);
 void assay_turns_skip(struct assay_turns *turns);
