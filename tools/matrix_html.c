@@ -22,11 +22,20 @@ static const char head[] =
     "body{margin:2rem auto;max-width:90rem;padding:0 1rem;background:var(--page);color:var(--ink);"
     "font:14px/1.45 system-ui,sans-serif}\nh1{font-size:1.5rem;margin:0}\n"
     "p{max-width:60rem}.faint{color:var(--faint)}\n"
-    ".wide{overflow-x:auto}table{border-collapse:separate;border-spacing:2px;width:100%}\n"
-    "th{text-align:left;font-weight:600;padding:.2rem .5rem;position:sticky;top:0;"
-    "background:var(--page)}\nth.row{position:static;font-weight:400;white-space:nowrap}\n"
-    "tr.first th,tr.first td{border-top:1px solid var(--line)}\n"
-    "td{padding:0;min-width:7rem;vertical-align:top;border-radius:3px}\n"
+    /* the table scrolls within the window, so that names stay in sight */
+    ".wide{overflow:auto;max-height:94vh;border-bottom:1px solid var(--line)}"
+    "table{border-collapse:separate;border-spacing:2px;width:100%}\n"
+    "th{text-align:left;font-weight:600;padding:.2rem .5rem;background:var(--page)}\n"
+    "thead th{position:sticky;top:0;z-index:2;vertical-align:bottom;max-width:12rem;"
+    "overflow-wrap:anywhere}\n"
+    "th.row{position:sticky;left:0;z-index:1;font-weight:400;vertical-align:top;min-width:8rem}"
+    "thead th.row{z-index:3;vertical-align:bottom;font-weight:600}\n"
+    "th.group{padding-top:.8rem;border-top:1px solid var(--line)}"
+    "th.group span{position:sticky;left:.5rem;display:inline-block;max-width:min(60rem,80vw)}"
+    "th.group i{font-style:normal;font-weight:400;color:var(--faint);margin-left:.6rem}\n"
+    "td{padding:0;min-width:7rem;max-width:18rem;vertical-align:top;border-radius:3px;"
+    "overflow-wrap:anywhere}\n"
+    "td:has(details[open]){min-width:16rem}\n"
     "summary{list-style:none;cursor:pointer;padding:.2rem .5rem}\n"
     "summary::-webkit-details-marker{display:none}summary:focus-visible{outline:2px solid "
     "var(--ink)}\n"
@@ -36,7 +45,14 @@ static const char head[] =
     "var(--on-light)}\n.detected{background:var(--detected)}.neutralised{background:"
     "var(--neutralised)}.effect{background:var(--effect)}.mixed{background:var(--mixed)}"
     ".undecided{background:var(--undecided)}.measured{background:var(--measured)}"
-    ".none{background:var(--none)}\n.broken{outline:3px solid var(--ink)}\n"
+    ".none{background:var(--none)}\n"
+    /* not decided, but all trials so far agree: an edge of the colour that it would have */
+    ".open{background:var(--undecided);color:var(--on-light)}"
+    ".detected.open{box-shadow:inset .35rem 0 var(--detected)}"
+    ".effect.open{box-shadow:inset .35rem 0 var(--effect)}"
+    ".neutralised.open{box-shadow:inset .35rem 0 var(--neutralised)}"
+    ".open summary,.open dl{padding-left:.7rem}"
+    "\n.broken{outline:3px solid var(--ink)}\n"
     ".key{display:inline-block;padding:.1rem .5rem;margin:.1rem .3rem .1rem 0;border-radius:3px}\n"
     "</style>\n</head>\n<body>\n";
 
@@ -59,10 +75,19 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+/* "detected open": undecided, but every trial so far was noticed. */
 static const char *class_of(const json_t *row)
 {
+    static const char *const keys[][2] = {{"detected", "detected open"},
+                                          {"neutralised", "neutralised open"},
+                                          {"effect", "effect open"}};
     const char *verdict = text_of(row, "verdict");
-    return strcmp(verdict, "not judged") == 0 ? "none" : verdict;
+    if (strcmp(verdict, "not judged") == 0)
+        return "none";
+    for (size_t i = 0; i < 3 && strcmp(verdict, "undecided") == 0; i++)
+        if (json_number_value(json_object_get(json_object_get(row, keys[i][0]), "rate")) == 1)
+            return keys[i][1];
+    return verdict;
 }
 
 static void item(FILE *out, const char *name, const char *text)
@@ -151,7 +176,7 @@ static void page(FILE *out, const json_t *summary, const json_t *rows)
         {"neutralised", "N without effect"},
         {"effect", "the effect's name"},
         {"mixed", "differs from trial to trial"},
-        {"undecided", "not decided yet"},
+        {"undecided", "not decided yet; an edge: all trials agree so far"},
         {"measured", "a figure"},
         {"none", "not judged"}};
     const json_t *subjects = json_object_get(summary, "subjects"), *subject;
@@ -160,15 +185,19 @@ static void page(FILE *out, const json_t *summary, const json_t *rows)
     fputs(head, out);
     fprintf(
         out,
-        "<h1>Security matrix</h1>\n<p class=\"faint\">%lld trials, each in a process of its own, "
-        "objects of %lld bytes, seed %lld. A cell opens to its figures.</p>\n<p>",
+        "<h1>Security matrix</h1>\n<p class=\"faint\">%lld verdicts, %lld of them undecided, %lld "
+        "against a profile; %lld trials, each in a process of its own, objects of %lld bytes, seed "
+        "%lld. A cell opens to its figures.</p>\n<p>",
+        (long long)json_integer_value(json_object_get(summary, "cells")),
+        (long long)json_integer_value(json_object_get(summary, "undecided")),
+        (long long)json_integer_value(json_object_get(summary, "contradictions")),
         (long long)json_integer_value(json_object_get(summary, "trials")),
         (long long)json_integer_value(json_object_get(summary, "object_bytes")),
         (long long)json_integer_value(json_object_get(summary, "seed")));
     for (size_t k = 0; k < sizeof key / sizeof *key; k++)
         fprintf(out, "<span class=\"key %s\">%s</span>", key[k][0], key[k][1]);
     fputs("<span class=\"key broken\">! contradicts the profile</span></p>\n"
-          "<div class=\"wide\"><table>\n<thead><tr><th>row</th><th>variant</th>",
+          "<div class=\"wide\"><table>\n<thead><tr><th class=\"row\">variant</th>",
           out);
     json_array_foreach(subjects, i, subject)
     {
@@ -183,9 +212,12 @@ static void page(FILE *out, const json_t *summary, const json_t *rows)
         bool new = strcmp(id, last) != 0;
         unsigned property = assay_property_by_id(id);
         last = id;
-        fprintf(out, "<tr%s><th class=\"row\" title=\"", new ? " class=\"first\"" : "");
-        escaped(out, property ? assay_property_info(property)->statement : "");
-        fprintf(out, "\">%s</th><th class=\"row\">", new ? id : "");
+        if (new) {
+            fprintf(out, "<tr><th class=\"group\" colspan=\"%zu\"><span>%s<i>", columns + 1, id);
+            escaped(out, property ? assay_property_info(property)->statement : "");
+            fputs("</i></span></th></tr>\n", out);
+        }
+        fputs("<tr><th class=\"row\">", out);
         escaped(out, text_of(first, "variant"));
         fputs("</th>", out);
         for (size_t c = 0; c < columns; c++)
