@@ -313,7 +313,7 @@ int assay_cmd_profile(int argc, char **argv)
         snprintf(hand.about, sizeof hand.about, "%s", options.about);
     const struct assay_profile_config config = {.spec = &spec,
                                                 .subject = options.subject,
-                                                .known = &hand.profile,
+                                                .hand = &hand,
                                                 .keys = options.some_keys ? options.keys : NULL,
                                                 .seed = options.seed,
                                                 .max_time_ns = options.max_time_ns,

@@ -300,6 +300,24 @@ static void list_candidates(struct assay_measuring *measure, const struct assay_
     }
 }
 
+/* What people know counts where nothing was measured, and against it. */
+static void take_hand(const struct assay_measuring *measure, const struct assay_profile_hand *hand,
+                      struct assay_profile *profile)
+{
+    static const size_t bytes[] = {[ASSAY_PROFILE_ANSWER] = 1, [ASSAY_PROFILE_ZERO_RESIZE] = 1,
+                                   [ASSAY_PROFILE_U32] = 4,    [ASSAY_PROFILE_ALIGNMENT] = 4,
+                                   [ASSAY_PROFILE_BYTES] = 8,  [ASSAY_PROFILE_MANTISSA] = 4};
+    for (size_t i = 0; i < measure->count; i++) {
+        const struct assay_profile_key *key = measure->facts[i].key;
+        if (json_object_get(hand->keys, key->name))
+            memcpy((char *)profile + key->offset, (const char *)&hand->profile + key->offset,
+                   bytes[key->type]);
+    }
+    profile->names = hand->profile.names;
+    profile->accepted_count = hand->profile.accepted_count;
+    memcpy(profile->accepted, hand->profile.accepted, sizeof profile->accepted);
+}
+
 /* One job, so that the same programs are looked at in the same order. */
 static int look_for_candidates(struct assay_measuring *measure, struct assay_error *err)
 {
@@ -317,11 +335,8 @@ static int look_for_candidates(struct assay_measuring *measure, struct assay_err
                                      .jobs = 1,
                                      .guidance = "none",
                                      .interrupted = measure->config.interrupted};
-    if (measure->config.known) {
-        fuzz.profile.accepted_count = measure->config.known->accepted_count;
-        memcpy(fuzz.profile.accepted, measure->config.known->accepted,
-               sizeof fuzz.profile.accepted);
-    }
+    if (measure->config.hand)
+        take_hand(measure, measure->config.hand, &fuzz.profile);
     if (fuzz.max_time_ns == 0) {
         measure->out_of_time = true;
         return 0;

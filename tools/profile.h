@@ -27,11 +27,13 @@ struct assay_profile_fact {
     char reason[240]; /* why it is not told, else "" */
 };
 
+struct assay_profile_hand;
+
 struct assay_profile_config {
     const struct assay_subject_spec *spec;
-    const char *subject;               /* as named */
-    const struct assay_profile *known; /* what it accepts is no candidate; may be NULL */
-    const bool *keys;                  /* by index of assay_profile_keys; NULL: all */
+    const char *subject;                   /* as named */
+    const struct assay_profile_hand *hand; /* what candidates are judged by as well; may be NULL */
+    const bool *keys;                      /* by index of assay_profile_keys; NULL: all */
     uint64_t seed, max_time_ns;
     uint64_t max_trials; /* of a cell */
     uint64_t runs;       /* programs that look for candidates; 0 = none */

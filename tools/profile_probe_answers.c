@@ -304,6 +304,52 @@ void assay_profile_probe_usable_is_requested(struct assay_measuring *measure,
         assay_fact_tell(measure, fact, exact == asked ? ASSAY_ANSWER_YES : ASSAY_ANSWER_NO);
 }
 
+void assay_profile_probe_good_size(struct assay_measuring *measure, struct assay_profile_fact *fact)
+{
+    enum { MOST = 8 << 20 };
+    struct assay_asking asking;
+    uint64_t exact = 0, size, good = 0, usable = 0;
+    assay_asking_begin(&asking, measure);
+    asking.config.ask_usable = true;
+    if (assay_asking_lacks(&asking, ASSAY_OP_GOOD_SIZE) ||
+        assay_asking_lacks(&asking, ASSAY_OP_USABLE_SIZE)) {
+        assay_fact_doubt(fact, "it has no malloc_good_size, or no malloc_usable_size");
+        return;
+    }
+    /* steps that fall at ever different places within classes */
+    for (size = 1; size <= MOST; size += size / 61 + 1) {
+        struct assay_event ask = {.kind = ASSAY_OP_GOOD_SIZE, .size = size};
+        struct assay_event p = {.kind = ASSAY_OP_MALLOC, .size = size}, release;
+        if (!assay_asking_op(&asking, &ask) || !assay_asking_op(&asking, &p))
+            break;
+        good = ask.value;
+        usable = size + (uint64_t)(int64_t)p.usable_extra;
+        if (p.address == ASSAY_ADDRESS_NULL || good != usable)
+            break;
+        exact = size;
+        release = (struct assay_event){.kind = ASSAY_OP_FREE, .object = p.born};
+        if (!assay_asking_op(&asking, &release))
+            break;
+    }
+    assay_asking_end(&asking);
+    if (asking.gone) {
+        assay_fact_doubt(fact, "%s", asking.end);
+        return;
+    }
+    fact->at_least = size > MOST;
+    if (fact->at_least)
+        assay_fact_line(fact, "the same for sizes of 1 byte to 8 MiB, the most that was tried");
+    else
+        assay_fact_line(fact,
+                        "the same to %" PRIu64 " bytes; of %" PRIu64 " the good size is %" PRIu64
+                        ", the usable one %" PRIu64,
+                        exact, size, good, usable);
+    uint64_t told = 1; /* 0 would say that all are */
+    while (told * 2 <= exact)
+        told *= 2;
+    assay_fact_tell(measure, fact, fact->at_least ? MOST : told);
+}
+
 /* Objects of all sizes live together, their usable bytes written or not; then all are looked at,
  * every other one is freed and its place taken again, thrice. *ret_damaged: objects found damaged.
  */

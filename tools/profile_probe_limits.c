@@ -280,8 +280,47 @@ void assay_profile_probe_large_errno(struct assay_measuring *measure,
 void assay_profile_probe_memalign_errno(struct assay_measuring *measure,
                                         struct assay_profile_fact *fact)
 {
-    (void)measure;
-    assay_fact_doubt(fact, "an event has no room for errno beside the code that it returns");
+    static const struct assay_event asked[] = {
+        {.arg = 3, .size = 40},
+        {.arg = 0, .size = 40},
+        {.arg = 4, .size = 40},
+        {.arg = 24, .size = 40},
+        {.arg = 4096, .size = UINT64_MAX},
+        {.arg = 16, .size = PTRDIFF_MAX},
+        {.arg = 64, .size = UINT64_C(1) << 48},
+        {.arg = UINT64_C(1) << 47, .size = 22},
+        {.arg = UINT64_C(1) << 55, .size = 22},
+    };
+    unsigned failed = 0, changed = 0;
+    char call[80], end[160] = "";
+    if (measure->config.spec->missing_apis >> ASSAY_OP_POSIX_MEMALIGN & 1) {
+        assay_fact_doubt(fact, "it has no posix_memalign");
+        return;
+    }
+    for (size_t k = 0; k < sizeof asked / sizeof *asked; k++) {
+        struct assay_asking asking;
+        struct assay_event op = asked[k];
+        op.kind = ASSAY_OP_POSIX_MEMALIGN;
+        assay_asking_begin(&asking, measure);
+        if (!assay_asking_op(&asking, &op)) {
+            if (!end[0])
+                memcpy(end, asking.end, sizeof end);
+        } else if (op.address == ASSAY_ADDRESS_NULL && op.error != 0) {
+            failed++;
+            if (op.usable_extra != 0 && changed++ == 0)
+                assay_fact_line(fact, "%s returns %u and sets errno to %d",
+                                assay_asking_call(&op, call, sizeof call), op.error,
+                                op.usable_extra);
+        }
+        assay_asking_end(&asking);
+    }
+    assay_fact_line(fact, "%u of %u calls that failed changed errno", changed, failed);
+    if (end[0])
+        assay_fact_line(fact, "%s", end);
+    if (failed == 0)
+        assay_fact_doubt(fact, "no call failed");
+    else
+        assay_fact_tell(measure, fact, changed ? ASSAY_ANSWER_NO : ASSAY_ANSWER_YES);
 }
 
 /* ---- threads -------------------------------------------------------------------------------- */

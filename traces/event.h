@@ -126,7 +126,8 @@ struct assay_event {
     uint64_t time;        /* ns since the stream's start; 0 where the stream has no time */
     uint32_t site;        /* caller or stack: index into the trace's site table, 0 = unknown */
     int32_t usable_extra; /* malloc_usable_size(result) - requested, saturated; valid with
-                             ASSAY_FLAG_USABLE */
+                             ASSAY_FLAG_USABLE. Of a posix_memalign that failed: errno after it (set
+                             to 0 before it) */
     /* result and facts (8 bytes) */
     uint8_t
         error; /* errno after the call (set to 0 before it); posix_memalign: the returned code */

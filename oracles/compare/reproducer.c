@@ -42,7 +42,9 @@ static unsigned checks_of(const struct assay_violation *v)
     case ASSAY_PROPERTY_C34: return CHECK_USED;
     case ASSAY_PROPERTY_C18: return CHECK_SIZE_ZERO | CHECK_DISJOINT;
     case ASSAY_PROPERTY_C19: return CHECK_FREE_ERRNO;
-    case ASSAY_PROPERTY_C20: return CHECK_OUT;
+    case ASSAY_PROPERTY_C20:
+        return v->relation == ASSAY_RELATION_WRONG_ERRNO && v->expected == 0 ? CHECK_KEEPS_ERRNO
+                                                                             : CHECK_OUT;
     case ASSAY_PROPERTY_C21: return CHECK_BAD_ALIGNMENT;
     case ASSAY_PROPERTY_C37: return CHECK_BOUNDS;
     case ASSAY_PROPERTY_C27:

@@ -138,7 +138,12 @@ void reproducer_ops(const struct reproducer_writer *w)
                "{\n"
                "    void *const before = objects;\n"
                "    void *p = before;\n"
+               "    errno = 0;\n"
                "    int error = call_posix_memalign(&p, alignment, bytes);");
+        if (reproducer_checks(w, CHECK_KEEPS_ERRNO))
+            reproducer_line(w,
+                            "    if (error && errno)\n"
+                            "        show(\"posix_memalign changed errno\", k, (unsigned)errno);");
         if (reproducer_checks(w, CHECK_OUT))
             reproducer_line(
                 w,

@@ -34,9 +34,10 @@ enum check {
     CHECK_BOUNDS = 1 << 17, /* rounded as a capability's */
     CHECK_GROWN = 1 << 18,  /* what rezalloc added is zero, and only that */
     CHECK_GOOD_SIZE = 1 << 19,
-    CHECK_USED = 1 << 20,       /* statistics, and the heap walk */
-    CHECK_LAST = 1 << 21,       /* the last request is granted */
-    CHECK_LAST_ERRNO = 1 << 22, /* or refused with ENOMEM */
+    CHECK_USED = 1 << 20,        /* statistics, and the heap walk */
+    CHECK_LAST = 1 << 21,        /* the last request is granted */
+    CHECK_LAST_ERRNO = 1 << 22,  /* or refused with ENOMEM */
+    CHECK_KEEPS_ERRNO = 1 << 23, /* posix_memalign that fails */
 };
 
 struct reproducer_writer {

@@ -12,7 +12,8 @@ enum assay_outcome assay_oracle_C19(const struct assay_case *c, struct assay_ver
     return ASSAY_OUTCOME_HOLDS;
 }
 
-/* 'errno unchanged' is not judged: the event holds the returned code in errno's place. */
+/* The event holds the returned code in errno's place, and errno where a success has its usable
+ * size. */
 enum assay_outcome assay_oracle_C20(const struct assay_case *c, struct assay_verdict *v)
 {
     bool bad = !assay_power_of_two(c->alignment) || c->alignment < sizeof(void *);
@@ -25,5 +26,9 @@ enum assay_outcome assay_oracle_C20(const struct assay_case *c, struct assay_ver
         return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, EINVAL, code);
     if (c->event->failed & ASSAY_FACT_OUT)
         return assay_violated(v, ASSAY_RELATION_OTHER, 0, c->event->address);
+    bool keeps = c->profile->posix_memalign_keeps_errno == ASSAY_ANSWER_YES;
+    bool scarce = c->resources->calls || c->resources->limited; /* then the system's calls set it */
+    if (keeps && !scarce && !c->succeeded && c->event->usable_extra != 0)
+        return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, 0, (uint64_t)c->event->usable_extra);
     return ASSAY_OUTCOME_HOLDS;
 }

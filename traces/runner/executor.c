@@ -465,6 +465,7 @@ call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool f
         void *out = sentinel;
         int returned = 0;
         CALL(returned = subject->posix_memalign(&out, event->arg, event->size));
+        event->usable_extra = returned ? event->error : 0;
         event->error = (uint8_t)(returned < 0 || returned > UINT8_MAX ? UINT8_MAX : returned);
         if (returned != 0) {
             event->checked |= ASSAY_FACT_OUT;

@@ -526,6 +526,15 @@ static void c20_posix_memalign(void **state)
     PUT(&s, POSIX_MEMALIGN, .born = 2, .size = 40, .arg = 3, .error = EINVAL,
         .checked = ASSAY_FACT_OUT, .failed = ASSAY_FACT_OUT);
     ASSERT_ONLY(&s, C20, OTHER);
+    PUT(&s, POSIX_MEMALIGN, .born = 3, .size = 40, .arg = 3, .error = EINVAL,
+        .usable_extra = EINVAL);
+    ASSERT_NONE(&s); /* no promise */
+    WITH_PROFILE(posix_memalign_keeps_errno, ASSAY_ANSWER_YES);
+    PUT(&s, POSIX_MEMALIGN, .born = 1, .size = 40, .arg = 3, .error = EINVAL);
+    ASSERT_NONE(&s);
+    PUT(&s, POSIX_MEMALIGN, .born = 1, .size = 40, .arg = 3, .error = EINVAL,
+        .usable_extra = EINVAL);
+    ASSERT_ONLY(&s, C20, WRONG_ERRNO);
 }
 
 static void c21_aligned_alloc(void **state)
