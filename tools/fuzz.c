@@ -285,6 +285,13 @@ static bool harmless(const struct assay_violation *violation)
            violation->relation == ASSAY_RELATION_NULL;
 }
 
+static bool ends_child(const struct assay_violation *violation)
+{
+    return violation->relation == ASSAY_RELATION_CRASH ||
+           violation->relation == ASSAY_RELATION_ABORT ||
+           violation->relation == ASSAY_RELATION_HANG;
+}
+
 static bool is_known(struct assay_fuzz_state *state, const struct assay_violation *violation)
 {
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
@@ -324,9 +331,11 @@ static void look_at_report(struct job *job, uint64_t last)
         assay_trial_name_crash(job->session, job->state->config->spec, &violation);
         if (assay_finding_accepted(&violation, &job->state->config->profile)) {
             assay_fuzz_enter(job->state, &violation);
-            /* a misuse that went by has damaged the heap, whoever accepts that */
+            /* a misuse that went by has damaged the heap, whoever accepts that, and a death is
+             * known */
             job->damaged =
-                assay_property_info(violation.property)->severity == ASSAY_SEVERITY_SECURITY;
+                assay_property_info(violation.property)->severity == ASSAY_SEVERITY_SECURITY ||
+                ends_child(&violation);
             job->suspect = report->program[job->seen];
             continue;
         }
