@@ -274,8 +274,10 @@ static bool find_shipped(const char *name, char *ret_path, size_t bytes)
 
 int assay_profile_find(const char *subject, struct assay_profile *profile, struct assay_error *err)
 {
-    static const char *const shipped[] = {"bulwark",  "jemalloc", "mimalloc",
-                                          "tcmalloc", "scudo",    "glibc"};
+    /* the first whose name stands in the file's */
+    static const char *const shipped[] = {
+        "bulwark",         "jemalloc", "mimalloc-secure", "mimalloc", "tcmalloc", "scudo",
+        "hardened_malloc", "snmalloc", "starmalloc",      "isoalloc", "glibc"};
     const char *slash = strrchr(subject, '/'), *file = slash ? slash + 1 : subject;
     char path[PATH_MAX + 64];
     const char *name = "generic";

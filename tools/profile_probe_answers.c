@@ -141,49 +141,47 @@ void assay_profile_probe_min_alignment(struct assay_measuring *measure,
 
 /* ---- size 0 --------------------------------------------------------------------------------- */
 
+/* malloc and calloc decide; realloc(NULL, 0) should do as malloc does. */
 void assay_profile_probe_malloc_zero(struct assay_measuring *measure,
                                      struct assay_profile_fact *fact)
 {
-    enum { EACH = 32 };
-    static const struct assay_event asked[] = {{.kind = ASSAY_OP_MALLOC},
-                                               {.kind = ASSAY_OP_CALLOC, .size = 8},
-                                               {.kind = ASSAY_OP_CALLOC, .arg = 8},
-                                               {.kind = ASSAY_OP_REALLOC}};
+    enum { EACH = 32, FORMS = 4 };
+    static const struct assay_event asked[FORMS] = {{.kind = ASSAY_OP_MALLOC},
+                                                    {.kind = ASSAY_OP_CALLOC, .size = 8},
+                                                    {.kind = ASSAY_OP_CALLOC, .arg = 8},
+                                                    {.kind = ASSAY_OP_REALLOC}};
     struct assay_asking asking;
-    unsigned nulls = 0, pointers = 0;
+    unsigned nulls[FORMS] = {0}, calls = 0, null = 0, twice = 0;
     char call[80];
     assay_asking_begin(&asking, measure);
-    for (size_t k = 0; k < sizeof asked / sizeof *asked; k++) {
-        unsigned null = 0;
+    for (size_t k = 0; k < FORMS && !assay_asking_lacks(&asking, asked[k].kind); k++) {
+        uint64_t last = ASSAY_ADDRESS_NULL;
         for (int i = 0; i < EACH; i++) {
             struct assay_event op = asked[k];
             if (!assay_asking_op(&asking, &op))
                 break;
-            null += op.address == ASSAY_ADDRESS_NULL;
+            nulls[k] += op.address == ASSAY_ADDRESS_NULL;
+            twice += op.address != ASSAY_ADDRESS_NULL && op.address == last;
+            last = op.address;
         }
-        if (asking.gone)
-            break;
-        if (null)
-            assay_fact_line(fact, "%s: %u of %d null",
-                            assay_asking_call(&asked[k], call, sizeof call), null, EACH);
-        nulls += null;
-        pointers += EACH - null;
+        assay_fact_line(fact, "%s: %u of %d are null pointers",
+                        assay_asking_call(&asked[k], call, sizeof call), nulls[k], EACH);
+        if (asked[k].kind != ASSAY_OP_REALLOC) {
+            calls += EACH;
+            null += nulls[k];
+        }
     }
     assay_asking_end(&asking);
-    if (asking.gone) {
+    if (twice)
+        assay_fact_line(fact, "%u have the address of the one before, which lives: C18 is violated",
+                        twice);
+    if (asking.gone)
         assay_fact_doubt(fact, "%s", asking.end);
-        return;
-    }
-    if (nulls == 0)
-        assay_fact_line(fact,
-                        "malloc(0), calloc(0, 8), calloc(8, 0), realloc(NULL, 0): %u of %u are no "
-                        "null pointers",
-                        pointers, pointers);
-    if (nulls && pointers)
-        assay_fact_doubt(fact, "%u of %u are null pointers, the others are not", nulls,
-                         nulls + pointers);
+    else if (null && null < calls)
+        assay_fact_doubt(fact, "%u of %u calls of malloc and calloc give a null pointer", null,
+                         calls);
     else
-        assay_fact_tell(measure, fact, nulls ? ASSAY_ANSWER_YES : ASSAY_ANSWER_NO);
+        assay_fact_tell(measure, fact, null ? ASSAY_ANSWER_YES : ASSAY_ANSWER_NO);
 }
 
 struct zero_resizes {

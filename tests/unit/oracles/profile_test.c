@@ -177,6 +177,12 @@ static void shipped_profiles_are_found(void **state)
         {"/usr/lib/libjemalloc.so.2", "jemalloc"},
         {"/a/b/libtcmalloc_minimal.so.4", "tcmalloc"},
         {"/lib/libclang_rt.scudo_standalone-x86_64.so", "scudo"},
+        {"/x/libmimalloc-secure.so.2", "mimalloc-secure"},
+        {"/x/libmimalloc.so.2", "mimalloc"},
+        {"/x/libhardened_malloc.so", "hardened_malloc"},
+        {"/x/libsnmallocshim.so", "snmalloc"},
+        {"/x/starmalloc.so", "starmalloc"},
+        {"/x/libisoalloc.so", "isoalloc"},
         {"/home/jemalloc/libother.so", "generic"},
         {"something", "generic"},
     };
