@@ -7,13 +7,15 @@ export PATH="$bin:$PATH" ASSAY_PROGRESS=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-fail() { echo "$*"; exit 1; }
+fail() { echo "$*" >&2; exit 1; }
 
 fuzz() { # SUBJECT SEED [OPTION...]: adds the findings' fingerprints to the file `seen`
     local subject=$1 seed=$2 status=0
     shift 2
     rm -rf out
     assay fuzz --subject "$subject" --runs 12 --seed "$seed" --out out --quiet "$@" >log 2>&1 || status=$?
+    # a bug that few programs show is missed by some seeds
+    if [ "${rare:-}" = 1 ] && { [ "$status" = 0 ] || [ "$status" = 4 ]; }; then return 0; fi
     [ "$status" = 1 ] || { cat log; fail "$subject, seed $seed: exit $status"; }
     ls out/findings >>seen
 }
@@ -23,12 +25,17 @@ one() { # SUBJECT RUNS [OPTION...]
     shift 2
     : >seen
     for ((seed = 1; seed <= n; seed++)); do fuzz "$subject" "$seed" "$@"; done
-    [ "$(kinds)" = 1 ] || { sort seen | uniq -c; fail "$subject: $(kinds) fingerprints"; }
+    [ "$(kinds)" = 1 ] || { sort seen | uniq -c >&2; fail "$subject: $(kinds) fingerprints"; }
     head -n 1 seen
 }
 
-# one bug of the zoo, many seeds
-first=$(one "$lib/zoo/libcalloc_dirty.so" "$runs" --profile "$source/tests/zoo/calloc_dirty.ini")
+# bugs of the zoo, many seeds: each is one fingerprint, and no two have the same
+animal() { rare=1 one "$lib/zoo/lib$1.so" "$2" --profile "$source/tests/zoo/$1.ini"; }
+first=$(animal calloc_dirty "$runs")
+some=$((runs < 20 ? runs : runs / 4))
+others=("$first")
+for name in sized_null usable_null zero_calloc; do others+=("$(animal "$name" "$some")"); done
+[ "$(printf '%s\n' "${others[@]}" | sort -u | wc -l)" = 4 ] || fail "two bugs of the zoo have one fingerprint: ${others[*]}"
 
 # crashes: the same signal from the same call, told apart by function; and the same after a rebuild
 build() { # OUT OPTION...
@@ -56,4 +63,4 @@ grep -q " reproduced on ./a.so" log || fail "a finding without symbols is anothe
 for ((seed = 1; seed <= few; seed++)); do fuzz ./both.so "$seed"; done
 [ "$(kinds)" = 2 ] || { sort seen | uniq -c; fail "two bugs in one allocator: $(kinds) fingerprints"; }
 for alone in "$a" "$b"; do grep -qx "$alone" seen || fail "together they are others than alone"; done
-echo "$runs runs: $first; crashes $a and $b"
+echo "$runs runs: ${others[*]}; crashes $a and $b"

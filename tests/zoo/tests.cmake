@@ -17,6 +17,10 @@ foreach(name IN LISTS zoo_names)
         set_tests_properties(zoo_${name} PROPERTIES LABELS "zoo;slow")
     endif()
 endforeach()
+# All that is found, as C.
+add_test(NAME zoo_reproducers COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/zoo/check_reproducers" $<TARGET_FILE:assay> "${CMAKE_BINARY_DIR}/zoo/reproducers" 8
+    "${CMAKE_BINARY_DIR}/lib/zoo" "${CMAKE_BINARY_DIR}/lib/mutants")
+set_tests_properties(zoo_reproducers PROPERTIES LABELS "zoo;slow" TIMEOUT 7200)
 # The score of the judges: the whole zoo, the mutants of Bulwark, the allocators that are installed.
 add_test(NAME zoo_selftest COMMAND assay selftest --max-time 5s)
 set_tests_properties(zoo_selftest PROPERTIES LABELS zoo TIMEOUT 1800 PROCESSORS 2)
