@@ -63,6 +63,23 @@ static void write_bounds(const struct reproducer_writer *w)
                     "}\n");
 }
 
+static void write_disjoint(const struct reproducer_writer *w)
+{
+    const char *field = reproducer_checks(w, CHECK_DISJOINT_USABLE) ? "usable" : "bytes";
+    fprintf(w->out,
+            "static void disjoint(unsigned k, const unsigned char *at, size_t own)\n"
+            "{\n"
+            "    own = own ? own : 1;\n"
+            "    for (unsigned i = 1; i <= HIGHEST; i++) {\n"
+            "        const struct object *other = &objects[i];\n"
+            "        size_t its = other->%s ? other->%s : 1;\n"
+            "        if (i != k && other->live && at < other->at + its && other->at < at + own)\n"
+            "            show(\"overlaps a live object\", k, i);\n"
+            "    }\n"
+            "}\n\n",
+            field, field);
+}
+
 /* The checks of a new object, and its filling. */
 void reproducer_born(const struct reproducer_writer *w)
 {
@@ -71,6 +88,8 @@ void reproducer_born(const struct reproducer_writer *w)
         reproducer_line(w, "static int last; /* the request that matters comes now */\n");
     if (reproducer_checks(w, CHECK_BOUNDS))
         write_bounds(w);
+    if (reproducer_checks(w, CHECK_DISJOINT | CHECK_DISJOINT_USABLE))
+        write_disjoint(w);
     reproducer_line(
         w,
         "/* what a request came to: must_fail 0 = it must be granted, 1 = refused, 2 = either */\n"
@@ -121,6 +140,9 @@ void reproducer_born(const struct reproducer_writer *w)
         reproducer_line(w, "    if (p && wanted && (uintptr_t)p % wanted != 0)\n"
                            "        show(\"misaligned\", k, (uintptr_t)p);");
     }
+    if (reproducer_checks(w, CHECK_DISJOINT | CHECK_DISJOINT_USABLE))
+        reproducer_line(w, "    if (p && must_fail == 1)\n"
+                           "        disjoint(k, p, 1); /* of what should have been refused */");
     reproducer_line(w, "    if (!p || must_fail == 1)\n"
                        "        return;\n"
                        "    *o = (struct object){p, bytes, bytes, alignment, k, 1};");
@@ -130,18 +152,9 @@ void reproducer_born(const struct reproducer_writer *w)
     if (reproducer_checks(w, CHECK_USABLE))
         reproducer_line(w, "    if (o->usable < bytes)\n"
                            "        show(\"usable size below the requested one\", k, o->usable);");
-    if (reproducer_checks(w, CHECK_DISJOINT | CHECK_DISJOINT_USABLE)) {
-        const char *field = reproducer_checks(w, CHECK_DISJOINT_USABLE) ? "usable" : "bytes";
-        fprintf(w->out,
-                "    for (unsigned i = 1; i <= HIGHEST; i++) {\n"
-                "        const struct object *other = &objects[i];\n"
-                "        size_t own = o->%s ? o->%s : 1, its = other->%s ? other->%s : 1;\n"
-                "        if (i != k && other->live && o->at < other->at + its && other->at < o->at "
-                "+ own)\n"
-                "            show(\"overlaps a live object\", k, i);\n"
-                "    }\n",
-                field, field, field, field);
-    }
+    if (reproducer_checks(w, CHECK_DISJOINT | CHECK_DISJOINT_USABLE))
+        fprintf(w->out, "    disjoint(k, o->at, o->%s);\n",
+                reproducer_checks(w, CHECK_DISJOINT_USABLE) ? "usable" : "bytes");
     if (reproducer_checks(w, CHECK_BOUNDS))
         reproducer_line(w, "    for (unsigned i = 1; i <= HIGHEST; i++)\n"
                            "        if (i != k && objects[i].live && (reaches(o, &objects[i]) || "
