@@ -166,6 +166,11 @@ static void seen_other(char *text, size_t bytes, const struct assay_violation *v
         snprintf(text, bytes, "expected a good size of %" PRIu64 ", seen %" PRIu64, v->expected,
                  v->seen);
         return;
+    case ASSAY_PROPERTY_C36:
+        snprintf(text, bytes,
+                 "the same calls in two fresh processes were answered otherwise: %s differs",
+                 v->offset == 0 ? "the placement" : "the answer");
+        return;
     case ASSAY_PROPERTY_C34:
         if (v->kind == ASSAY_OP_HEAP_WALK)
             snprintf(text, bytes,

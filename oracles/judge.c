@@ -978,6 +978,8 @@ static bool judges_property(const struct assay_judge_config *config, unsigned pr
         return false;
     if (property == ASSAY_PROPERTY_C37 && config->profile.cheri_mantissa == 0)
         return false;
+    if (property == ASSAY_PROPERTY_C36 && config->profile.deterministic != ASSAY_ANSWER_YES)
+        return false;
     /* what they are about, beside the calls at which they are judged */
     uint64_t there = ~config->missing_apis;
     if ((property == ASSAY_PROPERTY_C24 && !(there & ASSAY_ON_SIZED)) ||

@@ -153,7 +153,7 @@ static void leave_out(const struct assay_fuzz_config *config, struct totals *tot
     if ((config->limits.missing_apis & resizing) == resizing)
         totals->judged[ASSAY_PROPERTY_C13] = false; /* which usable_size and births touch too */
     static const enum assay_property directed[] = {ASSAY_PROPERTY_C31, ASSAY_PROPERTY_C32,
-                                                   ASSAY_PROPERTY_C33};
+                                                   ASSAY_PROPERTY_C33, ASSAY_PROPERTY_C36};
     for (size_t i = 0; i < sizeof directed / sizeof *directed; i++)
         if (totals->evaluations[directed[i]] == 0)
             totals->judged[directed[i]] = false;

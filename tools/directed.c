@@ -30,6 +30,10 @@ static int run_stages(const struct assay_fuzz_state *state, const struct assay_d
 {
     bool begun = false;
     int alive = 1;
+    if (info->flags & ASSAY_DIRECTED_TWICE)
+        return info->build(d, info->argument)
+                   ? assay_trial_run(trial, d->events, d->n, true, result, err)
+                   : 0;
     for (; alive > 0 && !result->violated && !assay_fuzz_over(state); d->stage++) {
         size_t from = d->n;
         if (!info->build(d, info->argument))

@@ -242,10 +242,13 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
         json_object_set_new(object, "trial_seed", json_integer((json_int_t)record->trial_seed));
     if (record->sought)
         json_object_set_new(object, "sought", json_true());
-    if (record->environment.order != ASSAY_ORDER_SERIAL || record->environment.mapping_calls)
+    const struct assay_environment *environment = &record->environment;
+    if (environment->order != ASSAY_ORDER_SERIAL || environment->mapping_calls ||
+        environment->twice)
         json_object_set_new(object, "environment",
-                            json_pack("{s:s, s:b}", "order", order_names[record->environment.order],
-                                      "mapping_calls", record->environment.mapping_calls));
+                            json_pack("{s:s, s:b, s:b}", "order", order_names[environment->order],
+                                      "mapping_calls", environment->mapping_calls, "twice",
+                                      environment->twice));
     FILE *out = create(folder, "finding.json", err);
     if (out) {
         json_dumpf(object, out, JSON_INDENT(2) | JSON_SORT_KEYS);
@@ -337,6 +340,7 @@ static int read_environment(json_t *object, struct assay_environment *ret_enviro
         return 0;
     const char *name = json_string_value(order);
     ret_environment->mapping_calls = json_is_true(json_object_get(environment, "mapping_calls"));
+    ret_environment->twice = json_is_true(json_object_get(environment, "twice"));
     for (unsigned i = 0; name && i < sizeof order_names / sizeof *order_names; i++)
         if (strcmp(name, order_names[i]) == 0) {
             ret_environment->order = (enum assay_order)i;

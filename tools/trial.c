@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "oracles/compare/behaviour.h"
 #include "oracles/finding.h"
 #include "tools/judge_blob.h"
 #include "tools/processes.h"
@@ -18,6 +19,7 @@ struct assay_trial {
     struct assay_trial_result *result; /* of the run in progress */
     struct assay_event *results;       /* where to write back what was executed; NULL: nowhere */
     size_t executed, wanted;
+    uint64_t compared;                /* ops of programs that were run twice */
     struct assay_processes processes; /* of an order in which programs fork */
 };
 
@@ -277,12 +279,81 @@ int assay_trial_part(struct assay_trial *trial, struct assay_event *ops, size_t 
     return code;
 }
 
+/* The first place where two runs of a program part is the finding. */
+static void note_difference(void *self, const struct assay_difference *difference)
+{
+    struct assay_trial *trial = self;
+    const struct assay_event *event = &difference->event_a;
+    bool placed = difference->field == ASSAY_FIELD_PLACEMENT;
+    uint64_t bytes;
+    assay_event_bytes(event, &bytes);
+    const struct assay_violation violation = {
+        .property = ASSAY_PROPERTY_C36,
+        .kind = event->kind,
+        .relation = ASSAY_RELATION_OTHER,
+        .object = event->born ? event->born : event->object,
+        .size_band = bytes ? 64 - (uint32_t)__builtin_clzll(bytes) : 0,
+        .op_index = difference->op_index,
+        .expected = placed ? 0 : (uint64_t)difference->seen_a,
+        .seen = placed ? 0 : (uint64_t)difference->seen_b,
+        .offset = !placed,
+        .event = *event,
+    };
+    keep_first(trial, &violation);
+}
+
+static int compare(struct assay_trial *trial, const struct assay_event *a,
+                   const struct assay_event *b, size_t n, struct assay_error *err)
+{
+    const struct assay_comparison_options options = {0};
+    struct assay_comparison *comparison = assay_comparison_create(&options, note_difference, trial);
+    if (!comparison)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    int code = 0;
+    for (size_t i = 0; i < n && code == 0 && !trial->result->violated; i++)
+        code = assay_comparison_step(comparison, &a[i], &b[i], err);
+    trial->compared += assay_comparison_totals(comparison).compared;
+    assay_comparison_free(comparison);
+    return code;
+}
+
+static int run_again(struct assay_trial *trial, const struct assay_event *ops, size_t n,
+                     struct assay_event *results, struct assay_error *err)
+{
+    memcpy(results, ops, n * sizeof *results);
+    trial->results = results;
+    trial->wanted = n;
+    int code = run(trial, ops, n, true, err);
+    trial->results = NULL;
+    return code;
+}
+
+/* In two fresh children; the first is begun already. */
+static int run_twice(struct assay_trial *trial, const struct assay_event *ops, size_t n,
+                     struct assay_error *err)
+{
+    struct assay_event *results = malloc(2 * n * sizeof *results);
+    if (!results)
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
+    int code = run_again(trial, ops, n, results, err);
+    if (code > 0 && !trial->result->violated) {
+        assay_judge_reset(trial->judge);
+        code = start(trial, err);
+        code = code < 0 ? code : run_again(trial, ops, n, results + n, err);
+    }
+    if (code > 0 && !trial->result->violated)
+        code = compare(trial, results, results + n, n, err);
+    free(results);
+    return code;
+}
+
 int assay_trial_run(struct assay_trial *trial, const struct assay_event *ops, size_t n, bool fresh,
                     struct assay_trial_result *ret_result, struct assay_error *err)
 {
-    int code = assay_trial_begin(trial, fresh, ret_result, err);
+    bool twice = trial->config.environment.twice;
+    int code = assay_trial_begin(trial, fresh || twice, ret_result, err);
     if (code == 0 && n > 0)
-        code = run(trial, ops, n, true, err);
+        code = twice ? run_twice(trial, ops, n, err) : run(trial, ops, n, true, err);
     trial->result = NULL;
     return code < 0 ? code : 0;
 }
@@ -299,7 +370,8 @@ void assay_trial_free(struct assay_trial *trial)
 
 uint64_t assay_trial_evaluations(const struct assay_trial *trial, unsigned property)
 {
-    return assay_judge_evaluations(trial->judge, property);
+    return property == ASSAY_PROPERTY_C36 ? trial->compared
+                                          : assay_judge_evaluations(trial->judge, property);
 }
 
 uint64_t assay_trial_calls(const struct assay_trial *trial)

@@ -39,8 +39,9 @@ struct assay_trial;
 /* Returns 0; ASSAY_E_MEMORY, ASSAY_E_SYSTEM. */
 int assay_trial_create(const struct assay_trial_config *config, struct assay_trial **ret_trial,
                        struct assay_error *err);
-/* Runs the program, in a new child if fresh (or if there is none). The ops are not changed. Returns
- * 0, or ASSAY_E_SUBJECT and others when no child could be had. */
+/* Runs the program, in a new child if fresh (or if there is none); in two where the environment
+ * says twice. The ops are not changed. Returns 0, or ASSAY_E_SUBJECT and others when no child could
+ * be had. */
 int assay_trial_run(struct assay_trial *trial, const struct assay_event *ops, size_t n, bool fresh,
                     struct assay_trial_result *ret_result, struct assay_error *err);
 /* The same in parts, for who makes a program while it runs: begin once, then parts until one is the

@@ -21,5 +21,6 @@ struct assay_environment assay_directed_environment(const struct assay_directed_
         .order = info->flags & ASSAY_DIRECTED_TURNS     ? ASSAY_ORDER_TURNS
                  : info->flags & ASSAY_DIRECTED_PARTIAL ? ASSAY_ORDER_PARTIAL
                                                         : ASSAY_ORDER_SERIAL,
-        .mapping_calls = info->flags & ASSAY_DIRECTED_MAPPING};
+        .mapping_calls = info->flags & ASSAY_DIRECTED_MAPPING,
+        .twice = info->flags & ASSAY_DIRECTED_TWICE};
 }

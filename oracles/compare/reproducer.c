@@ -46,6 +46,7 @@ static unsigned checks_of(const struct assay_violation *v)
         return v->relation == ASSAY_RELATION_WRONG_ERRNO && v->expected == 0 ? CHECK_KEEPS_ERRNO
                                                                              : CHECK_OUT;
     case ASSAY_PROPERTY_C21: return CHECK_BAD_ALIGNMENT;
+    case ASSAY_PROPERTY_C36: return CHECK_TWICE;
     case ASSAY_PROPERTY_C37: return CHECK_BOUNDS;
     case ASSAY_PROPERTY_C27:
     case ASSAY_PROPERTY_C28:
@@ -118,6 +119,7 @@ static void write_head(const struct reproducer_writer *w)
         "#include <stdio.h>\n"
         "#include <stdlib.h>\n"
         "#include <string.h>\n"
+        "#include <sys/mman.h>\n"
         "#include <sys/personality.h>\n"
         "#include <sys/time.h>\n"
         "#include <sys/wait.h>\n"

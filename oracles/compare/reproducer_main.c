@@ -151,12 +151,36 @@ static void write_fresh(const struct reproducer_writer *w)
                        "}\n");
 }
 
+/* Two runs from the same state: what one parent forks. */
+static void write_twice(const struct reproducer_writer *w)
+{
+    reproducer_line(w, "static int twice(unsigned variant)\n"
+                       "{\n"
+                       "    static uintptr_t first[HIGHEST + 1];\n"
+                       "    if (!places)\n"
+                       "        places = mmap(NULL, sizeof first, PROT_READ | PROT_WRITE,\n"
+                       "                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);\n"
+                       "    int answer = places == MAP_FAILED ? 2 : attempt(variant);\n"
+                       "    if (answer)\n"
+                       "        return answer;\n"
+                       "    memcpy(first, places, sizeof first);\n"
+                       "    answer = attempt(variant);\n"
+                       "    if (answer || memcmp(first, places, sizeof first) == 0)\n"
+                       "        return answer;\n"
+                       "    return died(\"bug: the same calls are answered otherwise, variant\", "
+                       "(int)variant, 1);\n"
+                       "}\n");
+}
+
 void reproducer_main(const struct reproducer_writer *w, size_t parts)
 {
+    bool twice = reproducer_checks(w, CHECK_TWICE);
     bool random = w->r->hits < w->r->trials;
     write_run(w, parts);
     write_surround(w);
     write_attempt(w);
+    if (twice)
+        write_twice(w);
     if (random)
         write_fresh(w);
     fprintf(w->out, "enum { VARIANTS = %u };\n\n",
@@ -172,8 +196,10 @@ void reproducer_main(const struct reproducer_writer *w, size_t parts)
            "        personality((unsigned long)persona | ADDR_NO_RANDOMIZE) != -1)\n"
            "        execv(\"/proc/self/exe\", argv);");
     if (random)
-        reproducer_line(w, "    if (argc == 2)\n"
-                           "        return attempt((unsigned)atoi(argv[1]));");
+        reproducer_line(w, twice ? "    if (argc == 2)\n"
+                                   "        return twice((unsigned)atoi(argv[1]));"
+                                 : "    if (argc == 2)\n"
+                                   "        return attempt((unsigned)atoi(argv[1]));");
     fprintf(
         w->out,
         "    int answer = 0;\n"
@@ -185,5 +211,7 @@ void reproducer_main(const struct reproducer_writer *w, size_t parts)
         "    return answer;\n"
         "}\n",
         random ? RANDOM_SECONDS : SECONDS,
-        random ? "in_new_process(argv[0], i % 40)" : "attempt(i)");
+        random  ? "in_new_process(argv[0], i % 40)"
+        : twice ? "twice(i % 40)"
+                : "attempt(i)");
 }

@@ -91,6 +91,10 @@ void reproducer_born(const struct reproducer_writer *w)
     if (reproducer_checks(w, CHECK_DISJOINT | CHECK_DISJOINT_USABLE))
         write_disjoint(w);
     reproducer_line(
+        w, reproducer_checks(w, CHECK_TWICE)
+               ? "static uintptr_t *places; /* of this run, by object; the parent sees them */\n"
+               : "");
+    reproducer_line(
         w,
         "/* what a request came to: must_fail 0 = it must be granted, 1 = refused, 2 = either */\n"
         "static void born(unsigned k, void *p, size_t bytes, size_t alignment, int must_fail, int "
@@ -98,6 +102,8 @@ void reproducer_born(const struct reproducer_writer *w)
         "{\n"
         "    struct object *o = &objects[k];\n"
         "    (void)must_fail, (void)error;");
+    if (reproducer_checks(w, CHECK_TWICE))
+        reproducer_line(w, "    places[k] = (uintptr_t)p;");
     if (reproducer_checks(w, CHECK_GRANTED))
         reproducer_line(
             w, "    if (!p && must_fail == 0)\n"

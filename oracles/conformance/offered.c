@@ -1,5 +1,5 @@
 /* C17, C24, C25, C34: of functions beyond the standards, where a subject offers them; and sized
- * release. */
+ * release. C36: where a profile promises it. */
 #include "oracles/oracle.h"
 
 /* The executor looked at [old usable, new) for zeroes and at the bytes before for what stood there.
@@ -71,4 +71,11 @@ enum assay_outcome assay_oracle_C34(const struct assay_case *c, struct assay_ver
         return assay_violated(v, ASSAY_RELATION_OTHER, c->used_most, value);
     }
     return ASSAY_OUTCOME_HOLDS;
+}
+
+/* One run does not tell: trials of programs that are run twice compare the two, and count. */
+enum assay_outcome assay_oracle_C36(const struct assay_case *c, struct assay_verdict *v)
+{
+    (void)c, (void)v;
+    return ASSAY_OUTCOME_NOT_APPLICABLE;
 }

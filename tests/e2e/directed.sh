@@ -23,9 +23,9 @@ of() { # ANIMAL PROPERTY: the folder of its first finding
 }
 
 count=$("$bin/assay" list directed --json | wc -l)
-directed correct 0
+directed correct_offers 0
 said "^directed programs: $count of $count$"
-for property in C31 C32 C33; do said "evaluations:.* $property "; done
+for property in C17 C24 C25 C31 C32 C33 C34 C36; do said "evaluations:.* $property "; done
 
 # a limit is an op and needs no environment
 directed oom_errno 1

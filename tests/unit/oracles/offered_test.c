@@ -194,6 +194,20 @@ static void what_is_not_offered_is_not_judged(void **state)
     assert_true(assay_judge_judges(s.judge, ASSAY_PROPERTY_C34)); /* the heap walk is there */
 }
 
+static void c36_is_judged_where_promised(void **state)
+{
+    struct assay_profile profile;
+    (void)state;
+    assert_false(assay_judge_judges(s.judge, ASSAY_PROPERTY_C36));
+    assay_profile_generic(&profile);
+    profile.deterministic = ASSAY_ANSWER_YES;
+    stream_close(&s);
+    stream_open(&s, STREAM_HAS_ALL | ASSAY_HAS_RESOURCES, &profile);
+    assert_true(assay_judge_judges(s.judge, ASSAY_PROPERTY_C36));
+    stream_malloc(&s, 1, 100, BASE); /* one run does not tell */
+    ASSERT_NONE(&s);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -209,6 +223,7 @@ int main(void)
         TEST(c34_bytes_in_use),
         TEST(c34_without_a_promise),
         TEST(c34_heap_walk),
+        TEST(c36_is_judged_where_promised),
         TEST(what_is_not_offered_is_not_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
