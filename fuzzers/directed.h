@@ -15,7 +15,11 @@
 #include "traces/event.h"
 #include "traces/runner/environment.h"
 
-enum { ASSAY_DIRECTED_NOTES = 64, ASSAY_DIRECTED_MAX_OPS = 1 << 18 };
+enum {
+    ASSAY_DIRECTED_NOTES = 64,
+    ASSAY_DIRECTED_MAX_OPS = 1 << 19,
+    ASSAY_DIRECTED_MAX_OBJECTS = 1 << 18
+};
 
 struct assay_directed {
     struct assay_event *events; /* of executed stages with their results */

@@ -83,6 +83,13 @@ static const char *signal_name(uint64_t number)
     return name ? name : "?";
 }
 
+static const char *measured(const struct assay_event *event)
+{
+    static const char *const names[ASSAY_MEASURES] = {
+        [ASSAY_MEASURE_RESIDENT] = "resident bytes", [ASSAY_MEASURE_MAPPINGS] = "mappings"};
+    return event->arg < ASSAY_MEASURES ? names[event->arg] : "?";
+}
+
 void assay_finding_call(char *ret_text, size_t bytes, const struct assay_event *event)
 {
     char *text = ret_text;
@@ -131,6 +138,8 @@ void assay_finding_call(char *ret_text, size_t bytes, const struct assay_event *
         snprintf(text, bytes, "%s().uordblks%s", name, event->arg ? " + hblkhd" : "");
         return;
     case ASSAY_OP_HEAP_WALK: snprintf(text, bytes, "%s()", name); return;
+    case ASSAY_OP_MEASURE: snprintf(text, bytes, "%s(%s)", name, measured(event)); return;
+    case ASSAY_OP_LIMIT: snprintf(text, bytes, "%s(%" PRIu64 ")", name, event->size); return;
     default: snprintf(text, bytes, "%s(%s)", name, operand); return;
     }
 }
@@ -187,6 +196,12 @@ static void seen_other(char *text, size_t bytes, const struct assay_violation *v
     case ASSAY_PROPERTY_T03:
         snprintf(text, bytes, "the program had freed object %" PRIu32 " at op %" PRIu64, v->object,
                  v->expected);
+        return;
+    case ASSAY_PROPERTY_C31:
+        snprintf(text, bytes,
+                 "%s go on growing: %" PRIu64 " after %" PRIu64 " passes, %" PRIu64
+                 " after %" PRIu64,
+                 measured(&v->event), v->expected, v->event.size / 2, v->seen, v->event.size);
         return;
     case ASSAY_PROPERTY_T04:
         snprintf(text, bytes, "the program freed what it had not allocated");

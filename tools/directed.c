@@ -6,10 +6,7 @@
 #include "tools/fuzz_finding.h"
 #include "tools/trial.h"
 
-enum {
-    RANDOM_PER_DIRECTED = 4, /* where programs are counted, not timed */
-    MAX_OBJECTS = 1 << 17
-};
+enum { RANDOM_PER_DIRECTED = 4 /* where programs are counted, not timed */ };
 
 bool assay_fuzz_directed_due(const struct assay_fuzz_state *state,
                              const struct assay_fuzz_directed *directed, uint64_t random)
@@ -128,7 +125,7 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
     const struct assay_trial_config trial_config = {.subject = config->spec,
                                                     .profile = &config->profile,
                                                     .seed = ASSAY_TRIAL_SEED,
-                                                    .max_objects = MAX_OBJECTS,
+                                                    .max_objects = ASSAY_DIRECTED_MAX_OBJECTS,
                                                     .hang_ms = ASSAY_FUZZ_HANG_MS,
                                                     .environment =
                                                         assay_directed_environment(info)};

@@ -14,7 +14,7 @@ ASSAY_DIRECTED_BUILDER(many);
 ASSAY_DIRECTED_BUILDER(turnover);
 
 /* passes.c: C31 */
-enum { PASSES_MIXED, PASSES_LARGE };
+enum { PASSES_MIXED, PASSES_LARGE, PASSES_SMALL };
 ASSAY_DIRECTED_BUILDER(passes);
 
 /* context.c */
@@ -58,6 +58,7 @@ ASSAY_DIRECTED_BUILDER(heap);
 /* limit.c: C32, C33 */
 enum { HALF_SMALL, HALF_PAGES, HALF_LARGE, HALF_HUGE };
 ASSAY_DIRECTED_BUILDER(limit_half);
+enum { CUT_LARGE = 250, CUT_MEDIUM = 740 }; /* pieces of the largest object's place */
 ASSAY_DIRECTED_BUILDER(limit_largest);
 
 /* refuse.c: C33; the argument is kinds of calls, of refuse_first the number of a call */

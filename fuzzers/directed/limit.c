@@ -125,16 +125,16 @@ ASSAY_DIRECTED_BUILDER(limit_half)
 enum { LARGEST, STEP };
 enum { STEP_PROBE, STEP_AGAIN };
 
-static void put_pieces(struct assay_directed *d, uint64_t largest)
+static void put_pieces(struct assay_directed *d, uint64_t largest, unsigned pieces)
 {
-    enum { FLUSH = 80, CUT = 240, PER_PIECE = 250 };
+    enum { FLUSH = 80 };
     for (unsigned i = 0; i < FLUSH; i++) /* a cache of some mappings lets go of the largest */
         assay_directed_release(d, assay_directed_malloc(d, 300000 + i * 4096));
     uint32_t first = d->objects + 1;
-    for (unsigned i = 0; i < CUT; i++)
-        assay_directed_malloc(d, largest / PER_PIECE + (i % 3) * 65536);
+    for (unsigned i = 0; i < pieces; i++)
+        assay_directed_malloc(d, largest / pieces + (i % 3) * (largest / pieces / 16));
     for (uint32_t start = 0; start < 2; start++)
-        for (uint32_t object = first + start; object < first + CUT; object += 2)
+        for (uint32_t object = first + start; object < first + pieces; object += 2)
             assay_directed_release(d, object);
 }
 
@@ -144,7 +144,6 @@ ASSAY_DIRECTED_BUILDER(limit_largest)
 {
     enum { LIMIT_MIB = 256 };
     uint64_t last = d->note[LARGEST];
-    (void)argument;
     if (d->stage == 0) {
         warm_up(d, MIB);
         assay_directed_put(d,
@@ -163,7 +162,7 @@ ASSAY_DIRECTED_BUILDER(limit_largest)
         return true;
     }
     assay_directed_release(d, d->objects);
-    put_pieces(d, last);
+    put_pieces(d, last, argument);
     assay_directed_release(d, assay_directed_malloc(d, last / 2));
     assay_directed_release(d, assay_directed_malloc(d, last));
     d->note[STEP] = STEP_AGAIN;

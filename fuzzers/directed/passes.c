@@ -3,38 +3,52 @@
 
 enum {
     SMALL = 24,
+    SMALL_ALONE = 96, /* of a pass of small objects alone, where little is lost in each pass */
     MEDIUM = 8,
     LARGE = 4,
+    LARGE_ALONE = 16,
     RESIZED = 4,
-    ALIGNED = 2,
-    LOOK_LOG2 = 6, /* after so many passes, as a power of two, who stands still is done */
+    ALIGNED = 3,
+    MOST = SMALL_ALONE + MEDIUM + LARGE_ALONE + ALIGNED,
+    LOOK_LOG2 = 6,       /* after so many passes, as a power of two, who stands still is done */
+    LOOK_SMALL_LOG2 = 8, /* small losses show later */
     LAST_LOG2 = 10,
     SLACK = 32 * 1024,
     MOST_RESIDENT = 512 << 20
 };
 
+static uint32_t put_zeroed(struct assay_directed *d, uint64_t size)
+{
+    enum assay_op kind = d->missing >> ASSAY_OP_CALLOC & 1 ? ASSAY_OP_MALLOC : ASSAY_OP_CALLOC;
+    return assay_directed_bear(d,
+                               (struct assay_event){.kind = (uint8_t)kind, .size = size, .arg = 1});
+}
+
+static uint32_t put_aligned(struct assay_directed *d, uint64_t alignment, uint64_t size)
+{
+    return assay_directed_bear(
+        d, (struct assay_event){.kind = ASSAY_OP_POSIX_MEMALIGN, .size = size, .arg = alignment});
+}
+
 /* Sizes of a pass follow from the seed; all passes are the same. */
 static void put_pass(struct assay_directed *d, unsigned kind)
 {
     struct assay_random draw = d->draw;
-    uint32_t objects[SMALL + MEDIUM + 4 * LARGE + ALIGNED];
-    unsigned n = 0, large = kind == PASSES_LARGE ? 4 * LARGE : LARGE;
-    for (int i = 0; i < SMALL; i++)
+    uint32_t objects[MOST];
+    bool aligns = !(d->missing >> ASSAY_OP_POSIX_MEMALIGN & 1);
+    bool resizes = !(d->missing >> ASSAY_OP_REALLOC & 1);
+    unsigned n = 0, small = kind == PASSES_SMALL ? SMALL_ALONE : SMALL;
+    unsigned large = kind == PASSES_LARGE ? LARGE_ALONE : kind == PASSES_MIXED ? LARGE : 0;
+    for (unsigned i = 0; i < small; i++)
         objects[n++] = assay_directed_malloc(d, 1 + assay_random_below(&draw, 64u << i % 8));
-    for (int i = 0; i < MEDIUM && kind == PASSES_MIXED; i++)
-        objects[n++] = assay_directed_bear(
-            d, (struct assay_event){.kind = d->missing >> ASSAY_OP_CALLOC & 1 ? ASSAY_OP_MALLOC
-                                                                              : ASSAY_OP_CALLOC,
-                                    .size = 8192 + assay_random_below(&draw, 1 << 17),
-                                    .arg = 1});
+    for (unsigned i = 0; i < MEDIUM && kind == PASSES_MIXED; i++)
+        objects[n++] = put_zeroed(d, 8192 + assay_random_below(&draw, 1 << 17));
     for (unsigned i = 0; i < large; i++)
         objects[n++] = assay_directed_malloc(d, (1 << 18) + assay_random_below(&draw, 3 << 18));
-    for (int i = 0; i < ALIGNED && !(d->missing >> ASSAY_OP_POSIX_MEMALIGN & 1); i++)
-        objects[n++] = assay_directed_bear(
-            d, (struct assay_event){.kind = ASSAY_OP_POSIX_MEMALIGN,
-                                    .size = 100 + assay_random_below(&draw, 1 << 15),
-                                    .arg = UINT64_C(256) << 4 * i});
-    for (int i = 0; i < RESIZED && !(d->missing >> ASSAY_OP_REALLOC & 1); i++) {
+    for (unsigned i = 0; i < ALIGNED && aligns && kind != PASSES_SMALL; i++)
+        objects[n++] = put_aligned(d, UINT64_C(256) << 4 * i,
+                                   100 + assay_random_below(&draw, UINT64_C(1) << (12 + 3 * i)));
+    for (unsigned i = 0; i < RESIZED && resizes; i++) {
         unsigned at = (unsigned)assay_random_below(&draw, n);
         objects[at] =
             assay_directed_realloc(d, objects[at], 1 + assay_random_below(&draw, 256u << 3 * i));
@@ -50,24 +64,26 @@ static uint64_t grown(const struct assay_directed *d, unsigned what, unsigned k)
 }
 
 /* Reads what the last stage measured; true if more passes would tell more. */
-static bool go_on(struct assay_directed *d)
+static bool go_on(struct assay_directed *d, unsigned kind)
 {
+    unsigned look = kind == PASSES_SMALL ? LOOK_SMALL_LOG2 : LOOK_LOG2;
+    uint64_t slack = kind == PASSES_SMALL ? SLACK / 4 : SLACK;
     unsigned k = d->stage - 1; /* 2^k passes are behind */
     for (unsigned what = 0; what < ASSAY_MEASURES; what++)
         d->note[what * 16 + k] = d->events[d->n - ASSAY_MEASURES + what].value;
-    if (k < LOOK_LOG2)
+    if (k < look)
         return true;
-    if (k == LAST_LOG2 || d->n > ASSAY_DIRECTED_MAX_OPS / 3)
+    if (k == LAST_LOG2 || d->objects > ASSAY_DIRECTED_MAX_OBJECTS / 3)
         return false;
     if (d->note[k] > MOST_RESIDENT)
         return false;
-    return grown(d, ASSAY_MEASURE_RESIDENT, k) > SLACK || grown(d, ASSAY_MEASURE_MAPPINGS, k) > 8;
+    return grown(d, ASSAY_MEASURE_RESIDENT, k) > slack || grown(d, ASSAY_MEASURE_MAPPINGS, k) > 8;
 }
 
 ASSAY_DIRECTED_BUILDER(passes)
 {
     unsigned k = d->stage;
-    if (k > 0 && !go_on(d))
+    if (k > 0 && !go_on(d, argument))
         return false;
     for (unsigned pass = k ? 1u << (k - 1) : 0; pass < 1u << k; pass++)
         put_pass(d, argument);
