@@ -271,6 +271,18 @@ static void confirm(struct hunt *hunt, const struct assay_event *ops, size_t cou
     hunt->shrunk->trials += trials;
 }
 
+/* What a program can do with less of. One that forks is another program in one process: what its
+ * child frees would be gone for the parent. */
+static struct assay_environment bare_of(const struct assay_environment *needed,
+                                        const struct assay_event *ops, size_t count)
+{
+    struct assay_environment bare = {0};
+    for (size_t i = 0; i < count; i++)
+        if (ops[i].process || ops[i].kind == ASSAY_OP_FORK)
+            bare.order = needed->order;
+    return bare;
+}
+
 /* A finding that shows without its environment loses it. */
 static int drop_environment(struct hunt *hunt, const struct assay_event *ops, size_t count)
 {
@@ -279,9 +291,11 @@ static int drop_environment(struct hunt *hunt, const struct assay_event *ops, si
     struct assay_trial *trial;
     struct hunt probe = *hunt;
     unsigned trials;
-    if ((needed->order == ASSAY_ORDER_SERIAL && !needed->mapping_calls) || out_of_time(hunt))
+    const struct assay_environment less = bare_of(needed, ops, count);
+    if ((needed->order == less.order && needed->mapping_calls == less.mapping_calls) ||
+        out_of_time(hunt))
         return 0;
-    bare.environment = (struct assay_environment){0};
+    bare.environment = less;
     int code = assay_trial_create(&bare, &trial, hunt->err);
     if (code < 0)
         return code;
