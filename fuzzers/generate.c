@@ -502,8 +502,8 @@ void assay_generate_start(struct assay_generator *g, uint64_t seed, uint64_t ind
         g->size_cap = UINT64_C(64) << below(g, 6);
     }
     g->large_bits = 63 - (uint32_t)__builtin_clzll(g->size_cap | 1);
-    if (g->large_bits > 20 && chance(g, 700))
-        g->large_bits = 20; /* most: a megabyte is enough */
+    if (g->large_bits > 20) /* most: a megabyte is enough; the largest cost as much as 10^5 calls */
+        g->large_bits = chance(g, 700) ? 20 : 21 + (uint32_t)below(g, g->large_bits - 20);
     if (g->large_bits < 17)
         g->large_bits = 17;
     draw_kinds(g);

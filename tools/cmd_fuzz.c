@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -194,6 +195,15 @@ static json_t *directed_object(const struct assay_fuzz_state *state)
                      not_run);
 }
 
+/* Processor time of the children that have ended: what executed and judged. */
+static double children_cpu_s(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+}
+
 static json_t *stats_object(const struct options *options, const struct assay_fuzz_config *config,
                             const struct totals *totals)
 {
@@ -208,14 +218,16 @@ static json_t *stats_object(const struct options *options, const struct assay_fu
     }
     double seconds = totals->seconds > 0 ? totals->seconds : 1e-9;
     json_t *object = json_pack(
-        "{s:I, s:I, s:f, s:f, s:I, s:o, s:I, s:o, s:o, s:o, s:s, s:s, s:I, s:i, s:f}", "execs_done",
-        (json_int_t)totals->programs, "ops_done", (json_int_t)totals->calls, "execs_per_sec",
-        (double)totals->programs / seconds, "ops_per_sec", (double)totals->calls / seconds,
-        "findings", (json_int_t)totals->findings, "first_finding_s",
+        "{s:I, s:I, s:f, s:f, s:I, s:o, s:I, s:o, s:o, s:o, s:s, s:s, s:I, s:i, s:f, s:f}",
+        "execs_done", (json_int_t)totals->programs, "ops_done", (json_int_t)totals->calls,
+        "execs_per_sec", (double)totals->programs / seconds, "ops_per_sec",
+        (double)totals->calls / seconds, "findings", (json_int_t)totals->findings,
+        "first_finding_s",
         totals->first_finding_s < 0 ? json_null() : json_real(totals->first_finding_s), "accepted",
         (json_int_t)totals->accepted, "evaluations", evaluations, "judged", judged, "not_judged",
         not_judged, "subject", options->subject, "guidance", config->guidance, "seed",
-        (json_int_t)config->seed, "jobs", (int)config->jobs, "seconds", totals->seconds);
+        (json_int_t)config->seed, "jobs", (int)config->jobs, "seconds", totals->seconds,
+        "children_cpu_s", children_cpu_s());
     ASSAY_CHECK(object);
     return object;
 }
