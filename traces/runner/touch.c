@@ -276,6 +276,24 @@ void assay_touch_read(const char *base, uint64_t from, uint64_t to)
         (void)*(const volatile char *)(base + to - 1);
 }
 
+/* Of an object that is not touched whole: where its tail starts, and place of its word k between
+ * head and tail, with step a WORDS-th of what lies there. */
+static inline uint64_t tail_of(const struct assay_content *content)
+{
+    return (content->bytes - ASSAY_TOUCH_TAIL_BYTES) & ~UINT64_C(7);
+}
+
+static inline uint64_t step_of(uint64_t tail) /* words, >= 13 */
+{
+    return (tail - ASSAY_TOUCH_HEAD_BYTES) / 8 / ASSAY_TOUCH_WORDS;
+}
+
+static inline uint64_t place_of(const struct assay_content *content, uint64_t step, uint64_t k)
+{
+    uint64_t within = (uint64_t)(((unsigned __int128)(content->key * (2 * k + 1)) * step) >> 64);
+    return ASSAY_TOUCH_HEAD_BYTES + (k * step + within) * 8;
+}
+
 /* The touched parts of an object, in rising order. */
 struct part {
     uint64_t from, to;
@@ -289,13 +307,10 @@ static inline int parts_of(const struct assay_content *content, struct part part
         return 1;
     }
     int n = 0;
-    uint64_t tail = (content->bytes - ASSAY_TOUCH_TAIL_BYTES) & ~UINT64_C(7);
-    uint64_t step = (tail - ASSAY_TOUCH_HEAD_BYTES) / 8 / ASSAY_TOUCH_WORDS; /* words, >= 13 */
+    uint64_t tail = tail_of(content), step = step_of(tail);
     parts[n++] = (struct part){0, ASSAY_TOUCH_HEAD_BYTES};
     for (uint64_t k = 0; k < ASSAY_TOUCH_WORDS; k++) {
-        uint64_t within =
-            (uint64_t)(((unsigned __int128)(content->key * (2 * k + 1)) * step) >> 64);
-        uint64_t at = ASSAY_TOUCH_HEAD_BYTES + (k * step + within) * 8;
+        uint64_t at = place_of(content, step, k);
         parts[n++] = (struct part){at, at + 8};
     }
     parts[n++] = (struct part){tail, content->bytes};
@@ -304,14 +319,32 @@ static inline int parts_of(const struct assay_content *content, struct part part
 
 void assay_content_fill(const struct assay_content *content)
 {
+    char *base = content->base;
     if (__builtin_expect(content->whole, 1)) {
-        assay_touch_fill(content->base, content->key, 0, content->bytes);
+        assay_touch_fill(base, content->key, 0, content->bytes);
         return;
     }
-    struct part parts[PARTS_MAX];
-    int n = parts_of(content, parts);
-    for (int i = 0; i < n; i++)
-        assay_touch_fill(content->base, content->key, parts[i].from, parts[i].to);
+    uint64_t tail = tail_of(content), step = step_of(tail);
+    fill_words(base, content->key, ASSAY_TOUCH_HEAD_BYTES / 8);
+    for (uint64_t k = 0; k < ASSAY_TOUCH_WORDS; k++) {
+        uint64_t at = place_of(content, step, k);
+        store(base + at, word_at(content->key, at));
+    }
+    assay_touch_fill(base, content->key, tail, content->bytes);
+}
+
+/* What parts_of names, of an object without a run, as one question: no part waits for another. */
+static bool parts_intact(const struct assay_content *content)
+{
+    const char *base = content->base;
+    uint64_t tail = tail_of(content), step = step_of(tail);
+    uint64_t differ = differ_words(base, content->key, ASSAY_TOUCH_HEAD_BYTES / 8);
+    for (uint64_t k = 0; k < ASSAY_TOUCH_WORDS; k++) {
+        uint64_t at = place_of(content, step, k);
+        differ |= load(base + at) ^ word_at(content->key, at);
+    }
+    return differ == 0 &&
+           assay_touch_verify(base, content->key, tail, content->bytes) == content->bytes;
 }
 
 static uint64_t most(uint64_t a, uint64_t b)
@@ -341,14 +374,18 @@ uint64_t assay_content_verify(const struct assay_content *content, uint64_t limi
 {
     struct part parts[PARTS_MAX];
     uint64_t end = least(content->bytes, limit);
-    if (__builtin_expect(content->whole && content->run_from == content->run_to, 1)) {
+    bool plain = content->run_from == content->run_to;
+    if (__builtin_expect(content->whole && plain, 1)) {
         uint64_t at = assay_touch_verify(content->base, content->key, 0, end);
         return at < end ? at : UINT64_MAX;
     }
+    if (plain && end == content->bytes && parts_intact(content))
+        return UINT64_MAX;
     int n = parts_of(content, parts);
     for (int i = 0; i < n && parts[i].from < end; i++) {
         uint64_t to = least(parts[i].to, end);
-        uint64_t at = verify_with_run(content, parts[i].from, to);
+        uint64_t at = plain ? assay_touch_verify(content->base, content->key, parts[i].from, to)
+                            : verify_with_run(content, parts[i].from, to);
         if (at < to)
             return at;
     }
