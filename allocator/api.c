@@ -111,8 +111,8 @@ void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
     if (p == NULL)
         return bw_malloc(heap, size);
     size_t old;
-    bool done = bw_slab_owns(heap, p) ? bw_slab_resize(heap, p, size, &old)
-                                      : bw_large_resize(heap, p, size, &old);
+    bool small = bw_slab_owns(heap, p);
+    bool done = small ? bw_slab_resize(heap, p, size, &old) : bw_large_resize(heap, p, size, &old);
     if (done)
         return p;
     void *moved = bw_malloc(heap, size);
@@ -122,8 +122,14 @@ void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
         return NULL;
     }
     size_t kept = old < size ? old : size;
-    if (kept != 0)
-        memcpy(moved, p, bw_mutant_copy_short ? kept & ~(size_t)15 : kept);
+    kept = bw_mutant_copy_short ? kept & ~(size_t)15 : kept;
+    if (small || bw_slab_owns(heap, moved)) {
+        if (kept != 0)
+            memcpy(moved, p, kept);
+    } else if (!bw_large_move(moved, p, kept)) {
+        bw_free(heap, moved);
+        return or_enomem(NULL);
+    }
     bw_free(heap, p);
     return bw_mutant_resize_to_null && size == 0 ? NULL : moved;
 }

@@ -339,6 +339,24 @@ bool bw_large_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old
     return same;
 }
 
+/* Below so many pages the copy is cheaper than the system's work. */
+enum { MOVE_PAGES_MIN = 16 };
+
+/* A page that holds a canary is never whole: the canary starts where the object ends. The system
+ * may refuse an object that was moved before and stands in two mappings: then it is copied. */
+bool bw_large_move(void *to, void *from, size_t bytes)
+{
+    size_t page = bw_page_size(), whole = bytes - bytes % page;
+    enum bw_moved moved =
+        whole < MOVE_PAGES_MIN * page ? BW_NOT_MOVED : bw_pages_move(to, from, whole);
+    if (moved == BW_MOVE_LOST)
+        return false;
+    if (moved == BW_NOT_MOVED)
+        whole = 0;
+    memcpy((uint8_t *)to + whole, (const uint8_t *)from + whole, bytes - whole);
+    return true;
+}
+
 void bw_large_drop(struct bw_large *large)
 {
     for (uint32_t i = 0; i < large->capacity; i++) {

@@ -16,6 +16,9 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
@@ -80,6 +83,22 @@ bool bw_pages_decommit(void *p, size_t bytes)
         mmap(p, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     errno = saved;
     return result == p;
+}
+
+/* MREMAP_DONTUNMAP, because the range is the allocator's until it is decommitted: nobody else may
+ * be given it in between. */
+enum bw_moved bw_pages_move(void *to, void *from, size_t bytes)
+{
+    int saved = errno;
+    enum bw_moved moved = BW_MOVED;
+    if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) != to) {
+        /* it may have failed after it had unmapped `to` */
+        void *again = mmap(to, bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+        moved = again == to ? BW_NOT_MOVED : BW_MOVE_LOST;
+    }
+    errno = saved;
+    return moved;
 }
 
 bool bw_pages_purge(void *p, size_t bytes)

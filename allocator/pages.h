@@ -24,6 +24,11 @@ void bw_pages_release(void *p, size_t bytes);
 bool bw_pages_commit(void *p, size_t bytes);
 /* Gives the memory back and makes the range unreadable again; the address stays reserved. */
 bool bw_pages_decommit(void *p, size_t bytes);
+/* Moves whole committed pages, without copying, over committed pages that hold nothing; the range
+ * `from` stays committed and reads as zero. BW_NOT_MOVED: nothing has changed. BW_MOVE_LOST: `to`
+ * is no longer usable. */
+enum bw_moved { BW_MOVED, BW_NOT_MOVED, BW_MOVE_LOST };
+enum bw_moved bw_pages_move(void *to, void *from, size_t bytes);
 /* Gives the memory back; the range stays committed and reads as zero. Guards inside stay. */
 bool bw_pages_purge(void *p, size_t bytes);
 /* A guard inside committed memory: MADV_GUARD_INSTALL, which costs no mapping; else mprotect, up to

@@ -10,6 +10,8 @@ set_tests_properties(bench_checked_ops PROPERTIES LABELS bench TIMEOUT 120)
 
 find_program(PYTHON3 python3)
 if(PYTHON3)
+    add_test(NAME bench_checked_ops_all COMMAND "${PYTHON3}" "${CMAKE_CURRENT_SOURCE_DIR}/bench/checked_ops.py" "${CMAKE_BINARY_DIR}/bin" --quick --subjects glibc,bulwark)
+    set_tests_properties(bench_checked_ops_all PROPERTIES LABELS bench TIMEOUT 300)
     add_test(NAME bench_replay COMMAND "${PYTHON3}" "${CMAKE_CURRENT_SOURCE_DIR}/bench/replay.py" "${CMAKE_BINARY_DIR}/bin" --runs 1 --events 60000)
     set_tests_properties(bench_replay PROPERTIES LABELS bench TIMEOUT 120 RUN_SERIAL TRUE SKIP_RETURN_CODE 5)
 endif()

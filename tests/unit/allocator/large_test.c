@@ -119,6 +119,40 @@ static void pages_are_exact_at_the_end(void **state)
     bw_free_sized(heap, q, 40 * 4096 - 10);
 }
 
+/* Moved by pages or copied, grown or shrunk, to page ends and beside them: the content comes along,
+ * the rest reads as zero or canary, the old place is unreadable soon after (its quarantine). */
+static void resizes_keep_content(void **state)
+{
+    enum { STEPS = 400, LEAST = 140000, MOST = 1 << 20 };
+    const char *reason = "";
+    size_t size = LEAST;
+    uint32_t x = 7;
+    (void)state;
+    uint8_t *p = bw_malloc(heap, size);
+    for (size_t at = 0; at < size; at++)
+        p[at] = (uint8_t)(at * 31 >> 3);
+    for (int i = 0; i < STEPS; i++) {
+        x = x * 1664525 + 1013904223;
+        size_t next = LEAST + (x >> 4) % (MOST - LEAST);
+        if (i % 3 == 0)
+            next = next / 4096 * 4096;
+        else if (i % 7 == 0)
+            next = 100 + (x >> 4) % 200000; /* to a slab and back */
+        p = bw_realloc(heap, p, next);
+        assert_non_null(p);
+        for (size_t at = 0; at < (size < next ? size : next); at++)
+            if (p[at] != (uint8_t)(at * 31 >> 3))
+                fail_msg("step %d: byte %zu of %zu, which came from %zu", i, at, next, size);
+        for (size_t at = size; at < next; at++) {
+            assert_int_equal(p[at], 0);
+            p[at] = (uint8_t)(at * 31 >> 3);
+        }
+        size = next;
+        assert_true(bw_heap_check(heap, &reason));
+    }
+    bw_free(heap, p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +160,7 @@ int main(void)
         cmocka_unit_test(gaps_differ_in_size),
         cmocka_unit_test(places_are_random_and_repeatable),
         cmocka_unit_test(pages_are_exact_at_the_end),
+        cmocka_unit_test(resizes_keep_content),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
