@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 
 extern char **environ;
 
+enum { STACK_BYTES = 64 << 10 };
+
 /* Made before the fork: behind it nothing may allocate, and memory is still the host's. */
 struct plan {
     const struct assay_spawn *spawn;
@@ -25,6 +28,7 @@ struct plan {
     int null_fd;
     uint8_t *layout_frozen;
     pid_t parent;
+    _Alignas(16) char stack[STACK_BYTES];
 };
 
 static int runner_path(char *ret_path, size_t room, struct assay_error *err)
@@ -44,15 +48,16 @@ static int runner_path(char *ret_path, size_t room, struct assay_error *err)
     return 0;
 }
 
-/* Between fork and exec: async-signal-safe calls only. */
-static _Noreturn void become_runner(const struct plan *plan)
+/* Between fork and exec: async-signal-safe calls only. Its stack is none that a sanitizer knows. */
+__attribute__((no_sanitize("address"))) static int become_runner(void *argument)
 {
+    const struct plan *plan = argument;
     const struct assay_spawn *spawn = plan->spawn;
     const struct rlimit no_core = {0, 0};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0); /* a terminal's interrupt is for the host: here it would look like a crash */
     if (getppid() != plan->parent)
-        _exit(ASSAY_CRASH_EXIT_CODE);
+        return ASSAY_CRASH_EXIT_CODE;
     setrlimit(RLIMIT_CORE, &no_core);
     if (spawn->frozen && personality(ADDR_NO_RANDOMIZE) == -1)
         *plan->layout_frozen = 0;
@@ -71,19 +76,19 @@ static _Noreturn void become_runner(const struct plan *plan)
     if (spawn->supervisor)
         assay_supervisor_enter(spawn->supervisor);
     execve(plan->runner, plan->arguments, plan->environment);
-    _exit(ASSAY_CRASH_EXIT_CODE);
+    return ASSAY_CRASH_EXIT_CODE;
 }
 
-/* By vfork: the host's memory is not copied, page by page at the next write, only to be dropped by
- * the exec. Signals wait meanwhile, for the host's handlers would run in the child too. */
-static pid_t start(const struct plan *plan)
+/* The host's memory is not copied, page by page at the next write, only to be dropped by the exec:
+ * the child runs in it, and the host waits until then. Signals wait too, for the host's handlers
+ * would run in the child as well. */
+static pid_t start(struct plan *plan)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t pid = vfork();
-    if (pid == 0)
-        become_runner(plan);
+    pid_t pid =
+        clone(become_runner, plan->stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, plan);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pid;
 }
@@ -140,7 +145,7 @@ pid_t assay_spawn_runner(const struct assay_spawn *spawn, int *ret_path_fd,
 {
     int path_fd = -1;
     pid_t pid = -1;
-    struct plan *plan = calloc(1, sizeof *plan);
+    struct plan *plan = calloc(1, sizeof *plan); /* aligned to 16 as all of malloc's */
     if (!plan)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     plan->spawn = spawn;
