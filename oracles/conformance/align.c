@@ -31,6 +31,8 @@ enum assay_outcome assay_oracle_C03(const struct assay_case *c, struct assay_ver
     bool standard = c->kind == ASSAY_OP_ALIGNED_ALLOC || c->kind == ASSAY_OP_POSIX_MEMALIGN;
     if (!c->succeeded || !assay_power_of_two(c->alignment) || (c->bytes == 0 && !standard))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (assay_case_oversize(c) && assay_case_judges(c, ASSAY_PROPERTY_C22))
+        return ASSAY_OUTCOME_NOT_APPLICABLE; /* it should have been refused */
     if (c->event->address & (c->alignment - 1))
         return assay_violated(v, ASSAY_RELATION_OTHER, c->alignment,
                               c->event->address & (c->alignment - 1));

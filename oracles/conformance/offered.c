@@ -44,8 +44,8 @@ enum assay_outcome assay_oracle_C25(const struct assay_case *c, struct assay_ver
     if (!c->succeeded || c->good_size == 0 || !(c->event->flags & ASSAY_FLAG_USABLE))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     uint64_t most = c->profile->good_size_exact_to;
-    if (most != 0 && c->bytes > most)
-        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if ((most != 0 && c->bytes > most) || c->event->usable_extra == 0)
+        return ASSAY_OUTCOME_NOT_APPLICABLE; /* the latter may hide what a class could hold */
     uint64_t usable = c->bytes + (uint64_t)(int64_t)c->event->usable_extra;
     if (usable != c->good_size)
         return assay_violated(v, ASSAY_RELATION_OTHER, usable, c->good_size);

@@ -118,6 +118,13 @@ static void c03_requested_alignment(void **state)
     ASSERT_ONLY(&s, C03, OTHER);
 }
 
+static void c03_what_had_to_be_refused_is_c22(void **state)
+{
+    (void)state;
+    PUT(&s, PVALLOC, .born = 1, .size = UINT64_MAX, .address = BASE + 16);
+    ASSERT_ONLY(&s, C22, NOT_NULL);
+}
+
 static void c04_usable(void **state)
 {
     (void)state;
@@ -982,6 +989,7 @@ int main(void)
         TEST(c02_default_alignment),
         TEST(c02_profile_demands_more),
         TEST(c03_requested_alignment),
+        TEST(c03_what_had_to_be_refused_is_c22),
         TEST(c04_usable),
         TEST(c04_usable_learnt_by_query),
         TEST(c04_usable_is_requested),

@@ -127,6 +127,17 @@ static void c25_good_size(void **state)
     ASSERT_ONLY(&s, C25, OTHER);
 }
 
+/* Such allocators hide what a class could hold. */
+static void c25_usable_sizes_that_are_requested_ones(void **state)
+{
+    (void)state;
+    PUT(&s, GOOD_SIZE, .size = 100, .value = 128);
+    BEAR(MALLOC, 1, 100, BASE, 0);
+    ASSERT_NONE(&s);
+    PUT(&s, GOOD_SIZE, .size = 100, .value = 96);
+    ASSERT_ONLY(&s, C25, OTHER);
+}
+
 static void c34_bytes_in_use(void **state)
 {
     enum { MIB = 1 << 20 };
@@ -220,6 +231,7 @@ int main(void)
         TEST(c24_overlap),
         TEST(c24_a_size_that_is_not_taken),
         TEST(c25_good_size),
+        TEST(c25_usable_sizes_that_are_requested_ones),
         TEST(c34_bytes_in_use),
         TEST(c34_without_a_promise),
         TEST(c34_heap_walk),
