@@ -260,8 +260,9 @@ static void put_size(const struct reproducer_writer *w, uint64_t value)
         fprintf(w->out, "%" PRIu64, value);
 }
 
-/* 0 granted, 1 refused, 2 open. Only requests that every allocator grants count as such. */
-static int must_fail(const struct assay_event *op)
+/* 0 granted, 1 refused, 2 open. Only requests that every allocator grants count as such, and the
+ * last one where its refusal is the violation: the profile promised more. */
+static int must_fail(const struct reproducer_writer *w, const struct assay_event *op)
 {
     uint64_t alignment = assay_event_alignment(op), bytes;
     bool power =
@@ -270,6 +271,8 @@ static int must_fail(const struct assay_event *op)
     bool oversize = !fits || bytes > PTRDIFF_MAX || bytes + alignment < bytes;
     if (oversize || (assay_event_refused(op) && power))
         return 1;
+    if (reproducer_checks(w, CHECK_GRANTED) && op == &w->r->ops[w->r->count - 1])
+        return 0;
     if (assay_event_refused(op) || !power || bytes == 0 || alignment > 4096 ||
         bytes > UINT64_C(1) << 26)
         return 2;
@@ -315,7 +318,7 @@ void reproducer_call(const struct reproducer_writer *w, const struct assay_event
         put_size(w, op->size);
     }
     if (assay_event_bears(op))
-        fprintf(out, ", %d", must_fail(op));
+        fprintf(out, ", %d", must_fail(w, op));
     fputs(");\n", out);
 }
 
