@@ -181,7 +181,7 @@ static void print_summary(FILE *text, const struct options *options, const struc
             wanted, assay_human_count(&a, measure->asked), assay_human_count(&b, measure->trials),
             assay_human_count(&c, measure->programs),
             assay_human_duration(&d, (uint64_t)(seconds * 1e9)));
-    if (options->out)
+    if (options->out && !assay_interrupted)
         fprintf(text, "written: '%s'\n", assay_printable(&shown, options->out));
 }
 
@@ -222,7 +222,7 @@ static int report(struct options *options, const struct result *result, double s
     struct assay_emit *emit = &options->common.emit;
     unsigned contradictions = 0;
     int code = 0;
-    if (options->out)
+    if (options->out && !assay_interrupted)
         code = assay_whole_file(options->out, write_profile, result, err);
     if (code < 0)
         return assay_report_error(err);

@@ -170,7 +170,7 @@ bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_
         return false;
     struct assay_fuzz_program own = *program;
     own.ops = malloc(own.count * sizeof *own.ops);
-    if (assay_fuzz_enter(state, &result.first) && own.ops && !state->config->first_only) {
+    if (assay_fuzz_enter(state, &result.first) && own.ops && state->config->findings_folder) {
         memcpy(own.ops, program->ops, own.count * sizeof *own.ops);
         assay_fuzz_write_finding(state, &own, &result, number, 0, ASSAY_FUZZ_HANG_MS);
     }

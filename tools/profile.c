@@ -16,23 +16,29 @@ static const struct {
     enum assay_profile_how how;
     assay_profile_probe *probe;
     const char *why; /* it is not measured */
+    enum assay_property property;
 } ways[] = {
 #define PROBE(name)                                                                                \
     {                                                                                              \
-        ASSAY_PROFILE_PROBE, assay_profile_probe_##name, NULL                                      \
+        ASSAY_PROFILE_PROBE, assay_profile_probe_##name, NULL, 0                                   \
     }
 #define CELLS                                                                                      \
     {                                                                                              \
-        ASSAY_PROFILE_CELLS, NULL, NULL                                                            \
+        ASSAY_PROFILE_CELLS, NULL, NULL, 0                                                         \
+    }
+#define TRIED(ID)                                                                                  \
+    {                                                                                              \
+        ASSAY_PROFILE_TRIED, NULL, NULL, ASSAY_PROPERTY_##ID                                       \
     }
 #define NOT_MEASURED(because)                                                                      \
     {                                                                                              \
-        ASSAY_PROFILE_NOT_MEASURED, NULL, because                                                  \
+        ASSAY_PROFILE_NOT_MEASURED, NULL, because, 0                                               \
     }
 #define ASSAY_PROFILE_KEY(TYPE, key, how, meaning) how,
 #include "oracles/profile_keys.def"
 #undef PROBE
 #undef CELLS
+#undef TRIED
 #undef NOT_MEASURED
 };
 
@@ -87,7 +93,7 @@ void assay_fact_doubt(struct assay_profile_fact *fact, const char *format, ...)
 json_t *assay_measuring_row(const struct assay_measuring *measure,
                             const struct assay_profile_fact *fact)
 {
-    static const char *const hows[] = {"probe", "cells", "not measured"};
+    static const char *const hows[] = {"probe", "cells", "tried", "not measured"};
     char value[40];
     assay_profile_value(&measure->profile, fact->key, value, sizeof value);
     json_t *row = json_pack("{s:s, s:s, s:b, s:s, s:s, s:O, s:o}", "key", fact->key->name, "value",
@@ -275,6 +281,65 @@ static void *fuzz_thread(void *self)
     return NULL;
 }
 
+/* The process ended where the property is judged. Into unmapped memory it may not run, whatever is
+ * promised, and what is accepted says nothing of the key: then it is in doubt. */
+static const struct assay_violation *death_of(const struct assay_fuzz_state *state,
+                                              enum assay_property property, bool *ret_doubt)
+{
+    const struct assay_violation *doubtful = NULL;
+    for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
+        const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
+        const struct assay_violation *violation = &finding->violation;
+        bool stopped = violation->relation == ASSAY_RELATION_ABORT;
+        bool dead = stopped || violation->relation == ASSAY_RELATION_CRASH ||
+                    violation->relation == ASSAY_RELATION_HANG;
+        *ret_doubt = finding->accepted || (property == ASSAY_PROPERTY_C33 && !stopped);
+        if (violation->property != property || !dead)
+            continue;
+        if (!*ret_doubt)
+            return violation;
+        doubtful = violation;
+    }
+    *ret_doubt = doubtful != NULL;
+    return doubtful;
+}
+
+/* Of the keys that were assumed while the programs ran: what they showed. */
+static void conclude_tried(struct assay_measuring *measure, const struct assay_fuzz_state *state)
+{
+    for (size_t i = 0; i < measure->count; i++) {
+        struct assay_profile_fact *fact = &measure->facts[i];
+        char text[400];
+        bool doubt;
+        if (!fact->wanted || fact->how != ASSAY_PROFILE_TRIED)
+            continue;
+        const struct assay_violation *violation = death_of(state, ways[i].property, &doubt);
+        if (violation) {
+            assay_finding_line(text, sizeof text, violation);
+            assay_fact_line(fact, "directed programs: %s", text);
+            if (doubt)
+                assay_fact_doubt(fact, "it is violated whatever is promised");
+            else
+                assay_fact_tell(measure, fact, ASSAY_ANSWER_NO);
+        } else if (state->evaluations[ways[i].property] == 0 || left_ns(measure) == 0) {
+            assay_fact_doubt(fact, "no directed program came to it");
+        } else {
+            assay_fact_doubt(fact, "no directed program ends the process, which is no proof");
+        }
+    }
+}
+
+/* A program that stopped itself violates what was assumed and nothing else. */
+static bool is_answer(const struct assay_measuring *measure,
+                      const struct assay_violation *violation)
+{
+    for (size_t i = 0; i < measure->count; i++)
+        if (measure->facts[i].how == ASSAY_PROFILE_TRIED && measure->facts[i].told &&
+            ways[i].property == violation->property && violation->relation == ASSAY_RELATION_ABORT)
+            return true;
+    return false;
+}
+
 static void list_candidates(struct assay_measuring *measure, const struct assay_fuzz_state *state)
 {
     for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
@@ -284,7 +349,7 @@ static void list_candidates(struct assay_measuring *measure, const struct assay_
         bool listed = false;
         size_t at;
         const json_t *other;
-        if (finding->accepted)
+        if (finding->accepted || is_answer(measure, violation))
             continue;
         snprintf(line, sizeof line, "%s %s %s", assay_property_info(violation->property)->id,
                  assay_op_info(violation->kind)->name, assay_relation_name(violation->relation));
@@ -329,12 +394,16 @@ static int look_for_candidates(struct assay_measuring *measure, struct assay_err
                                      .profile = measure->profile,
                                      .mode = ASSAY_GENERATE_SWARM,
                                      .random = true,
+                                     .directed = true,
                                      .seed = measure->config.seed,
                                      .max_time_ns = left_ns(measure),
                                      .max_runs = measure->config.runs,
                                      .jobs = 1,
                                      .guidance = "none",
                                      .interrupted = measure->config.interrupted};
+    for (size_t i = 0; i < measure->count; i++) /* assumed, to be violated or not */
+        if (measure->facts[i].wanted && measure->facts[i].how == ASSAY_PROFILE_TRIED)
+            *((uint8_t *)&fuzz.profile + measure->facts[i].key->offset) = ASSAY_ANSWER_YES;
     if (measure->config.hand)
         take_hand(measure, measure->config.hand, &fuzz.profile);
     if (fuzz.max_time_ns == 0) {
@@ -365,8 +434,10 @@ static int look_for_candidates(struct assay_measuring *measure, struct assay_err
         *err = state.err;
         code = err->code;
     }
-    if (code == 0)
+    if (code == 0) {
+        conclude_tried(measure, &state);
         list_candidates(measure, &state);
+    }
     measure->programs = atomic_load(&state.programs);
     measure->out_of_time |= left_ns(measure) == 0;
     assay_fuzz_state_free(&state);
@@ -417,7 +488,11 @@ int assay_measuring_create(const struct assay_profile_config *config,
         facts[i].wanted = !config->keys || config->keys[i];
         facts[i].evidence = json_array();
         ASSAY_CHECK(facts[i].evidence && ret_measure->candidates);
-        assay_fact_doubt(&facts[i], "%s", ways[i].why ? ways[i].why : "it was not asked for");
+        assay_fact_doubt(&facts[i], "%s",
+                         !facts[i].wanted                      ? "it was not asked for"
+                         : ways[i].why                         ? ways[i].why
+                         : facts[i].how == ASSAY_PROFILE_TRIED ? "no programs were run"
+                                                               : "no time");
     }
     return 0;
 }

@@ -1,10 +1,11 @@
 /* Measuring a profile: what an unknown allocator answers to every key of profile_keys.def.
  *
- * Three ways, by the key's row: a probe asks a child some thousand questions and looks at the
+ * Four ways, by the key's row: a probe asks a child some thousand questions and looks at the
  * answers; the cells of the security matrix that promise the key are tried until each is decided;
- * and what cannot be measured says why. A key is told only where the answers leave no doubt, else
- * it stays open and `reason` says what could not be told. A short fuzz with the measured profile
- * then lists violations as candidates: whether they are accepted is for people to say. Host only.
+ * directed programs end the process or do not; and what cannot be measured says why. A key is told
+ * only where the answers leave no doubt, else it stays open and `reason` says what could not be
+ * told. A short fuzz with the measured profile then lists violations as candidates: whether they
+ * are accepted is for people to say. Host only.
  */
 #ifndef ASSAY_TOOLS_PROFILE_H
 #define ASSAY_TOOLS_PROFILE_H
@@ -15,7 +16,12 @@
 #include "oracles/profile.h"
 #include "traces/runner/session.h"
 
-enum assay_profile_how { ASSAY_PROFILE_PROBE, ASSAY_PROFILE_CELLS, ASSAY_PROFILE_NOT_MEASURED };
+enum assay_profile_how {
+    ASSAY_PROFILE_PROBE,
+    ASSAY_PROFILE_CELLS,
+    ASSAY_PROFILE_TRIED,
+    ASSAY_PROFILE_NOT_MEASURED
+};
 
 struct assay_profile_fact {
     const struct assay_profile_key *key;

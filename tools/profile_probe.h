@@ -30,11 +30,13 @@ const char *assay_asking_call(const struct assay_event *op, char *ret_text, size
 typedef void assay_profile_probe(struct assay_measuring *measure, struct assay_profile_fact *fact);
 #define PROBE(name) assay_profile_probe assay_profile_probe_##name;
 #define CELLS
+#define TRIED(property)
 #define NOT_MEASURED(why)
 #define ASSAY_PROFILE_KEY(TYPE, key, how, meaning) how
 #include "oracles/profile_keys.def"
 #undef PROBE
 #undef CELLS
+#undef TRIED
 #undef NOT_MEASURED
 
 #endif

@@ -27,7 +27,7 @@ static void ask_alignments(struct assay_measuring *measure, enum assay_op kind,
     memset(ret_alignments, 0, sizeof *ret_alignments);
     assay_asking_begin(&asking, measure);
     for (uint64_t alignment = 16; alignment <= GIB; alignment *= 2) {
-        uint64_t size[] = {1, 100, 5000, alignment};
+        uint64_t size[] = {1, 100, 5000, 150000, MIB, alignment};
         bool all = true;
         for (size_t k = 0; k < EACH * sizeof size / sizeof *size && all; k++) {
             uint64_t wanted = size[k / EACH];

@@ -62,6 +62,13 @@ run 0 assay profile "$lib/zoo/libcorrect_prefix.so" --keys min_alignment
 grep -q "^functions named zp_malloc" err || fail "correct_prefix: no prefix"
 key out symbol_prefix zp_
 
+for ini in "$source"/oracles/profiles/*.ini; do # each can be read, those of what apt does not have too
+    status=0
+    assay profile "$lib/zoo/libcorrect.so" --keys malloc_zero_null --check "$ini" >out 2>err </dev/null || status=$?
+    [ $status -le 1 ] || fail "$ini: exit $status"
+done
+run 0 assay fuzz --subject "$lib/zoo/libcorrect.so" --profile "$source/oracles/profiles/verified.ini" --programs random --runs 60 --out fuzz
+
 # measured again, the hand's part stays; what is found is a candidate and nothing more
 sed -i 's/^realloc_zero = .*/; by hand: its manual\nrealloc_zero = frees/' otherwise.ini
 printf '\n[accepted]\n; proof: none\nC19 = a reason\n' >>otherwise.ini
