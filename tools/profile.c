@@ -304,7 +304,8 @@ static const struct assay_violation *death_of(const struct assay_fuzz_state *sta
     return doubtful;
 }
 
-/* Of the keys that were assumed while the programs ran: what they showed. */
+/* What the programs showed of such keys. Nothing is assumed of them: what is excused without an
+ * answer is no reason to give up what is judged then. */
 static void conclude_tried(struct assay_measuring *measure, const struct assay_fuzz_state *state)
 {
     for (size_t i = 0; i < measure->count; i++) {
@@ -329,7 +330,7 @@ static void conclude_tried(struct assay_measuring *measure, const struct assay_f
     }
 }
 
-/* A program that stopped itself violates what was assumed and nothing else. */
+/* The key says already that the process ends there. */
 static bool is_answer(const struct assay_measuring *measure,
                       const struct assay_violation *violation)
 {
@@ -401,9 +402,6 @@ static int look_for_candidates(struct assay_measuring *measure, struct assay_err
                                      .jobs = 1,
                                      .guidance = "none",
                                      .interrupted = measure->config.interrupted};
-    for (size_t i = 0; i < measure->count; i++) /* assumed, to be violated or not */
-        if (measure->facts[i].wanted && measure->facts[i].how == ASSAY_PROFILE_TRIED)
-            *((uint8_t *)&fuzz.profile + measure->facts[i].key->offset) = ASSAY_ANSWER_YES;
     if (measure->config.hand)
         take_hand(measure, measure->config.hand, &fuzz.profile);
     if (fuzz.max_time_ns == 0) {
