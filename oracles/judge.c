@@ -268,7 +268,8 @@ static inline __attribute__((always_inline)) void run_oracles(struct assay_judge
     uint64_t applied = 0, wrong = 0;
     struct assay_verdict unused;
 #define ASSAY_PROPERTY(ID, statement, severity, needs, optional, source, policy, ops)              \
-    if (((ops) >> kind & 1) && rows_of(ASSAY_SEVERITY_##severity) == rows) {                       \
+    if (((ops) >> kind & 1) && rows_of(ASSAY_SEVERITY_##severity) == rows &&                       \
+        !((needs)&ASSAY_HAS_RESOURCES)) {                                                          \
         enum assay_outcome outcome = assay_oracle_##ID(c, &unused);                                \
         applied |= (uint64_t)(outcome != ASSAY_OUTCOME_NOT_APPLICABLE) << ASSAY_PROPERTY_##ID;     \
         wrong |= (uint64_t)(outcome == ASSAY_OUTCOME_VIOLATED) << ASSAY_PROPERTY_##ID;             \
@@ -279,6 +280,23 @@ static inline __attribute__((always_inline)) void run_oracles(struct assay_judge
     if (__builtin_expect((wrong & judge->judged) != 0, 0)) {
         struct assay_case copy = *c; /* so that the case itself can live in registers */
         report(judge, &copy, wrong & judge->judged, number);
+    }
+}
+
+/* Rows of programs that measure or live in scarcity: no other op pays for them. */
+static __attribute__((noinline, cold)) void
+judge_resources(struct assay_judge *judge, const struct assay_case *c, uint32_t number)
+{
+    for (uint64_t rest = judge->judged; rest != 0; rest &= rest - 1) {
+        unsigned property = (unsigned)__builtin_ctzll(rest);
+        struct assay_verdict v = {0};
+        if (!(subscribed[property] >> c->kind & 1) ||
+            !(assay_property_info(property)->needs & ASSAY_HAS_RESOURCES))
+            continue;
+        enum assay_outcome outcome = oracles[property](c, &v);
+        judge->evaluations[property] += outcome != ASSAY_OUTCOME_NOT_APPLICABLE;
+        if (outcome == ASSAY_OUTCOME_VIOLATED)
+            violated(judge, c, property, &v, number);
     }
 }
 
@@ -756,9 +774,13 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
         run_oracles(judge, &c, kind, ROWS_LEGAL,
                     bearing && c.succeeded ? event->born : event->object);
     }
-    if (__builtin_expect(c.scarcity != ASSAY_SCARCITY_NONE, 0))
+    if (__builtin_expect(c.scarcity != ASSAY_SCARCITY_NONE, 0)) {
+        struct assay_case copy = c;
+        if (!judge->tainted && !(event->flags & ASSAY_FLAG_PREEXISTING))
+            judge_resources(judge, &copy, bearing && c.succeeded ? event->born : event->object);
         assay_resources_note(&judge->resources, &judge->model, released,
                              bearing && c.succeeded ? c.bytes : 0, c.refused_now);
+    }
     if (kind == ASSAY_OP_USABLE_SIZE && open)
         learn_usable(object, event);
     remember(&judge->ground, &c, changes, event->object);
@@ -786,7 +808,7 @@ static __attribute__((noinline, cold)) void judge_system(struct assay_judge *jud
                                  .resources = r};
     assay_resources_measure(r, &judge->model, event);
     if (!judge->tainted)
-        run_oracles(judge, &c, ASSAY_OP_MEASURE, ROWS_LEGAL, 0);
+        judge_resources(judge, &c, 0);
 }
 
 /* One function per op kind. Kinds that no executor serves yet pass by. */

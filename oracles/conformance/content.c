@@ -3,11 +3,11 @@
 
 enum assay_outcome assay_oracle_C08(const struct assay_case *c, struct assay_verdict *v)
 {
-    if (!(c->event->checked & (ASSAY_FACT_CONTENT | ASSAY_FACT_SIBLINGS)) ||
-        assay_case_no_memory(c))
+    if (!(c->event->checked & (ASSAY_FACT_CONTENT | ASSAY_FACT_SIBLINGS)))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->event->failed & ASSAY_FACT_CONTENT)
-        return assay_fact_violated(v, ASSAY_FACT_CONTENT);
+        return assay_case_no_memory(c) ? ASSAY_OUTCOME_NOT_APPLICABLE
+                                       : assay_fact_violated(v, ASSAY_FACT_CONTENT);
     if (c->event->failed & ASSAY_FACT_SIBLINGS)
         return assay_fact_violated(v, ASSAY_FACT_SIBLINGS);
     return ASSAY_OUTCOME_HOLDS;
@@ -15,10 +15,11 @@ enum assay_outcome assay_oracle_C08(const struct assay_case *c, struct assay_ver
 
 enum assay_outcome assay_oracle_C10(const struct assay_case *c, struct assay_verdict *v)
 {
-    if (!c->succeeded || !(c->event->checked & ASSAY_FACT_ZERO) || assay_case_no_memory(c))
+    if (!c->succeeded || !(c->event->checked & ASSAY_FACT_ZERO))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->event->failed & ASSAY_FACT_ZERO)
-        return assay_fact_violated(v, ASSAY_FACT_ZERO);
+        return assay_case_no_memory(c) ? ASSAY_OUTCOME_NOT_APPLICABLE
+                                       : assay_fact_violated(v, ASSAY_FACT_ZERO);
     return ASSAY_OUTCOME_HOLDS;
 }
 

@@ -5,7 +5,9 @@ enum assay_outcome assay_oracle_C19(const struct assay_case *c, struct assay_ver
 {
     if (!c->operand && !c->null_operand)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    if (c->foreign || c->resources->calls)
+    if (c->foreign)
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (c->event->error != 0 && c->scarcity && c->resources->calls)
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* who cannot unmap or advise may be heard of it */
     if (c->event->error != 0)
         return assay_violated(v, ASSAY_RELATION_WRONG_ERRNO, 0, c->event->error);

@@ -51,13 +51,13 @@ enum assay_outcome assay_oracle_C01(const struct assay_case *c, struct assay_ver
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (resize_kind && (resized ? c->foreign : assay_case_judges(c, ASSAY_PROPERTY_C14)))
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* C28 and C14 say the same of these */
-    if (!c->succeeded && c->scarcity)
-        return ASSAY_OUTCOME_NOT_APPLICABLE; /* C33 judges refusals where memory ends */
     bool within = assay_case_within_budget(c);
-    if (!c->succeeded && within && c->exact)
-        return ASSAY_OUTCOME_NOT_APPLICABLE; /* as do C27, C30 and C35 of theirs */
     if (c->succeeded)
         return within ? ASSAY_OUTCOME_HOLDS : ASSAY_OUTCOME_NOT_APPLICABLE;
+    if (c->scarcity)
+        return ASSAY_OUTCOME_NOT_APPLICABLE; /* C33 judges refusals where memory ends */
+    if (within && c->exact)
+        return ASSAY_OUTCOME_NOT_APPLICABLE; /* as do C27, C30 and C35 of theirs */
     if (within)
         return assay_violated(v, ASSAY_RELATION_NULL, c->bytes, c->event->error);
     if (!assay_case_errno_promised(c))

@@ -49,7 +49,7 @@ enum assay_outcome assay_oracle_C31(const struct assay_case *c, struct assay_ver
 enum assay_outcome assay_oracle_C32(const struct assay_case *c, struct assay_verdict *v)
 {
     const struct assay_resources *r = c->resources;
-    if (!r->limited || c->live_bytes != 0 || c->bytes == 0 || c->overflow ||
+    if (c->scarcity != ASSAY_SCARCITY_LIMIT || c->live_bytes != 0 || c->bytes == 0 || c->overflow ||
         c->bytes > r->largest_alone / 2)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (c->succeeded)
@@ -86,9 +86,9 @@ static bool starves(const struct assay_case *c)
 
 enum assay_outcome assay_oracle_C33(const struct assay_case *c, struct assay_verdict *v)
 {
-    enum assay_relation stopped = assay_case_stopped(c);
     if (!c->scarcity)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
+    enum assay_relation stopped = assay_case_stopped(c);
     if (stopped != ASSAY_RELATION_NONE)
         return stop_is_excused(c) ? ASSAY_OUTCOME_NOT_APPLICABLE
                                   : assay_violated(v, stopped, 0, c->event->signal);
