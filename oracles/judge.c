@@ -383,6 +383,8 @@ static __attribute__((noinline, cold)) void note_place(struct assay_judge *judge
         judge->context = ASSAY_CONTEXT_NONE;
         break;
     case ASSAY_OP_THREAD_EXIT:
+        judge->resources.used = true;
+        judge->resources.threads++;
         if (judge->context_thread == event->thread)
             judge->context = ASSAY_CONTEXT_NONE;
         break;

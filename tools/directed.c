@@ -51,7 +51,8 @@ static void count_judged(struct assay_fuzz_state *state, const struct assay_tria
     pthread_mutex_lock(&state->lock);
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++) {
         uint64_t evaluations = assay_trial_evaluations(trial, p);
-        bool special = assay_property_info(p)->needs & (ASSAY_HAS_CONTEXT | ASSAY_HAS_RESOURCES);
+        bool special = assay_property_info(p)->needs &
+                       (ASSAY_HAS_CONTEXT | ASSAY_HAS_THREAD | ASSAY_HAS_RESOURCES);
         state->evaluations[p] += evaluations;
         /* what only some programs try is not judged before one did */
         state->judged[p] |= assay_trial_judges(trial, p) && (!special || evaluations > 0);

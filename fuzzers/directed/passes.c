@@ -1,4 +1,4 @@
-/* C31: the same pass again and again, everything freed at its end. */
+/* C31: the same pass again and again, everything freed at its end. C29: passes of threads. */
 #include "fuzzers/directed/experiments.h"
 
 enum {
@@ -12,6 +12,7 @@ enum {
     MOST = SMALL_ALONE + MEDIUM + LARGE_ALONE + ALIGNED,
     LOOK_LOG2 = 6,       /* after so many passes, as a power of two, who stands still is done */
     LOOK_SMALL_LOG2 = 8, /* small losses show later */
+    LOOK_CHURN_LOG2 = 5, /* passes of threads last longer */
     LAST_LOG2 = 10,
     SLACK = 32 * 1024,
     MOST_RESIDENT = 512 << 20
@@ -63,11 +64,56 @@ static uint64_t grown(const struct assay_directed *d, unsigned what, unsigned k)
     return now > before ? now - before : 0;
 }
 
-/* Reads what the last stage measured; true if more passes would tell more. */
-static bool go_on(struct assay_directed *d, unsigned kind)
+/* Some threads, side by side or one after the other, and what they leave is freed. */
+static void put_churn(struct assay_directed *d, unsigned kind)
 {
-    unsigned look = kind == PASSES_SMALL ? LOOK_SMALL_LOG2 : LOOK_LOG2;
-    uint64_t slack = kind == PASSES_SMALL ? SLACK / 4 : SLACK;
+    enum { THREADS = 4, EACH = 16 };
+    struct assay_random draw = d->draw;
+    uint32_t objects[THREADS][EACH];
+    for (uint16_t t = 0; t < THREADS; t++) {
+        d->thread = 0;
+        assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = t + 1u});
+        d->thread = (uint16_t)(t + 1);
+        for (unsigned i = 0; i < EACH; i++) {
+            uint64_t most = i == 0 ? 1 << 18 : i < 4 ? 1 << 15 : 64u << i % 5;
+            objects[t][i] = assay_directed_malloc(d, 1 + assay_random_below(&draw, most));
+        }
+        for (unsigned i = 0; i < EACH && kind != CHURN_LATE; i++)
+            if (kind == CHURN_OWN || i % 2 != 0)
+                assay_directed_release(d, objects[t][i]);
+        if (kind == CHURN_LATE) {
+            assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_CONTEXT,
+                                                       .arg = ASSAY_CONTEXT_KEY,
+                                                       .size = t % 2});
+            for (unsigned i = 0; i < EACH / 2; i++) {
+                assay_directed_release(d, objects[t][i]);
+                objects[t][i] = assay_directed_malloc(d, 1 + assay_random_below(&draw, 1000));
+            }
+        }
+        if (t % 2) /* else it lives beside the next */
+            assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
+    }
+    for (uint16_t t = 0; t < THREADS; t += 2) {
+        d->thread = (uint16_t)(t + 1);
+        assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
+    }
+    d->thread = 0;
+    if (kind == CHURN_OWN)
+        return;
+    /* by a thread that goes as well: in the cache of one that stays all of it would come together
+     */
+    assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = THREADS + 1});
+    d->thread = THREADS + 1;
+    for (uint16_t t = 0; t < THREADS; t++)
+        for (unsigned i = 0; i < EACH; i += kind == CHURN_LATE ? 1 : 2)
+            assay_directed_release(d, objects[t][i]);
+    assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
+    d->thread = 0;
+}
+
+/* Reads what the last stage measured; true if more passes would tell more. */
+static bool go_on(struct assay_directed *d, unsigned look, uint64_t slack)
+{
     unsigned k = d->stage - 1; /* 2^k passes are behind */
     for (unsigned what = 0; what < ASSAY_MEASURES; what++)
         d->note[what * 16 + k] = d->events[d->n - ASSAY_MEASURES + what].value;
@@ -80,15 +126,32 @@ static bool go_on(struct assay_directed *d, unsigned kind)
     return grown(d, ASSAY_MEASURE_RESIDENT, k) > slack || grown(d, ASSAY_MEASURE_MAPPINGS, k) > 8;
 }
 
-ASSAY_DIRECTED_BUILDER(passes)
+static void measure(struct assay_directed *d, unsigned k)
 {
-    unsigned k = d->stage;
-    if (k > 0 && !go_on(d, argument))
-        return false;
-    for (unsigned pass = k ? 1u << (k - 1) : 0; pass < 1u << k; pass++)
-        put_pass(d, argument);
     for (unsigned what = 0; what < ASSAY_MEASURES; what++)
         assay_directed_put(d, (struct assay_event){
                                   .kind = ASSAY_OP_MEASURE, .arg = what, .size = UINT64_C(1) << k});
+}
+
+ASSAY_DIRECTED_BUILDER(passes)
+{
+    unsigned k = d->stage;
+    if (k > 0 && !go_on(d, argument == PASSES_SMALL ? LOOK_SMALL_LOG2 : LOOK_LOG2,
+                        argument == PASSES_SMALL ? SLACK / 4 : SLACK))
+        return false;
+    for (unsigned pass = k ? 1u << (k - 1) : 0; pass < 1u << k; pass++)
+        put_pass(d, argument);
+    measure(d, k);
+    return true;
+}
+
+ASSAY_DIRECTED_BUILDER(churn)
+{
+    unsigned k = d->stage;
+    if (k > 0 && !go_on(d, LOOK_CHURN_LOG2, SLACK))
+        return false;
+    for (unsigned pass = k ? 1u << (k - 1) : 0; pass < 1u << k; pass++)
+        put_churn(d, argument);
+    measure(d, k);
     return true;
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { ENOUGH_DEATHS = 16384 }; /* as C31 has it */
+enum { ENOUGH_DEATHS = 16384, ENOUGH_THREADS = 1024, LEAST = 64 }; /* as C31 and C29 have it */
 
 static struct assay_event shifted(struct assay_event op, uint32_t by)
 {
@@ -14,8 +14,8 @@ static struct assay_event shifted(struct assay_event op, uint32_t by)
 static bool same_op(const struct assay_event *a, const struct assay_event *b)
 {
     return a->kind == b->kind && a->family == b->family && a->place == b->place &&
-           a->thread == b->thread && a->object == b->object && a->born == b->born &&
-           a->size == b->size && a->arg == b->arg;
+           a->thread == b->thread && a->process == b->process && a->object == b->object &&
+           a->born == b->born && a->size == b->size && a->arg == b->arg;
 }
 
 static bool power_of_two(size_t n)
@@ -88,7 +88,14 @@ struct assay_passes assay_passes_of(const struct assay_passes *before,
                                   .born = births(pass, length),
                                   .count = before->count,
                                   .measures = before->measures};
-    while (passes.born && passes.count * passes.born < ENOUGH_DEATHS)
-        passes.count *= 2;
+    size_t threads = 0;
+    for (size_t i = 0; i < length; i++)
+        threads += pass[i].kind == ASSAY_OP_THREAD_EXIT;
+    if (threads)
+        for (passes.count = LEAST; passes.count * threads < ENOUGH_THREADS;)
+            passes.count *= 2;
+    else
+        while (passes.born && passes.count * passes.born < ENOUGH_DEATHS)
+            passes.count *= 2;
     return passes;
 }

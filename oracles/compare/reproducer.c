@@ -64,6 +64,7 @@ static unsigned checks_of(const struct assay_violation *v)
         return v->relation == ASSAY_RELATION_NULL          ? CHECK_LAST
                : v->relation == ASSAY_RELATION_WRONG_ERRNO ? CHECK_LAST_ERRNO
                                                            : 0;
+    case ASSAY_PROPERTY_C29:
     case ASSAY_PROPERTY_C31:
     case ASSAY_PROPERTY_C26:
     case ASSAY_PROPERTY_S01: return 0;
@@ -127,7 +128,7 @@ static void write_head(const struct reproducer_writer *w)
         "#include <unistd.h>");
     reproducer_system_includes(w);
     if (w->turns)
-        reproducer_line(w, "#include <pthread.h>\n\n"
+        reproducer_line(w, "#include <pthread.h>\n#include <sched.h>\n\n"
                            "static __thread int quiet; /* in a loop: calls alone */\n");
     else
         reproducer_line(w, "\nenum { quiet = 0 };\n");

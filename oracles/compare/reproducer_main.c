@@ -110,7 +110,7 @@ static void write_attempt(const struct reproducer_writer *w)
                        "    pid_t child = fork();\n"
                        "    if (child == 0) {");
     fprintf(w->out, "        alarm(%d); /* a hang ends in SIGALRM */\n",
-            w->r->count > LONG_OPS ? LONG_SECONDS : SECONDS);
+            w->r->count > LONG_OPS || (w->passes && w->turns) ? LONG_SECONDS : SECONDS);
     if (brief)
         reproducer_line(w, "        /* or, where it spins, in SIGPROF */\n"
                            "        struct itimerval spins = {{0, 0}, {0, 300000}};\n"

@@ -1,4 +1,4 @@
-/* C31-C33: memory and mappings over passes, under a limit, and when system calls fail. */
+/* C29, C31-C33: memory and mappings over passes, under a limit, and when system calls fail. */
 #include "oracles/oracle.h"
 
 #include <signal.h>
@@ -9,6 +9,7 @@
 enum {
     FIRST_LOG2 = 5, /* 2^5 passes come before any verdict */
     ENOUGH_DEATHS = 16384,
+    ENOUGH_THREADS = 1024, /* in their place where threads come and go */
     RESIDENT_SLACK = 64 * 1024,
     MAPPINGS_SLACK = 16,
     ENOUGH_BYTES = 256 << 20 /* or when so much has come together */
@@ -19,7 +20,9 @@ static bool keeps_pace(uint64_t now, uint64_t before)
     return before > 0 && 2 * now >= 3 * before && now <= 4 * before;
 }
 
-enum assay_outcome assay_oracle_C31(const struct assay_case *c, struct assay_verdict *v)
+/* What is measured after 2^k passes, against the passes before. */
+static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
+                                       struct assay_verdict *v)
 {
     const struct assay_resources *r = c->resources;
     uint64_t passes = c->event->size, what = c->event->arg;
@@ -37,12 +40,31 @@ enum assay_outcome assay_oracle_C31(const struct assay_case *c, struct assay_ver
     bool goes_on = after[0] < after[1] && after[1] < after[2] &&
                    keeps_pace(after[3] - after[2], after[2] - after[1]) &&
                    keeps_pace(after[2] - after[1], after[1] - after[0]);
-    bool enough = r->deaths >= ENOUGH_DEATHS ||
-                  (what == ASSAY_MEASURE_RESIDENT && after[3] - after[0] >= ENOUGH_BYTES);
+    enough = enough || (what == ASSAY_MEASURE_RESIDENT && after[3] - after[0] >= ENOUGH_BYTES);
     if (!goes_on || !enough || !r->reused)
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* it fills, or nobody can tell yet */
     v->offset = what;
     return assay_violated(v, ASSAY_RELATION_OTHER, after[2], after[3]);
+}
+
+static bool by_threads(const struct assay_case *c)
+{
+    return c->resources->threads > 0 && assay_case_judges(c, ASSAY_PROPERTY_C29);
+}
+
+enum assay_outcome assay_oracle_C31(const struct assay_case *c, struct assay_verdict *v)
+{
+    if (by_threads(c))
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    return judge_growth(c, c->resources->deaths >= ENOUGH_DEATHS, v);
+}
+
+/* Caches, arenas and what hangs on them are made for so many threads at once and used again. */
+enum assay_outcome assay_oracle_C29(const struct assay_case *c, struct assay_verdict *v)
+{
+    if (!by_threads(c))
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
+    return judge_growth(c, c->resources->threads >= ENOUGH_THREADS, v);
 }
 
 /* All of the largest is not asked for: what is freed may stay cut up, or in caches. */

@@ -1,5 +1,6 @@
 /* What is kept of a program that measures itself (MEASURE), or for which memory ends (LIMIT) or
- * system calls fail (REFUSE): the ground of C31 to C33. Plain bookkeeping, as the model is. */
+ * system calls fail (REFUSE): the ground of C29 and C31 to C33. Plain bookkeeping, as the model is.
+ */
 #ifndef ASSAY_RESOURCES_H
 #define ASSAY_RESOURCES_H
 
@@ -27,6 +28,7 @@ struct assay_resources {
     uint64_t after[ASSAY_MEASURES][ASSAY_PASSES_LOG2]; /* 2^k passes, */
     uint32_t measured[ASSAY_MEASURES];                 /* where bit k is set */
     uint64_t deaths;                                   /* of objects, before the last one */
+    uint64_t threads;                                  /* that ended so far */
     /* since the last LIMIT */
     uint64_t largest_alone;           /* granted while nothing else was live */
     uint64_t freed_bytes, last_freed; /* since the last granted request */

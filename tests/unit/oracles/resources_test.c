@@ -148,6 +148,36 @@ static void c31_what_fills_is_no_growth(void **state)
     assert_true(assay_judge_evaluations(s.judge, ASSAY_PROPERTY_C31) > 0);
 }
 
+/* As measured(), and with each pass some threads end. */
+static void measured_with_threads(unsigned threads, unsigned last, uint64_t (*value)(uint64_t))
+{
+    uint64_t done = 0;
+    for (unsigned k = 0; k <= last; k++) {
+        for (; done < UINT64_C(1) << k; done++) {
+            pass(BASE, 512);
+            for (unsigned i = 0; i < threads; i++)
+                PUT(&s, THREAD_EXIT, .thread = 1);
+        }
+        PUT(&s, MEASURE, .arg = ASSAY_MEASURE_RESIDENT, .size = done, .value = value(done));
+    }
+}
+
+static void c29_growth_with_threads(void **state)
+{
+    (void)state;
+    measured_with_threads(8, 7, leak_1024);
+    ASSERT_ONLY(&s, C29, OTHER);
+    teardown(NULL);
+    setup(NULL);
+    measured_with_threads(4, 9, filling);
+    ASSERT_NONE(&s);
+    assert_true(assay_judge_evaluations(s.judge, ASSAY_PROPERTY_C29) > 0);
+    teardown(NULL);
+    setup(NULL);
+    measured_with_threads(1, 7, leak_1024); /* too few to tell */
+    ASSERT_NONE(&s);
+}
+
 static void c31_is_not_asked_of_who_reuses_nothing(void **state)
 {
     (void)state;
@@ -272,11 +302,17 @@ static void c33_is_no_excuse_for_other_programs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(c31_growth_that_goes_on),     TEST(c31_mappings),
-        TEST(c31_what_fills_is_no_growth), TEST(c31_is_not_asked_of_who_reuses_nothing),
-        TEST(c32_large_after_small),       TEST(c33_under_a_limit),
-        TEST(c33_half_is_freed),           TEST(c33_a_failure_taken_for_an_address),
-        TEST(c33_stops_when_calls_fail),   TEST(c33_is_no_excuse_for_other_programs),
+        TEST(c29_growth_with_threads),
+        TEST(c31_growth_that_goes_on),
+        TEST(c31_mappings),
+        TEST(c31_what_fills_is_no_growth),
+        TEST(c31_is_not_asked_of_who_reuses_nothing),
+        TEST(c32_large_after_small),
+        TEST(c33_under_a_limit),
+        TEST(c33_half_is_freed),
+        TEST(c33_a_failure_taken_for_an_address),
+        TEST(c33_stops_when_calls_fail),
+        TEST(c33_is_no_excuse_for_other_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -333,6 +333,24 @@ static int set_up(void **state)
     return 0;
 }
 
+static void a_fork_leaves_each_its_objects(void **state)
+{
+    const struct assay_event forking[] = {
+        {.kind = ASSAY_OP_MALLOC, .size = 8, .born = 1},
+        {.kind = ASSAY_OP_FORK, .arg = 1},
+        {.kind = ASSAY_OP_FREE, .object = 1, .process = 1},
+        {.kind = ASSAY_OP_FREE, .object = 1},
+    };
+    const bool no_fork[] = {true, false, true, true};
+    struct assay_event out[4];
+    (void)state;
+    assert_int_equal(assay_minimise_repair(forking, 4, NULL, out), 4);
+    assert_int_equal(out[2].process, 1);
+    assert_int_equal(assay_minimise_repair(forking, 4, no_fork, out),
+                     2); /* the child is not there */
+    assert_int_equal(out[1].process, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +360,7 @@ int main(void)
         cmocka_unit_test(what_does_not_show_is_left_alone),
         cmocka_unit_test(a_misuse_stays_the_misuse_that_it_was),
         cmocka_unit_test(a_dropped_resize_lets_the_old_object_live_on),
+        cmocka_unit_test(a_fork_leaves_each_its_objects),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
