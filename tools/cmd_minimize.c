@@ -153,9 +153,6 @@ static bool shows(struct work *work, int *ret_code, struct assay_error *err)
         found = *ret_code == 0 && work->result.violated &&
                 (work->from_trace || work->options->property ||
                  assay_finding_dir_shows(&work->from, &work->result.first));
-        /* what shows nothing at all at first may show it in some processes only */
-        if (work->result.violated && !found)
-            break;
     }
     if (*ret_code == 0)
         assay_trial_free(trial);

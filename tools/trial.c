@@ -20,6 +20,7 @@ struct assay_trial {
     struct assay_event *results;       /* where to write back what was executed; NULL: nowhere */
     size_t executed, wanted;
     uint64_t compared;                /* ops of programs that were run twice */
+    bool frozen;                      /* all that can be, in the last run */
     struct assay_processes processes; /* of an order in which programs fork */
 };
 
@@ -229,6 +230,7 @@ static int run(struct assay_trial *trial, const struct assay_event *ops, size_t 
         continue;
     assay_session_wait(trial->session, &status);
     trial->result->state = status.state;
+    trial->frozen = assay_session_frozen(&status);
     if (status.state == ASSAY_SESSION_ENDED) {
         if (in_turns(trial) && last)
             judge_processes(trial, NULL);
@@ -336,13 +338,17 @@ static int run_twice(struct assay_trial *trial, const struct assay_event *ops, s
     if (!results)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     int code = run_again(trial, ops, n, results, err);
+    bool frozen = trial->frozen;
     if (code > 0 && !trial->result->violated) {
         assay_judge_reset(trial->judge);
         code = start(trial, err);
         code = code < 0 ? code : run_again(trial, ops, n, results + n, err);
     }
     if (code > 0 && !trial->result->violated)
-        code = compare(trial, results, results + n, n, err);
+        code = frozen && trial->frozen ? compare(trial, results, results + n, n, err)
+                                       : assay_fail(err, ASSAY_E_UNSUPPORTED,
+                                                    "randomness cannot be frozen here, so two runs "
+                                                    "need not agree; see 'assay doctor'");
     free(results);
     return code;
 }

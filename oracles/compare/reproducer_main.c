@@ -132,13 +132,16 @@ static void write_attempt(const struct reproducer_writer *w)
 
 /* Where it shows in some processes only, each attempt is a process that was exec'd: what a child
  * of fork drew at random is what its parent drew. */
-static void write_fresh(const struct reproducer_writer *w)
+static void write_fresh(const struct reproducer_writer *w, bool twice)
 {
     reproducer_line(w, "static int in_new_process(char *name, unsigned variant)\n"
                        "{\n"
-                       "    static char number[16];\n"
-                       "    char *const words[] = {name, number, NULL};\n"
-                       "    int status = 0;\n"
+                       "    static char number[16];");
+    reproducer_line(w, twice ? "    static char file[16];\n"
+                               "    char *const words[] = {name, number, file, NULL};\n"
+                               "    snprintf(file, sizeof file, \"%d\", places_file);"
+                             : "    char *const words[] = {name, number, NULL};");
+    reproducer_line(w, "    int status = 0;\n"
                        "    snprintf(number, sizeof number, \"%u\", variant);\n"
                        "    pid_t child = fork();\n"
                        "    if (child == 0) {\n"
@@ -151,20 +154,39 @@ static void write_fresh(const struct reproducer_writer *w)
                        "}\n");
 }
 
-/* Two runs from the same state: what one parent forks. */
+/* Two processes that were exec'd, so that what is drawn when the allocator is loaded is drawn
+ * twice; each leaves its places in a file that has no name. */
+static void write_places(const struct reproducer_writer *w)
+{
+    reproducer_line(
+        w, "static int places_file = -1;\n"
+           "static int map_places(int file)\n"
+           "{\n"
+           "    size_t bytes = (HIGHEST + 1) * sizeof *places;\n"
+           "    if (places)\n"
+           "        return 1;\n"
+           "    places_file = file < 0 ? memfd_create(\"places\", 0) : file;\n"
+           "    if (places_file < 0 || (file < 0 && ftruncate(places_file, (off_t)bytes)))\n"
+           "        return 0;\n"
+           "    void *shared =\n"
+           "        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, places_file, 0);\n"
+           "    places = shared == MAP_FAILED ? NULL : shared;\n"
+           "    return places != NULL;\n"
+           "}\n");
+}
+
 static void write_twice(const struct reproducer_writer *w)
 {
-    reproducer_line(w, "static int twice(unsigned variant)\n"
+    reproducer_line(w, "static int twice(char *name, unsigned variant)\n"
                        "{\n"
                        "    static uintptr_t first[HIGHEST + 1];\n"
-                       "    if (!places)\n"
-                       "        places = mmap(NULL, sizeof first, PROT_READ | PROT_WRITE,\n"
-                       "                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);\n"
-                       "    int answer = places == MAP_FAILED ? 2 : attempt(variant);\n"
+                       "    if (!map_places(-1))\n"
+                       "        return 2;\n"
+                       "    int answer = in_new_process(name, variant);\n"
                        "    if (answer)\n"
                        "        return answer;\n"
                        "    memcpy(first, places, sizeof first);\n"
-                       "    answer = attempt(variant);\n"
+                       "    answer = in_new_process(name, variant);\n"
                        "    if (answer || memcmp(first, places, sizeof first) == 0)\n"
                        "        return answer;\n"
                        "    return died(\"bug: the same calls are answered otherwise, variant\", "
@@ -180,9 +202,11 @@ void reproducer_main(const struct reproducer_writer *w, size_t parts)
     write_surround(w);
     write_attempt(w);
     if (twice)
+        write_places(w);
+    if (random || twice)
+        write_fresh(w, twice);
+    if (twice)
         write_twice(w);
-    if (random)
-        write_fresh(w);
     fprintf(w->out, "enum { VARIANTS = %u };\n\n",
             random                                   ? w->r->attempts
             : is_misuse(w) || w->r->count > LONG_OPS ? 1
@@ -195,11 +219,13 @@ void reproducer_main(const struct reproducer_writer *w, size_t parts)
            "    if (argc > 0 && persona != -1 && (persona & ADDR_NO_RANDOMIZE) == 0 &&\n"
            "        personality((unsigned long)persona | ADDR_NO_RANDOMIZE) != -1)\n"
            "        execv(\"/proc/self/exe\", argv);");
-    if (random)
-        reproducer_line(w, twice ? "    if (argc == 2)\n"
-                                   "        return twice((unsigned)atoi(argv[1]));"
-                                 : "    if (argc == 2)\n"
-                                   "        return attempt((unsigned)atoi(argv[1]));");
+    if (twice)
+        reproducer_line(w, "    if (argc == 3)\n"
+                           "        return map_places(atoi(argv[2])) ? "
+                           "attempt((unsigned)atoi(argv[1])) : 2;");
+    else if (random)
+        reproducer_line(w, "    if (argc == 2)\n"
+                           "        return attempt((unsigned)atoi(argv[1]));");
     fprintf(
         w->out,
         "    int answer = 0;\n"
@@ -211,7 +237,7 @@ void reproducer_main(const struct reproducer_writer *w, size_t parts)
         "    return answer;\n"
         "}\n",
         random ? RANDOM_SECONDS : SECONDS,
-        random  ? "in_new_process(argv[0], i % 40)"
-        : twice ? "twice(i % 40)"
-                : "attempt(i)");
+        twice    ? "twice(argv[0], i % 40)"
+        : random ? "in_new_process(argv[0], i % 40)"
+                 : "attempt(i)");
 }
