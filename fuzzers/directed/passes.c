@@ -70,7 +70,7 @@ static void put_churn(struct assay_directed *d, unsigned kind)
     enum { THREADS = 4, EACH = 16 };
     struct assay_random draw = d->draw;
     uint32_t objects[THREADS][EACH];
-    for (uint16_t t = 0; t < THREADS; t++) {
+    for (unsigned t = 0; t < THREADS; t++) {
         d->thread = 0;
         assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = t + 1u});
         d->thread = (uint16_t)(t + 1);
@@ -93,7 +93,7 @@ static void put_churn(struct assay_directed *d, unsigned kind)
         if (t % 2) /* else it lives beside the next */
             assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
     }
-    for (uint16_t t = 0; t < THREADS; t += 2) {
+    for (unsigned t = 0; t < THREADS; t += 2) {
         d->thread = (uint16_t)(t + 1);
         assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
     }
@@ -104,7 +104,7 @@ static void put_churn(struct assay_directed *d, unsigned kind)
      */
     assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = THREADS + 1});
     d->thread = THREADS + 1;
-    for (uint16_t t = 0; t < THREADS; t++)
+    for (unsigned t = 0; t < THREADS; t++)
         for (unsigned i = 0; i < EACH; i += kind == CHURN_LATE ? 1 : 2)
             assay_directed_release(d, objects[t][i]);
     assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
