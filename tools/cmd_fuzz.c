@@ -267,6 +267,18 @@ static void print_hints(FILE *out, const char *folder)
     free(next);
 }
 
+/* "812 ops -> 7 ops in 3.0 s" */
+static void print_minimising(FILE *out, const struct assay_fuzz_state *state, const char *folder)
+{
+    struct assay_human a, b;
+    for (size_t i = 0; i < state->written_count; i++)
+        if (strcmp(state->written[i], folder) == 0)
+            fprintf(out, "minimised: %s -> %s in %.1f s\n",
+                    assay_human_of(&a, state->written_ops[i][0], "op", "ops"),
+                    assay_human_of(&b, state->written_ops[i][1], "op", "ops"),
+                    state->written_seconds[i]);
+}
+
 static void print_findings(FILE *out, const struct assay_fuzz_state *state)
 {
     struct assay_printable reason;
@@ -283,6 +295,7 @@ static void print_findings(FILE *out, const struct assay_fuzz_state *state)
         fprintf(out, "finding: %s\n", line);
         snprintf(folder, sizeof folder, "%s/%s", state->config->findings_folder,
                  finding->fingerprint);
+        print_minimising(out, state, folder);
         if (access(folder, R_OK) == 0)
             print_hints(out, folder);
     }

@@ -63,6 +63,8 @@ struct assay_fuzz_state {
     struct assay_error err;     /* of the first job that could not go on; code 0: none */
     char written[64][PATH_MAX]; /* folders of the findings, in order */
     size_t written_count;
+    size_t written_ops[64][2];  /* of each, before and after minimising, */
+    double written_seconds[64]; /* and how long that took */
 };
 
 uint64_t assay_fuzz_now_ns(void);

@@ -135,6 +135,7 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
                                           .directed = program->directed,
                                           .guidance = config->guidance};
     char path[PATH_MAX];
+    uint64_t begin_ns = assay_fuzz_now_ns();
     struct assay_shrunk shrunk = minimise(state, program, result, hang_ms);
     record.hits = shrunk.hits;
     record.trials = shrunk.trials;
@@ -150,8 +151,13 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
         return;
     }
     pthread_mutex_lock(&state->lock);
-    if (state->written_count < sizeof state->written / sizeof state->written[0])
-        memcpy(state->written[state->written_count++], path, sizeof path);
+    if (state->written_count < sizeof state->written / sizeof state->written[0]) {
+        size_t i = state->written_count++;
+        memcpy(state->written[i], path, sizeof path);
+        state->written_ops[i][0] = record.ops_found;
+        state->written_ops[i][1] = record.count;
+        state->written_seconds[i] = (double)(assay_fuzz_now_ns() - begin_ns) / 1e9;
+    }
     pthread_mutex_unlock(&state->lock);
 }
 

@@ -155,7 +155,12 @@ void reproducer_born(const struct reproducer_writer *w)
     if (reproducer_checks(w, CHECK_USABLE | CHECK_DISJOINT_USABLE | CHECK_SLACK) ||
         w->r->ask_usable)
         reproducer_line(w, "    o->usable = call_malloc_usable_size(p);");
-    if (reproducer_checks(w, CHECK_USABLE))
+    bool exact =
+        v->property == ASSAY_PROPERTY_C04 && assay_event_bears(&v->event) && v->seen > v->expected;
+    if (reproducer_checks(w, CHECK_USABLE) && exact) /* the profile says that it is */
+        reproducer_line(w, "    if (o->usable != bytes)\n"
+                           "        show(\"usable size is not the requested one\", k, o->usable);");
+    else if (reproducer_checks(w, CHECK_USABLE))
         reproducer_line(w, "    if (o->usable < bytes)\n"
                            "        show(\"usable size below the requested one\", k, o->usable);");
     if (reproducer_checks(w, CHECK_DISJOINT | CHECK_DISJOINT_USABLE))

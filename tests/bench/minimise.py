@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""How small `assay minimize` makes a trace of some thousand calls that shows a bug of the zoo, and how long that takes.
+"""How small the programs become that show the zoo's bugs, and how long that takes.
 
-For each broken allocator the first of a few generated traces whose replay shows something is minimised; what is called 1-minimal
-is checked from outside by tests/e2e/minimal.py. Writes a table to standard output.
+Each broken allocator is fuzzed for a few programs; its first finding is a row. What is called 1-minimal is checked from outside by
+tests/e2e/minimal.py. Writes a table to standard output.
 
-usage: minimise.py BUILD_FOLDER [--ops N] [--seeds N] [--max-time TIME] [ANIMAL...]
+usage: minimise.py BUILD_FOLDER [--runs N] [--seed N] [ANIMAL...]
 """
 import argparse
 import glob
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -25,9 +26,8 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
     parser.add_argument("animals", nargs="*")
-    parser.add_argument("--ops", type=int, default=4000)
-    parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--max-time", default="30s")
+    parser.add_argument("--runs", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
 
@@ -38,29 +38,24 @@ def animals(build):
                 yield os.path.basename(ini)[:-4]
 
 
-def minimise(args, name, scratch):
-    """The JSON objects of the first trace that shows something, or None."""
-    assay, library = f"{args.build}/bin/assay", f"{args.build}/lib/zoo/lib{name}.so"
-    for seed in range(1, args.seeds + 1):
-        trace = f"{scratch}/{seed}.trace"
-        if not os.path.exists(trace):
-            subprocess.run([f"{args.build}/bin/make_trace", trace, str(args.ops), str(seed)], check=True, capture_output=True)
-        run = subprocess.run([assay, "minimize", trace, "--subject", library, "--profile", f"{args.build}/lib/zoo/{name}.ini", "--json",
-                              "--quiet", "--max-time", args.max_time, "--out", f"{scratch}/{name}"],
-                             capture_output=True, text=True, check=False)
-        if run.returncode == 1:
-            return [json.loads(line) for line in run.stdout.splitlines()]
-        if run.returncode != 0:
-            return None
-    return None
+def fuzz(args, name, scratch):
+    """The first finding that was minimised: finding.json and the seconds that it took; None if there is none."""
+    run = subprocess.run([f"{args.build}/bin/assay", "fuzz", "--subject", f"{args.build}/lib/zoo/lib{name}.so", "--profile",
+                          f"{args.build}/lib/zoo/{name}.ini", "--runs", str(args.runs), "--seed", str(args.seed), "--misuse", "--quiet",
+                          "--guidance", "none", "--out", f"{scratch}/{name}"], capture_output=True, text=True, check=False)
+    told = re.search(r"^minimised: .* in ([0-9.]+) s\nreproduce: assay reproduce (\S+)$", run.stdout, re.M)
+    if not told:
+        return None
+    with open(told[2] + "/finding.json", encoding="utf-8") as file:
+        return json.load(file), float(told[1]), told[2]
 
 
-def check(args, told):
-    if not told["minimised"]:
+def check(args, finding, folder):
+    if not finding["minimised"]:
         return "no: time was up"
-    if told["ops"] > CHECKED_OPS:
+    if finding["ops"] > CHECKED_OPS:
         return "yes, not checked"
-    run = subprocess.run([f"{ROOT}/tests/e2e/minimal.py", f"{args.build}/bin/assay", told["folder"]], capture_output=True, text=True,
+    run = subprocess.run([f"{ROOT}/tests/e2e/minimal.py", f"{args.build}/bin/assay", folder], capture_output=True, text=True,
                          check=False)
     return "yes" if run.returncode == 0 else "NO: " + run.stdout.strip()
 
@@ -70,29 +65,31 @@ def main():
     rows, quiet, ops, seconds, bad = [], [], [], [], False
     with tempfile.TemporaryDirectory() as scratch:
         for name in args.animals or animals(args.build):
-            told = minimise(args, name, scratch)
+            told = fuzz(args, name, scratch)
             if told is None:
                 quiet.append(name)
                 continue
-            finding, summary = told
-            answer = check(args, summary)
+            finding, took, folder = told
+            answer = check(args, finding, folder)
             bad |= answer.startswith("NO")
-            ops.append(summary["ops"])
-            seconds.append(summary["seconds"])
-            rows.append(f"| {name} | {finding['property']} {finding['op']} | {summary['ops_before']:,} | {summary['ops']:,} | "
-                        f"{summary['runs']:,} | {summary['seconds']:.1f} | {answer} |")
+            ops.append(finding["ops"])
+            seconds.append(took)
+            rows.append(f"| {name} | {finding['property']} {finding['op']} | {finding['ops_found']:,} | {finding['ops']:,} | {took:.1f} | "
+                        f"{answer} |")
             print(rows[-1], file=sys.stderr)
     load = os.getloadavg()[0]
-    print("# From a trace to the calls that it takes\n")
+    print("# From the program that was found to the calls that it takes\n")
     print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} processors, kernel {platform.release()}, load average {load:.1f} at the end: "
-          f"`tests/bench/minimise.py build/release --ops {args.ops} --seeds {args.seeds} --max-time {args.max_time}`.\n")
-    print(f"Generated traces of {args.ops:,} calls; for each allocator of the zoo the first of {args.seeds} whose replay shows something. "
-          "1-minimal is what `assay minimize` says; `yes` was checked from outside, each smaller program by `assay reproduce`.\n")
-    print("| allocator | shows | ops | minimal | trials | s | 1-minimal |\n| --- | --- | --- | --- | --- | --- | --- |")
+          f"`tests/bench/minimise.py build/release --runs {args.runs} --seed {args.seed}`.\n")
+    print("The first finding of each allocator of the zoo. Seconds are those of minimising, of ten confirming runs and of writing the "
+          "folder; minimising ends after 8 s. 1-minimal is what the finding says; `yes` was checked from outside, each smaller program "
+          "by `assay reproduce`.\n")
+    print("| allocator | shows | ops found | minimal | s | 1-minimal |\n| --- | --- | --- | --- | --- | --- |")
     print("\n".join(rows))
     if rows:
         print(f"\nMedian: {statistics.median(ops):g} ops after {statistics.median(seconds):.1f} s. "
-              f"{len(quiet)} allocators show nothing in such traces: {', '.join(quiet) or 'none'}.")
+              f""
+              f"{len(quiet)} allocators show nothing in so few programs: {', '.join(quiet) or 'none'}.")
     sys.exit(1 if bad else 0)
 
 
