@@ -120,7 +120,9 @@ static const struct argp argp = {
         "Measures what an allocator promises where the standards leave it open, and writes its "
         "profile, assay-profile(5).\v"
         "Exit: 0 measured (--check: the profile agrees), 1 violations were found, or the profile "
-        "is contradicted, 2 usage, 3 could not run, 4 time was too short, 130 interrupted.",
+        "is contradicted, 2 usage, 3 could not run, 4 time was too short, or a promise is "
+        "undecided, "
+        "130 interrupted.",
     .children = assay_progress_children};
 
 /* ---- results -------------------------------------------------------------------------------- */
@@ -129,6 +131,7 @@ struct result {
     const struct assay_measuring *measure;
     const struct assay_profile_hand *hand;
     const char *name;
+    bool kept; /* the file that was there is left alone */
 };
 
 static void write_profile(FILE *out, const void *self)
@@ -181,12 +184,13 @@ static void print_summary(FILE *text, const struct options *options, const struc
             wanted, assay_human_count(&a, measure->asked), assay_human_count(&b, measure->trials),
             assay_human_count(&c, measure->programs),
             assay_human_duration(&d, (uint64_t)(seconds * 1e9)));
-    if (options->out && !assay_interrupted)
+    if (options->out && !assay_interrupted && !result->kept)
         fprintf(text, "written: '%s'\n", assay_printable(&shown, options->out));
 }
 
-/* Returns how many keys contradict. */
-static unsigned report_check(struct options *options, const struct result *result)
+/* Returns how many keys contradict; *ret_open: how many promises of misuse stay undecided. */
+static unsigned report_check(struct options *options, const struct result *result,
+                             unsigned *ret_open)
 {
     static const struct assay_emit_field fields[] = {{"key", "key", 0},
                                                      {"says", "profile", 0},
@@ -207,6 +211,8 @@ static unsigned report_check(struct options *options, const struct result *resul
         json_object_set_new(row, "says", json_string(says));
         json_object_set_new(row, "check", json_string(assay_profile_check_name(check)));
         contradictions += check == ASSAY_PROFILE_CONTRADICTS;
+        *ret_open += check == ASSAY_PROFILE_NOT_TOLD && fact->how == ASSAY_PROFILE_CELLS &&
+                     strcmp(says, "yes") == 0;
         if (!fact->told)
             json_object_set_new(row, "value", json_string("?"));
         json_array_append_new(rows, row);
@@ -220,14 +226,14 @@ static int report(struct options *options, const struct result *result, double s
 {
     const struct assay_measuring *measure = result->measure;
     struct assay_emit *emit = &options->common.emit;
-    unsigned contradictions = 0;
+    unsigned contradictions = 0, open = 0;
     int code = 0;
-    if (options->out && !assay_interrupted)
+    if (options->out && !result->kept && !assay_interrupted)
         code = assay_whole_file(options->out, write_profile, result, err);
     if (code < 0)
         return assay_report_error(err);
     if (options->check) {
-        contradictions = report_check(options, result);
+        contradictions = report_check(options, result, &open);
     } else if (emit->json) {
         for (size_t i = 0; i < measure->count; i++)
             if (measure->facts[i].wanted)
@@ -236,18 +242,25 @@ static int report(struct options *options, const struct result *result, double s
     } else if (!options->out) {
         write_profile(stdout, result);
     }
+    struct assay_printable shown;
     size_t i;
     json_t *candidate;
     json_array_foreach(measure->candidates, i, candidate)
         assay_emit_object(emit, "assay.profile.candidate", json_incref(candidate));
     print_summary(emit->json || (!options->out && !options->check) ? stderr : stdout, options,
                   result, seconds);
+    if (result->kept && !assay_interrupted)
+        fprintf(stderr, "kept as it was, for time was too short: '%s'\n",
+                assay_printable(&shown, options->out));
+    if (open)
+        fprintf(stderr, "%u promises stay undecided; more trials decide (--trials, --max-time)\n",
+                open);
     assay_emit_object(emit, "assay.profile", summary(options, result, seconds));
     if (assay_interrupted)
         return assay_interrupt_end();
     if (contradictions || json_array_size(measure->candidates))
         return ASSAY_EXIT_FINDINGS;
-    return measure->out_of_time ? ASSAY_EXIT_INCONCLUSIVE : ASSAY_EXIT_CLEAN;
+    return measure->out_of_time || open ? ASSAY_EXIT_INCONCLUSIVE : ASSAY_EXIT_CLEAN;
 }
 
 /* The name that stands in the profile: as asked for, FILE's without .ini, or the subject's. */
@@ -326,8 +339,9 @@ int assay_cmd_profile(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (assay_measuring_create(&config, &measure, &err) < 0)
         return assay_report_error(&err);
-    const struct result result = {&measure, &hand, name_of(&options, &spec)};
+    struct result result = {&measure, &hand, name_of(&options, &spec), false};
     int code = assay_measuring_run(&measure, &err);
+    result.kept = measure.out_of_time && options.out && access(options.out, F_OK) == 0;
     code = code < 0 ? assay_report_error(&err) : report(&options, &result, now() - start, &err);
     assay_measuring_free(&measure);
     assay_profile_hand_free(&hand);

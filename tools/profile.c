@@ -73,6 +73,10 @@ void assay_fact_tell(struct assay_measuring *measure, struct assay_profile_fact 
                      uint64_t value)
 {
     char *field = (char *)&measure->profile + fact->key->offset;
+    if (measure->failed[0] || *measure->config.interrupted) {
+        assay_fact_doubt(fact, "%s", measure->failed[0] ? measure->failed : "interrupted");
+        return;
+    }
     switch (fact->key->type) {
     case ASSAY_PROFILE_ANSWER:
     case ASSAY_PROFILE_ZERO_RESIZE: *(uint8_t *)field = (uint8_t)value; break;

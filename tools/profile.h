@@ -57,6 +57,7 @@ struct assay_measuring {
     uint64_t programs, trials, asked; /* of fuzz, cells and probes */
     uint64_t start_ns;
     bool out_of_time;
+    char failed[160]; /* a child that could not be had: what was counted since says nothing */
 };
 
 int assay_measuring_create(const struct assay_profile_config *config,
@@ -67,7 +68,8 @@ int assay_measuring_run(struct assay_measuring *measure, struct assay_error *err
 void assay_measuring_free(struct assay_measuring *measure);
 
 /* For probes (profile_probe.h) and the cells. The line goes to the evidence; tell also sets the
- * field: an answer, a zero resize, a number. */
+ * field: an answer, a zero resize, a number; but it doubts where the run was interrupted or a child
+ * could not be had. */
 void assay_fact_line(struct assay_profile_fact *fact, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void assay_fact_tell(struct assay_measuring *measure, struct assay_profile_fact *fact,

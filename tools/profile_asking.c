@@ -80,6 +80,7 @@ bool assay_asking_run(struct assay_asking *asking, struct assay_event *ops, size
         asking->gone = true;
         asking->session = NULL;
         snprintf(asking->end, sizeof asking->end, "%.150s", err.text);
+        snprintf(asking->measure->failed, sizeof asking->measure->failed, "%s", asking->end);
         return false;
     }
     for (size_t from = 0; from < n;) {

@@ -96,8 +96,8 @@ void assay_profile_probe_min_alignment(struct assay_measuring *measure,
     char which[80], call[80];
     assay_asking_begin(&asking, measure);
     for (int round = 0; round < 2; round++)
-        for (size_t k = 0; k < PLAIN && !assay_asking_lacks(&asking, plain[k]); k++)
-            for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < PLAIN; k++)
+            for (size_t i = 0; i < n && !assay_asking_lacks(&asking, plain[k]); i++) {
                 struct assay_event op = plain_op(plain[k], size[i]);
                 if (!assay_asking_op(&asking, &op))
                     break;
@@ -154,8 +154,10 @@ void assay_profile_probe_malloc_zero(struct assay_measuring *measure,
     unsigned nulls[FORMS] = {0}, calls = 0, null = 0, twice = 0;
     char call[80];
     assay_asking_begin(&asking, measure);
-    for (size_t k = 0; k < FORMS && !assay_asking_lacks(&asking, asked[k].kind); k++) {
+    for (size_t k = 0; k < FORMS; k++) {
         uint64_t last = ASSAY_ADDRESS_NULL;
+        if (assay_asking_lacks(&asking, asked[k].kind))
+            continue;
         for (int i = 0; i < EACH; i++) {
             struct assay_event op = asked[k];
             if (!assay_asking_op(&asking, &op))
@@ -330,8 +332,9 @@ void assay_profile_probe_good_size(struct assay_measuring *measure, struct assay
             break;
     }
     assay_asking_end(&asking);
-    if (asking.gone) {
-        assay_fact_doubt(fact, "%s", asking.end);
+    if (asking.gone || exact == 0) {
+        assay_fact_doubt(fact, "%s",
+                         asking.gone ? asking.end : "of 1 byte already it is not the usable size");
         return;
     }
     fact->at_least = size > MOST;

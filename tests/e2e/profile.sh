@@ -23,13 +23,16 @@ for subject in glibc bulwark jemalloc mimalloc tcmalloc scudo; do
         echo "$subject: not installed here"
         continue
     fi
-    run 0 assay profile $subject --check "$source/oracles/profiles/$subject.ini" --trials "$trials"
+    # with few trials nothing is contradicted; with enough nothing is left open
+    expected=0
+    [ "$trials" -ge 200 ] || expected=4
+    run $expected assay profile $subject --check "$source/oracles/profiles/$subject.ini" --trials "$trials"
     measured=$((measured + 1))
 done
 [ $measured -ge 2 ] || fail "only $measured allocators were measured"
 
 # what is known of our own
-run 0 assay profile "$lib/zoo/libcorrect_otherwise.so" --check "$lib/zoo/correct_otherwise.ini" --trials 8
+run 0 assay profile "$lib/zoo/libcorrect_otherwise.so" --check "$lib/zoo/correct_otherwise.ini" --trials 200
 key() { # FILE KEY VALUE
     grep -qx "$2 = $3" "$1" || fail "$1: $(grep "^$2 " "$1"), expected $3"
 }
@@ -94,4 +97,4 @@ run 4 assay profile "$lib/zoo/libcorrect.so" --max-time 1ms
 run 3 assay profile "$lib/support/dies_at_start.so"
 run 3 assay profile "$lib/zoo/libcorrect.so" -o no/such/folder.ini --runs 0 --trials 1
 [ ! -e no ] || fail "something was written"
-echo "$measured shipped profiles say what is measured"
+echo "$measured shipped profiles are not contradicted"

@@ -26,7 +26,9 @@ static struct assay_profile_fact *fact(const char *name)
 
 static int set_up(void **state)
 {
-    const struct assay_profile_config config = {.spec = &spec, .subject = "mine"};
+    static volatile sig_atomic_t interrupted;
+    const struct assay_profile_config config = {
+        .interrupted = &interrupted, .spec = &spec, .subject = "mine"};
     struct assay_error err;
     (void)state;
     return assay_measuring_create(&config, &measure, &err);
