@@ -2,7 +2,7 @@
 #include "fuzzers/directed/experiments.h"
 #include "traces/runner/mapping_faults.h"
 
-enum { OBJECTS = 40, MOST_CALLS = 48 };
+enum { OBJECTS = 40, MOST_CALLS = 48, AFTERWARDS = 64 };
 #define MIB (UINT64_C(1) << 20)
 
 /* Objects by the numbers that they have at the end; 0: given back. */
@@ -83,6 +83,8 @@ static void put_end(struct assay_directed *d, size_t from, uint32_t first)
                                     .arg = 1});
     for (unsigned i = 0; i < 3; i++)
         assay_directed_release(d, zeroed[i]);
+    for (unsigned i = 0; i < AFTERWARDS; i++) /* what went wrong may show late */
+        assay_directed_release(d, assay_directed_malloc(d, 16u << i % 12));
 }
 
 /* Of the last round: how many calls failed; UINT64_MAX: nobody watches them. */

@@ -81,19 +81,22 @@ enum assay_outcome assay_oracle_C32(const struct assay_case *c, struct assay_ver
     return assay_violated(v, ASSAY_RELATION_NULL, c->bytes, c->event->error);
 }
 
-/* Who stops deliberately when a system call fails may do so by its profile; without one, where it
- * has never worked yet, and when it cannot give memory back. */
+/* Who stops deliberately while memory ends may do so by its profile; without one, while system
+ * calls fail, where it has never worked yet, and when it cannot give memory back. A fault or a hang
+ * never is deliberate, and what comes behind the failures is no answer to them. */
 static bool stop_is_excused(const struct assay_case *c)
 {
     const struct assay_resources *r = c->resources;
-    uint8_t survives = c->profile->survives_mapping_failure;
+    int signal = c->event->signal;
     /* mmap, mremap, brk: the bits of enum assay_mapping_call */
     enum { ASK_FOR_MEMORY = 1 << 0 | 1 << 1 | 1 << 5 };
-    bool deliberate =
-        c->event->signal == SIGABRT || c->event->signal == SIGTRAP || c->event->signal == SIGILL;
-    if (survives != ASSAY_ANSWER_UNKNOWN)
-        return survives == ASSAY_ANSWER_NO;
-    return deliberate && r->calls && (!r->warm || (r->calls & ~(uint32_t)ASK_FOR_MEMORY) != 0);
+    bool deliberate = signal == SIGABRT || signal == SIGTRAP || signal == SIGILL;
+    if (c->hung || !deliberate || c->scarcity == ASSAY_SCARCITY_OVER)
+        return false;
+    if (c->profile->survives_mapping_failure != ASSAY_ANSWER_UNKNOWN)
+        return c->profile->survives_mapping_failure == ASSAY_ANSWER_NO;
+    return c->scarcity == ASSAY_SCARCITY_CALLS &&
+           (!r->warm || (r->calls & ~(uint32_t)ASK_FOR_MEMORY) != 0);
 }
 
 /* Half of what was live and more is free again, and requests like those that were freed go on being

@@ -15,9 +15,10 @@ void assay_resources_take(struct assay_resources *r, const struct assay_model *m
         r->limited = event->size != 0;
         r->largest_alone = r->freed_bytes = r->last_freed = r->refused_in_row = 0;
     } else {
-        if (calls && !r->calls)
+        if (calls && !r->refused)
             r->warm = model->highest > 0;
-        r->calls |= calls;
+        r->refused |= calls != 0;
+        r->calls = calls ? r->calls | calls : 0;
         failing = calls != 0;
     }
     bool now = failing || r->limited, ever = r->scarcity != ASSAY_SCARCITY_NONE;

@@ -19,11 +19,12 @@ enum { ASSAY_PASSES_LOG2 = 24 };
 struct assay_resources {
     uint8_t scarcity; /* enum assay_scarcity: now */
     bool used;
-    bool limited; /* a LIMIT is in force */
-    bool warm;    /* a request had been granted before the first system call failed */
-    bool reused;  /* an object stood where an earlier one had stood */
-    uint32_t
-        calls; /* kinds of system calls that failed so far, a bit per enum assay_mapping_call */
+    bool limited;   /* a LIMIT is in force */
+    bool warm;      /* a request had been granted before the first system call failed */
+    bool reused;    /* an object stood where an earlier one had stood */
+    bool refused;   /* system calls failed at some time */
+    uint32_t calls; /* kinds that fail or did since they began to, a bit per enum
+                       assay_mapping_call; 0: none fails now */
     /* measurements */
     uint64_t after[ASSAY_MEASURES][ASSAY_PASSES_LOG2]; /* 2^k passes, */
     uint32_t measured[ASSAY_MEASURES];                 /* where bit k is set */

@@ -281,8 +281,43 @@ static void c33_stops_when_calls_fail(void **state)
     ASSERT_ONLY(&s, C33, ABORT);
     survives(ASSAY_ANSWER_NO);
     PUT(&s, REFUSE, .arg = MUNMAP, .size = 1);
-    died(SIGSEGV);
+    died(SIGABRT);
     ASSERT_NONE(&s);
+}
+
+static void c33_what_no_profile_excuses(void **state)
+{
+    (void)state;
+    for (enum assay_answer answer = ASSAY_ANSWER_UNKNOWN; answer <= ASSAY_ANSWER_YES; answer++) {
+        survives(answer);
+        granted(100, BASE);
+        PUT(&s, REFUSE, .arg = MUNMAP, .size = 1);
+        died(SIGSEGV);
+        ASSERT_ONLY(&s, C33, CRASH);
+        assay_judge_reset(s.judge);
+        granted(100, BASE);
+        PUT(&s, REFUSE, .arg = MUNMAP, .size = 1);
+        died(0);
+        ASSERT_ONLY(&s, C33, HANG);
+        assay_judge_reset(s.judge);
+        granted(100, BASE);
+        PUT(&s, REFUSE, .arg = MUNMAP, .size = 1);
+        PUT(&s, REFUSE, .arg = 0); /* the failures are over */
+        died(SIGABRT);
+        ASSERT_ONLY(&s, C33, ABORT);
+        assay_judge_reset(s.judge);
+    }
+}
+
+static void c33_failures_before_excuse_nothing(void **state)
+{
+    (void)state;
+    granted(100, BASE);
+    PUT(&s, REFUSE, .arg = MUNMAP, .size = 1);
+    PUT(&s, REFUSE, .arg = 0);
+    PUT(&s, REFUSE, .arg = MMAP, .size = 1);
+    died(SIGABRT);
+    ASSERT_ONLY(&s, C33, ABORT);
 }
 
 static void c33_is_no_excuse_for_other_programs(void **state)
@@ -313,6 +348,8 @@ int main(void)
         TEST(c33_a_failure_taken_for_an_address),
         TEST(c33_stops_when_calls_fail),
         TEST(c33_is_no_excuse_for_other_programs),
+        TEST(c33_what_no_profile_excuses),
+        TEST(c33_failures_before_excuse_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
