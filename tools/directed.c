@@ -97,12 +97,22 @@ static size_t without_scarcity(struct assay_event *ops, size_t n)
     return left;
 }
 
+/* C33 stands in for others where memory ends: the same of the same op is the same bug. */
+static bool same_bug(const struct assay_violation *plain, const struct assay_violation *scarce)
+{
+    return plain->kind == scarce->kind &&
+           (plain->property == scarce->property ||
+            (scarce->property == ASSAY_PROPERTY_C33 && plain->relation == scarce->relation));
+}
+
 /* What the program shows in a world of plenty as well has nothing to do with the end of memory, and
- * is told as what it is. True if that was so. */
+ * is told as what it is. True if that was what it showed; another bug does not hide it. */
 static bool shows_without_scarcity(struct assay_fuzz_state *state,
-                                   const struct assay_fuzz_program *program, uint64_t number)
+                                   const struct assay_fuzz_program *program,
+                                   const struct assay_violation *first, uint64_t number)
 {
     struct assay_fuzz_program plain = *program;
+    struct assay_violation shown;
     bool shows = false;
     plain.environment.mapping_calls = false;
     plain.ops = malloc(program->count * sizeof *plain.ops);
@@ -110,7 +120,7 @@ static bool shows_without_scarcity(struct assay_fuzz_state *state,
         memcpy(plain.ops, program->ops, program->count * sizeof *plain.ops);
         plain.count = without_scarcity(plain.ops, program->count);
         shows = plain.count < program->count && plain.count > 0 &&
-                assay_fuzz_suspect(state, &plain, number);
+                assay_fuzz_suspect(state, &plain, number, &shown) && same_bug(&shown, first);
     }
     free(plain.ops);
     return shows;
@@ -150,8 +160,8 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
                                                .count = d->n,
                                                .environment = trial_config.environment,
                                                .directed = info->name};
-    bool confirmed = shows_without_scarcity(state, &program, number) ||
-                     assay_fuzz_suspect(state, &program, number);
+    bool confirmed = shows_without_scarcity(state, &program, &result.first, number) ||
+                     assay_fuzz_suspect(state, &program, number, NULL);
     /* a hang that does not come back was an op that was slow, here and now */
     if (!confirmed && result.first.relation != ASSAY_RELATION_HANG)
         atomic_fetch_add(&state->unconfirmed, 1);

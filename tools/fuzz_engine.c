@@ -186,7 +186,7 @@ static void look_at(struct fleet *fleet, const struct engine *engine, const char
         struct assay_program program = {.ops = fleet->ops, .capacity = ASSAY_PROGRAM_MAX_OPS};
         assay_program_decode(data, (size_t)n, &engine->state->limits, &program);
         const struct assay_fuzz_program suspect = {.ops = program.ops, .count = program.count};
-        if (!assay_fuzz_suspect(fleet->state, &suspect, 0))
+        if (!assay_fuzz_suspect(fleet->state, &suspect, 0, NULL))
             atomic_fetch_add(&fleet->state->unconfirmed, 1);
     }
     free(data);

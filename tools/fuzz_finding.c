@@ -162,7 +162,7 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
 }
 
 bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_program *program,
-                        uint64_t number)
+                        uint64_t number, struct assay_violation *ret_shown)
 {
     struct assay_trial_result result = {0};
     struct assay_trial *trial = assay_fuzz_trial(state, program, ASSAY_FUZZ_HANG_MS);
@@ -174,6 +174,8 @@ bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_
     assay_trial_free(trial);
     if (!result.violated)
         return false;
+    if (ret_shown)
+        *ret_shown = result.first;
     struct assay_fuzz_program own = *program;
     own.ops = malloc(own.count * sizeof *own.ops);
     if (assay_fuzz_enter(state, &result.first) && own.ops && state->config->findings_folder) {

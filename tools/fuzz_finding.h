@@ -32,8 +32,9 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
                               struct assay_trial_result *result, uint64_t number, uint64_t history,
                               uint32_t hang_ms);
 /* Takes a program that is suspected through confirming, minimising and writing. For sources other
- * than the generator (the engine's inputs, directed programs). Returns true if it was confirmed. */
+ * than the generator (the engine's inputs, directed programs). Returns true if it was confirmed;
+ * then *ret_shown, which may be NULL, is what it showed. */
 bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_program *program,
-                        uint64_t number);
+                        uint64_t number, struct assay_violation *ret_shown);
 
 #endif
