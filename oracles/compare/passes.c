@@ -88,14 +88,16 @@ struct assay_passes assay_passes_of(const struct assay_passes *before,
                                   .born = births(pass, length),
                                   .count = before->count,
                                   .measures = before->measures};
-    size_t threads = 0;
+    size_t threads = 0, born = before->count * before->born;
     for (size_t i = 0; i < length; i++)
         threads += pass[i].kind == ASSAY_OP_THREAD_EXIT;
     if (threads)
         for (passes.count = LEAST; passes.count * threads < ENOUGH_THREADS;)
             passes.count *= 2;
     else
-        while (passes.born && passes.count * passes.born < ENOUGH_DEATHS)
+        /* growth may have to come to as much as before */
+        while (passes.born && (passes.count * passes.born < ENOUGH_DEATHS ||
+                               2 * passes.count * passes.born <= born))
             passes.count *= 2;
     return passes;
 }

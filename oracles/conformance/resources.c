@@ -5,19 +5,33 @@
 
 /* Caches and quarantines fill in the first passes, a bounded number of objects or bytes, and then
  * stand still: growth is blamed when it goes on, at the pace of the passes, over three doublings,
- * and behind so many deaths that no queue of the kind is still filling. */
+ * and behind so many deaths that no queue of the kind is still filling. One that is bounded in
+ * bytes may be: while it fills, what it takes stands at new places, and memory grows by all of it.
+ */
 enum {
     FIRST_LOG2 = 5, /* 2^5 passes come before any verdict */
     ENOUGH_DEATHS = 16384,
     ENOUGH_THREADS = 1024, /* in their place where threads come and go */
     RESIDENT_SLACK = 64 * 1024,
     MAPPINGS_SLACK = 16,
-    ENOUGH_BYTES = 256 << 20 /* or when so much has come together */
+    ENOUGH_BYTES = 512 << 20 /* more than a queue that is bounded in bytes keeps */
 };
 
 static bool keeps_pace(uint64_t now, uint64_t before)
 {
     return before > 0 && 2 * now >= 3 * before && now <= 4 * before;
+}
+
+/* Some queue of freed objects may be filling still: growth is the last doubling's. */
+static bool may_fill(const struct assay_resources *r, uint64_t what, uint64_t growth)
+{
+    const struct assay_fresh_sizes *fresh = &r->fresh;
+    if (fresh->least_bytes == UINT64_MAX)
+        return false; /* of each kind some come back */
+    if (what == ASSAY_MEASURE_MAPPINGS)
+        return fresh->small || fresh->mapped_bytes < ENOUGH_BYTES;
+    /* half of what died since the doubling before, and well below */
+    return fresh->least_bytes < ENOUGH_BYTES && growth >= fresh->least_bytes / 2 / 4;
 }
 
 /* What is measured after 2^k passes, against the passes before. */
@@ -40,7 +54,8 @@ static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
     bool goes_on = after[0] < after[1] && after[1] < after[2] &&
                    keeps_pace(after[3] - after[2], after[2] - after[1]) &&
                    keeps_pace(after[2] - after[1], after[1] - after[0]);
-    enough = enough || (what == ASSAY_MEASURE_RESIDENT && after[3] - after[0] >= ENOUGH_BYTES);
+    enough = (enough && !may_fill(r, what, after[3] - after[2])) ||
+             (what == ASSAY_MEASURE_RESIDENT && after[3] - after[0] >= ENOUGH_BYTES);
     if (!goes_on || !enough || !r->reused)
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* it fills, or nobody can tell yet */
     v->offset = what;

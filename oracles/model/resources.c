@@ -55,6 +55,93 @@ void assay_resources_look(struct assay_resources *r, const struct assay_model *m
     r->reused = r->reused || reuses(model);
 }
 
+enum {
+    SAMPLE = 1024,
+    PLACES_LOG2 = 12,
+    PLACES = 1 << PLACES_LOG2,
+    KINDS = 48,
+    LEAST_KIND = 4,
+    LARGE_KIND = 16
+};
+
+struct place {
+    uint64_t address;
+    uint8_t kind; /* of the first of the sample there */
+    bool old;     /* it had been handed out before the sample */
+};
+
+static struct place *place_of(struct place *places, uint64_t address)
+{
+    size_t at = (size_t)(address * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PLACES_LOG2));
+    while (places[at].address != 0 && places[at].address != address)
+        at = (at + 1) % PLACES;
+    return &places[at];
+}
+
+static unsigned kind_of(const struct assay_object *object)
+{
+    uint64_t bytes = object->requested | UINT64_C(1) << LEAST_KIND;
+    return 63 - (unsigned)__builtin_clzll(bytes);
+}
+
+static bool is_fresh(uint32_t born, uint32_t again)
+{
+    return again < (born + 3) / 4;
+}
+
+static void add_fresh(struct assay_resources *r, unsigned kind, uint64_t bytes)
+{
+    if (bytes < r->fresh.least_bytes)
+        r->fresh.least_bytes = bytes;
+    r->fresh.small |= kind < LARGE_KIND;
+    if (kind >= LARGE_KIND && bytes > r->fresh.mapped_bytes)
+        r->fresh.mapped_bytes = bytes;
+}
+
+/* Looks at the last objects: whether they stand where earlier ones stood. A queue takes what is
+ * small up to some size, or large from some size on. */
+static void look_for_fresh(struct assay_resources *r, const struct assay_model *model)
+{
+    struct place places[PLACES] = {0};
+    uint32_t born[KINDS] = {0}, again[KINDS] = {0};
+    uint64_t bytes[KINDS] = {0};
+    uint32_t from = model->highest > SAMPLE ? model->highest - SAMPLE : 0;
+    for (uint32_t number = from + 1; number <= model->highest; number++) {
+        const struct assay_object *object = &model->objects[number];
+        if (object->state == ASSAY_OBJECT_UNBORN || object->address == 0 ||
+            assay_op_info(object->api)->op_class == ASSAY_CLASS_RESIZE)
+            continue; /* what is resized may stay where it is */
+        struct place *place = place_of(places, object->address);
+        unsigned kind = kind_of(object);
+        born[kind]++;
+        again[kind] += place->address != 0;
+        if (place->address == 0)
+            *place = (struct place){.address = object->address, .kind = (uint8_t)kind};
+    }
+    for (uint32_t number = 1; number <= model->highest; number++) {
+        const struct assay_object *object = &model->objects[number];
+        if (object->state == ASSAY_OBJECT_UNBORN || object->address == 0)
+            continue;
+        bytes[kind_of(object)] += object->requested;
+        struct place *place = number <= from ? place_of(places, object->address) : NULL;
+        if (place && place->address != 0 && !place->old) {
+            place->old = true;
+            again[place->kind]++;
+        }
+    }
+    r->fresh = (struct assay_fresh_sizes){.least_bytes = UINT64_MAX};
+    bool up = true, down = true; /* all that were seen from either end so far are fresh */
+    for (unsigned i = 0; i < KINDS; i++) {
+        unsigned small = i, large = KINDS - 1 - i;
+        up = up && (born[small] == 0 || is_fresh(born[small], again[small]));
+        down = down && (born[large] == 0 || is_fresh(born[large], again[large]));
+        if (up && born[small])
+            add_fresh(r, small, bytes[small]);
+        if (down && born[large])
+            add_fresh(r, large, bytes[large]);
+    }
+}
+
 void assay_resources_measure(struct assay_resources *r, const struct assay_model *model,
                              const struct assay_event *event)
 {
@@ -68,6 +155,8 @@ void assay_resources_measure(struct assay_resources *r, const struct assay_model
     r->measured[event->arg] |= UINT32_C(1) << k;
     r->deaths = model->highest - model->live_count;
     assay_resources_look(r, model);
+    if (k > 0 && r->after[event->arg][k] > r->after[event->arg][k - 1])
+        look_for_fresh(r, model);
 }
 
 void assay_resources_note(struct assay_resources *r, const struct assay_model *model,

@@ -30,6 +30,13 @@ struct assay_resources {
     uint32_t measured[ASSAY_MEASURES];                 /* where bit k is set */
     uint64_t deaths;                                   /* of objects, before the last one */
     uint64_t threads;                                  /* that ended so far */
+    /* of the kinds (doublings) of sizes, from the smallest up or the largest down, that are handed
+     * out at new places only, as those are of which a queue that fills takes all */
+    struct assay_fresh_sizes {
+        uint64_t least_bytes;  /* of one kind: what died of it; UINT64_MAX: there is no such kind */
+        uint64_t mapped_bytes; /* of the large one with most */
+        bool small;            /* and there are others */
+    } fresh;
     /* since the last LIMIT */
     uint64_t largest_alone;           /* granted while nothing else was live */
     uint64_t freed_bytes, last_freed; /* since the last granted request */

@@ -185,6 +185,60 @@ static void c31_is_not_asked_of_who_reuses_nothing(void **state)
     ASSERT_NONE(&s);
 }
 
+/* 64 objects a pass; of each `lost` one is never handed out again, lost == 1: all of them. */
+static void lost_measured(unsigned lost, unsigned last, uint64_t (*value)(uint64_t))
+{
+    uint64_t done = 0, fresh = BASE + DEATHS * 512;
+    uint64_t places[DEATHS];
+    for (unsigned i = 0; i < DEATHS; i++)
+        places[i] = BASE + i * 512;
+    for (unsigned k = 0; k <= last; k++) {
+        for (; done < UINT64_C(1) << k; done++)
+            for (unsigned i = 0; i < DEATHS; i++) {
+                stream_free(&s, granted(100, places[i]));
+                if (i % lost == 0) {
+                    places[i] = fresh;
+                    fresh += 512;
+                }
+            }
+        PUT(&s, MEASURE, .arg = ASSAY_MEASURE_RESIDENT, .size = done, .value = value(done));
+    }
+}
+
+static uint64_t all_of_it(uint64_t passes)
+{
+    return 3 * MIB + passes * DEATHS * 512;
+}
+
+static uint64_t a_quarter(uint64_t passes)
+{
+    return 3 * MIB + passes * DEATHS * 128;
+}
+
+static uint64_t much(uint64_t passes)
+{
+    return 3 * MIB + passes * 2 * MIB;
+}
+
+static void c31_a_queue_bounded_in_bytes(void **state)
+{
+    (void)state;
+    granted(100, BASE); /* an object stands where another stood */
+    stream_free(&s, number);
+    lost_measured(1, 9, all_of_it); /* it may be filling still */
+    ASSERT_NONE(&s);
+    teardown(NULL);
+    setup(NULL);
+    lost_measured(4, 8, a_quarter); /* what takes one in four is no queue */
+    ASSERT_ONLY(&s, C31, OTHER);
+    teardown(NULL);
+    setup(NULL);
+    granted(100, BASE);
+    stream_free(&s, number);
+    lost_measured(1, 9, much); /* more than any queue keeps */
+    ASSERT_ONLY(&s, C31, OTHER);
+}
+
 static void c32_large_after_small(void **state)
 {
     uint32_t pieces[32], last = 0;
@@ -348,6 +402,7 @@ int main(void)
         TEST(c33_a_failure_taken_for_an_address),
         TEST(c33_stops_when_calls_fail),
         TEST(c33_is_no_excuse_for_other_programs),
+        TEST(c31_a_queue_bounded_in_bytes),
         TEST(c33_what_no_profile_excuses),
         TEST(c33_failures_before_excuse_nothing),
     };
