@@ -70,6 +70,7 @@ struct assay_executor {
     size_t own_bytes;
     struct assay_mapping_line *mapping;
     bool limited, refusing; /* by LIMIT and REFUSE ops */
+    uint64_t former_limit;  /* where limited: the one that stood before */
     char *stack_place;
     const struct assay_sink *sink;
     const char *sink_table;

@@ -98,7 +98,8 @@ static bool limit(struct assay_executor *ex, struct assay_event *event)
     if (getrlimit(RLIMIT_AS, &now) != 0)
         return false;
     if (event->size == 0) {
-        now.rlim_cur = now.rlim_max;
+        if (ex->limited)
+            now.rlim_cur = ex->former_limit;
         ex->limited = false;
         return setrlimit(RLIMIT_AS, &now) == 0;
     }
@@ -107,7 +108,9 @@ static bool limit(struct assay_executor *ex, struct assay_event *event)
         return false;
     event->value = strtoull(text, NULL, 10) * PAGE;
     rlim_t wanted = (event->value + event->size) & ~(rlim_t)(PAGE - 1);
-    now.rlim_cur = wanted < now.rlim_max ? wanted : now.rlim_max;
+    if (!ex->limited)
+        ex->former_limit = now.rlim_cur;
+    now.rlim_cur = wanted < ex->former_limit ? wanted : ex->former_limit;
     ex->limited = true;
     return setrlimit(RLIMIT_AS, &now) == 0;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <cmocka.h>
 
 #include "traces/runner/crash.h"
@@ -556,6 +557,38 @@ static void words_are_stored_and_read_to_the_byte(void **state)
     stop();
 }
 
+/* Not the hard limit: the user may have set one below it. */
+static void a_limit_leaves_the_former_one_behind(void **state)
+{
+    (void)state;
+    const uint64_t users = UINT64_C(1) << 46;
+    struct rlimit before, now;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    now = before;
+    now.rlim_cur = users < before.rlim_max ? users : before.rlim_max;
+    rlim_t former = now.rlim_cur;
+    assert_int_equal(setrlimit(RLIMIT_AS, &now), 0);
+    start(&whole, ASSAY_TOUCH_NONE, false);
+    for (int lifted = 0; lifted < 2; lifted++) {
+        struct assay_event ops[] = {OP(LIMIT, .size = 2 << 20), OP(LIMIT, .size = 1 << 20),
+                                    OP(LIMIT, .size = 0)};
+        assay_executor_run(executor, ops, lifted ? 3 : 2, &sink);
+        getrlimit(RLIMIT_AS, &now);
+        if (!lifted) {
+            assert_true(now.rlim_cur < former);
+            assay_executor_reset(executor, 1);
+            getrlimit(RLIMIT_AS, &now);
+        }
+        assert_true(now.rlim_cur == former);
+    }
+    struct assay_event wider = OP(LIMIT, .size = users);
+    assay_executor_run(executor, &wider, 1, &sink);
+    getrlimit(RLIMIT_AS, &now);
+    assert_true(now.rlim_cur == former);
+    stop();
+    setrlimit(RLIMIT_AS, &before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -573,6 +606,7 @@ int main(void)
         cmocka_unit_test(memory_that_vanished_is_damage_not_a_crash),
         cmocka_unit_test(an_overflow_names_the_writer),
         cmocka_unit_test(words_are_stored_and_read_to_the_byte),
+        cmocka_unit_test(a_limit_leaves_the_former_one_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
