@@ -128,7 +128,7 @@ static void write_head(const struct reproducer_writer *w)
         "#include <unistd.h>");
     reproducer_system_includes(w);
     if (w->turns)
-        reproducer_line(w, "#include <pthread.h>\n#include <sched.h>\n\n"
+        reproducer_line(w, "#include <limits.h>\n#include <pthread.h>\n#include <sched.h>\n\n"
                            "static __thread int quiet; /* in a loop: calls alone */\n");
     else
         reproducer_line(w, "\nenum { quiet = 0 };\n");

@@ -257,26 +257,6 @@ static void end_by_kill(struct assay_session *session, enum assay_session_state 
     end_with(session, state, wait_status);
 }
 
-static void look_at_memory(struct assay_session *session, uint64_t now)
-{
-    enum { EVERY_NS = 10 * 1000 * 1000 };
-    if (now < session->next_statm_ns)
-        return;
-    session->next_statm_ns = now + EVERY_NS;
-    char text[128];
-    ssize_t n = session->statm_fd < 0 ? -1 : pread(session->statm_fd, text, sizeof text - 1, 0);
-    if (n <= 0)
-        return;
-    text[n] = '\0';
-    char *end;
-    strtoull(text, &end, 10);
-    uint64_t rss = strtoull(end, NULL, 10) * 4096;
-    if (rss > session->peak_rss)
-        session->peak_rss = rss;
-    if (session->config.memory_bytes && rss > session->config.memory_bytes)
-        end_by_kill(session, ASSAY_SESSION_MEMORY);
-}
-
 /* /proc/.../stat up to the state: "pid (name) S ppid ...". NULL: it is gone. */
 static const char *read_state(int fd, char *text, size_t room)
 {
@@ -295,6 +275,61 @@ static const char *read_state_of(const char *path, char *text, size_t room)
     if (fd >= 0)
         close(fd);
     return state;
+}
+
+/* Its parent; 0 if it is gone. */
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    const char *state = read_state_of(path, text, sizeof text);
+    return state && state[0] ? (pid_t)strtol(state + 1, NULL, 10) : 0;
+}
+
+/* Who executes ops: the child, or one that it forked, for which it waits; or one of that one's. */
+static pid_t executing(const struct assay_session *session)
+{
+    enum { DEEPEST = 64 };
+    int32_t forked = atomic_load(&session->shared->forked);
+    if (session->config.environment.order != ASSAY_ORDER_TURNS || forked <= 0)
+        return session->pid;
+    pid_t ancestor = forked;
+    for (int depth = 0; depth < DEEPEST && ancestor > 1 && ancestor != session->pid; depth++)
+        ancestor = parent_of(ancestor);
+    return ancestor == session->pid ? forked : session->pid;
+}
+
+/* Of the second number in /proc/.../statm; 0 if it cannot be read. */
+static uint64_t read_rss(int fd)
+{
+    char text[128], *end;
+    ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    strtoull(text, &end, 10);
+    return strtoull(end, NULL, 10) * 4096;
+}
+
+static void look_at_memory(struct assay_session *session, uint64_t now)
+{
+    enum { EVERY_NS = 10 * 1000 * 1000 };
+    if (now < session->next_statm_ns)
+        return;
+    session->next_statm_ns = now + EVERY_NS;
+    uint64_t rss = read_rss(session->statm_fd);
+    pid_t pid = executing(session);
+    if (pid != session->pid) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        uint64_t forked = read_rss(fd);
+        rss = forked > rss ? forked : rss;
+        if (fd >= 0)
+            close(fd);
+    }
+    if (rss > session->peak_rss)
+        session->peak_rss = rss;
+    if (session->config.memory_bytes && rss > session->config.memory_bytes)
+        end_by_kill(session, ASSAY_SESSION_MEMORY);
 }
 
 static bool all_threads_sleep(pid_t pid)
@@ -324,19 +359,6 @@ static bool waits(const struct assay_session *session)
         return all_threads_sleep(session->watched);
     const char *state = read_state(session->stat_fd, text, sizeof text);
     return state && *state == 'S';
-}
-
-/* Who executes ops: the child, or a child that it forked, for which it waits. */
-static pid_t executing(const struct assay_session *session)
-{
-    char path[64], text[512];
-    int32_t forked = atomic_load(&session->shared->forked);
-    if (session->config.environment.order != ASSAY_ORDER_TURNS || forked <= 0)
-        return session->pid;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)forked);
-    const char *state = read_state_of(path, text, sizeof text);
-    bool own = state && state[0] && strtol(state + 1, NULL, 10) == session->pid;
-    return own ? forked : session->pid;
 }
 
 /* A child hangs if for the time it burned its share of a processor, or waited. On a crowded machine

@@ -118,6 +118,7 @@ static void run_loop(struct worker *self)
     if (self->loop_count == 0)
         return;
     loop_once(self);
+    assay_executor_rejoin(turns->executor, self->executor); /* it is to forget their numbers too */
     give_turn(self, &turns->workers[0]);
     uint64_t start = thread_ns();
     for (unsigned n = 1; atomic_load_explicit(&self->turn, memory_order_acquire) == 0; n++) {
@@ -135,6 +136,7 @@ static void run_loop(struct worker *self)
 static void at_thread_end(void *argument)
 {
     struct worker *self = argument;
+    self->rounds_left--;
     if (self->rounds > 0) {
         self->rounds--;
         (void)pthread_setspecific(self->turns->key, self);
@@ -164,6 +166,7 @@ static bool start(struct assay_turns *turns, uint16_t thread)
         worker->thread = thread;
         worker->leave = false;
         worker->rounds = 0;
+        worker->rounds_left = PTHREAD_DESTRUCTOR_ITERATIONS;
         atomic_store(&worker->turn, 0);
         worker->running = assay_thread_start(&worker->handle, worker->stack, work, worker);
         return worker->running;
@@ -213,9 +216,11 @@ static bool change_context(struct worker *self, const struct assay_event *event)
         run_loop(self);
         return false;
     }
-    if (event->arg == ASSAY_CONTEXT_KEY && !main && turns->have_key &&
+    /* behind the last round no destructor is called: who waited for one would keep the turn */
+    if (event->arg == ASSAY_CONTEXT_KEY && !main && turns->have_key && self->rounds_left > 0 &&
         pthread_setspecific(turns->key, self) == 0) {
-        self->rounds = event->size > 3 ? 3 : (unsigned)event->size;
+        unsigned most = self->rounds_left - 1;
+        self->rounds = event->size > most ? most : (unsigned)event->size;
         assay_turns_pass(turns);
         return true;
     }

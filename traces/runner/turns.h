@@ -8,10 +8,11 @@
  *
  * FORK, of the main thread: the child executes the ops of its process in the same chunk (shared
  * memory), up to the chunk's end, and its parent waits. A child that crashes leaves the crash
- * record; then its parent ends too. One that hangs is seen by the host, which is told its process
- * id. CONTEXT: see enum assay_context. Of ops that cannot be executed (a child's without its fork,
- * a context where there is none) nothing happens: they are skipped, for a program that is being
- * minimised loses any of them.
+ * record; then its parent ends too. One that hangs, or takes too much memory, is seen by the host,
+ * which is told its process id; a child may fork in turn. Where fork() fails the FORK and what its
+ * child was to do are skipped. CONTEXT: see enum assay_context. Of ops that cannot be executed (a
+ * child's without its fork, a context where there is none) nothing happens: they are skipped, for a
+ * program that is being minimised loses any of them.
  *
  * Allocates nothing; what the C library allocates for a thread is counted. */
 #ifndef ASSAY_TURNS_H

@@ -45,7 +45,7 @@ static void enter_child(struct assay_turns *turns)
         turns->chunk->events[turns->fork_at].flags |= ASSAY_FLAG_EXECUTED;
     turns->process = turns->child;
     turns->forking = false;
-    turns->in_fork = ASSAY_CONTEXT_NONE;
+    turns->in_fork = turns->in_exit = ASSAY_CONTEXT_NONE;
     for (int i = 1; i < ASSAY_TURNS_THREADS; i++)
         turns->workers[i].running = false;
 }
@@ -65,22 +65,35 @@ void assay_turns_leave_child(struct assay_turns *turns)
 
 /* ---- the parent ----------------------------------------------------------------------------- */
 
-/* All ops of the child were executed, and its exit was the last. */
-static bool finished(struct assay_turns *turns)
+/* All ops of the child forked at `at` were executed, and its exit was the last; and so of its own
+ * children. */
+static bool finished(struct assay_turns *turns, size_t at, uint16_t child)
 {
-    for (size_t i = 0; i < turns->count; i++) {
+    for (size_t i = at; i < turns->count; i++) {
         struct assay_event *event = &turns->chunk->events[i];
-        if (event->process != turns->child || (event->flags & ASSAY_FLAG_LIBRARY))
+        if (event->process != child || (event->flags & ASSAY_FLAG_LIBRARY))
             continue;
         if (event->kind == ASSAY_OP_EXIT)
             event->flags |= ASSAY_FLAG_EXECUTED;
         if (!(event->flags & (ASSAY_FLAG_EXECUTED | ASSAY_FLAG_SKIPPED)))
             return false;
+        if (event->kind == ASSAY_OP_FORK && (event->flags & ASSAY_FLAG_EXECUTED) &&
+            !finished(turns, i + 1, (uint16_t)event->arg))
+            return false;
     }
     return true;
 }
 
-/* What ended the child early ends its parent, so that the host sees it. */
+/* fork() failed: a program goes on as if it had not asked. */
+static void no_child(struct assay_turns *turns)
+{
+    turns->reaped = true;
+    if (turns->fork_at < turns->count)
+        turns->chunk->events[turns->fork_at].flags |= ASSAY_FLAG_SKIPPED;
+}
+
+/* What ended the child early ends its parent, so that the host sees it. The handler of the parent
+ * runs where there is no child, too. */
 static void reap(struct assay_turns *turns)
 {
     struct assay_crash_record *crash = &turns->shared->crash;
@@ -88,15 +101,18 @@ static void reap(struct assay_turns *turns)
     if (turns->reaped)
         return;
     while (waitpid(-1, &status, 0) < 0)
-        if (errno != EINTR)
-            break;
+        if (errno != EINTR) {
+            no_child(turns);
+            return;
+        }
     turns->reaped = true;
-    atomic_store(&turns->shared->forked, 0);
+    /* a child of a child left its parent as the one that goes on */
+    atomic_store(&turns->shared->forked, turns->process == 0 ? 0 : (int32_t)getpid());
     if (WIFSIGNALED(status)) {
         atomic_store(&crash->signal, WTERMSIG(status));
         _exit(ASSAY_CRASH_EXIT_CODE);
     }
-    if (WEXITSTATUS(status) != 0 || !finished(turns))
+    if (WEXITSTATUS(status) != 0 || !finished(turns, turns->fork_at, turns->child))
         _exit(WEXITSTATUS(status));
 }
 
@@ -110,6 +126,8 @@ static void fork_now(struct assay_turns *turns)
     turns->forking = false;
     if (pid > 0)
         reap(turns);
+    else
+        no_child(turns);
 }
 
 /* For what other threads are in the middle of: who has just called finds them waiting. */

@@ -10,7 +10,8 @@ struct worker {
     struct assay_turns *turns;
     uint16_t thread; /* its index in the program */
     bool running, leave;
-    unsigned rounds; /* of destructors until its turn comes, for CONTEXT_KEY */
+    unsigned rounds;      /* of destructors until its turn comes, for CONTEXT_KEY */
+    unsigned rounds_left; /* that the C library is still to make at this thread's end */
     pthread_t handle;
     _Atomic uint32_t turn; /* 1 = this thread's; futex word */
     char *stack, *signal_stack;

@@ -16,7 +16,7 @@ enum { FORKED = 1, THREAD = 2, ENDED = 4 }; /* of placed.so's regions */
 
 static struct assay_event ops[ROOM];
 static size_t count;
-static uint32_t objects;
+static uint32_t objects, hang_ms;
 static struct assay_session_status status;
 
 static void put(uint16_t process, uint16_t thread, enum assay_op kind, uint64_t arg, uint64_t size)
@@ -46,15 +46,15 @@ static int start(void **state)
     (void)state;
     memset(ops, 0, sizeof ops);
     count = objects = 0;
+    hang_ms = 300;
     return 0;
 }
 
-static void run_on(const char *subject)
+static struct assay_session *open_on(const char *subject)
 {
     struct assay_subject_spec spec;
     struct assay_session *session;
     struct assay_error err = {0};
-    size_t n, capacity;
     assert_int_equal(assay_subject_find(subject, &spec, &err), 0);
     const struct assay_session_config config = {.subject = &spec,
                                                 .environment.order = ASSAY_ORDER_TURNS,
@@ -62,8 +62,15 @@ static void run_on(const char *subject)
                                                 .want_results = true,
                                                 .max_objects = ROOM,
                                                 .seed = 1,
-                                                .hang_ms = 300};
+                                                .hang_ms = hang_ms,
+                                                .memory_bytes = 512 << 20};
     assert_int_equal(assay_session_start(&config, &session, &err), 0);
+    return session;
+}
+
+static void run_program(struct assay_session *session)
+{
+    size_t n, capacity;
     struct assay_event *chunk = assay_session_chunk(session, &capacity);
     assert_true(chunk && capacity >= count);
     memcpy(chunk, ops, count * sizeof *ops);
@@ -75,6 +82,12 @@ static void run_on(const char *subject)
     assert_int_equal(n, 0);
     assay_session_release(session);
     assay_session_wait(session, &status);
+}
+
+static void run_on(const char *subject)
+{
+    struct assay_session *session = open_on(subject);
+    run_program(session);
     assay_session_close(session);
 }
 
@@ -124,6 +137,30 @@ static void destructors_run_at_the_threads_end(void **state)
         assert_int_equal(place(late[round]), THREAD);
     for (size_t i = 0; i < count; i++)
         assert_true(ops[i].flags & ASSAY_FLAG_EXECUTED);
+}
+
+static void a_destructor_waits_for_no_round_that_is_not_to_come(void **state)
+{
+    (void)state;
+    enum { AGAIN = 6, ROUNDS = 4 };
+    for (uint16_t thread = 1; thread <= 2; thread++) {
+        put(0, 0, ASSAY_OP_THREAD_START, thread, 0);
+        for (int i = 0; i < AGAIN; i++) {
+            put(0, thread, ASSAY_OP_CONTEXT, ASSAY_CONTEXT_KEY, thread == 1 ? 0 : 9);
+            put_malloc(0, thread, 10);
+        }
+        put(0, thread, ASSAY_OP_THREAD_EXIT, 0, 0);
+    }
+    run();
+    assert_int_equal(status.state, ASSAY_SESSION_ENDED);
+    unsigned entered[3] = {0};
+    for (size_t i = 0; i < count; i++)
+        if (ops[i].kind == ASSAY_OP_CONTEXT)
+            entered[ops[i].thread] += !!(ops[i].flags & ASSAY_FLAG_EXECUTED);
+        else
+            assert_true(ops[i].flags & ASSAY_FLAG_EXECUTED);
+    assert_int_equal(entered[1], ROUNDS); /* one each */
+    assert_int_equal(entered[2], 1);      /* the last, at once */
 }
 
 static void children_run_between_their_parents_ops(void **state)
@@ -194,6 +231,68 @@ static void handlers_of_fork(void **state)
         assert_true(ops[i].flags & ASSAY_FLAG_EXECUTED);
 }
 
+/* The parent's handler runs all the same. */
+static void where_fork_fails_there_is_no_child(void **state)
+{
+    for (int handlers = 0; handlers < 2; handlers++) {
+        start(state);
+        put_malloc(0, 0, 10);
+        if (handlers)
+            put(0, 0, ASSAY_OP_CONTEXT, ASSAY_CONTEXT_PREPARE, 0);
+        put(0, 0, ASSAY_OP_FORK, 1, 0);
+        size_t fork_at = count - 1, child = put_malloc(1, 0, 10);
+        put(1, 0, ASSAY_OP_EXIT, 0, 0);
+        if (handlers)
+            put(0, 0, ASSAY_OP_CONTEXT, ASSAY_CONTEXT_PARENT, 0);
+        put_malloc(0, 0, 10);
+        if (handlers)
+            put(0, 0, ASSAY_OP_CONTEXT, ASSAY_CONTEXT_NONE, 0);
+        put_malloc(0, 0, 10);
+        run_on(ASSAY_BINARY_DIR "/lib/support/forkless.so");
+        assert_int_equal(status.state, ASSAY_SESSION_ENDED);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(ops[i].flags & (ASSAY_FLAG_EXECUTED | ASSAY_FLAG_SKIPPED),
+                             i == fork_at || i == child || i == child + 1 ? ASSAY_FLAG_SKIPPED
+                                                                          : ASSAY_FLAG_EXECUTED);
+    }
+}
+
+/* Each op takes longer than a hang does, and is none: whose it is must be known. */
+static void a_childs_child_is_watched(void **state)
+{
+    enum { DOZES = 81 };
+    for (int deeper = 0; deeper < 2; deeper++) {
+        start(state);
+        put_malloc(0, 0, 10);
+        put(0, 0, ASSAY_OP_FORK, 1, 0);
+        put(1, 0, ASSAY_OP_FORK, 2, 0);
+        put_malloc(2, 0, deeper ? DOZES : 10);
+        put(2, 0, ASSAY_OP_EXIT, 0, 0);
+        put_malloc(1, 0, deeper ? 10 : DOZES);
+        put(1, 0, ASSAY_OP_EXIT, 0, 0);
+        put_malloc(0, 0, 10);
+        run();
+        assert_int_equal(status.state, ASSAY_SESSION_ENDED);
+        for (size_t i = 0; i < count; i++)
+            assert_true(ops[i].flags & ASSAY_FLAG_EXECUTED);
+    }
+}
+
+static void a_handler_of_exit_may_fork(void **state)
+{
+    (void)state;
+    put_malloc(0, 0, 10);
+    put(0, 0, ASSAY_OP_FORK, 1, 0);
+    put(1, 0, ASSAY_OP_CONTEXT, ASSAY_CONTEXT_ATEXIT, 0);
+    put(1, 0, ASSAY_OP_FORK, 2, 0);
+    size_t child = put_malloc(2, 0, 10), parent = put_malloc(1, 0, 10);
+    put_malloc(0, 0, 10);
+    run();
+    assert_int_equal(status.state, ASSAY_SESSION_ENDED);
+    assert_int_equal(place(child), FORKED);
+    assert_int_equal(place(parent), FORKED);
+}
+
 static void loops_go_on_beside_the_others(void **state)
 {
     (void)state;
@@ -222,21 +321,48 @@ static void loops_go_on_beside_the_others(void **state)
     assert_true(ops[own].address != 0);
 }
 
+/* What a loop bore is no object of the next program. */
+static void loops_leave_nothing_behind(void **state)
+{
+    struct assay_session *session = open_on(ASSAY_BINARY_DIR "/lib/support/placed.so");
+    put(0, 0, ASSAY_OP_THREAD_START, 1, 0);
+    put(0, 1, ASSAY_OP_CONTEXT, ASSAY_CONTEXT_LOOP, 1);
+    put_malloc(0, 1, 10);
+    put_malloc(0, 0, 10);
+    put(0, 1, ASSAY_OP_THREAD_EXIT, 0, 0);
+    ops[2].born = ROOM / 2;
+    run_program(session);
+    start(state);
+    put(0, 0, ASSAY_OP_FREE, 0, 0);
+    ops[0].object = ROOM / 2;
+    run_program(session);
+    assay_session_close(session);
+    assert_true(ops[0].flags & ASSAY_FLAG_SKIPPED);
+}
+
 static void a_childs_end_is_its_parents(void **state)
 {
     static const struct {
         uint64_t size;
         enum assay_session_state state;
-    } ends[] = {{77, ASSAY_SESSION_HUNG}, {78, ASSAY_SESSION_CRASHED}, {79, ASSAY_SESSION_EXITED}};
-    for (int i = 0; i < 3; i++) {
+    } ends[] = {{77, ASSAY_SESSION_HUNG},
+                {78, ASSAY_SESSION_CRASHED},
+                {79, ASSAY_SESSION_EXITED},
+                {80, ASSAY_SESSION_MEMORY}};
+    for (int i = 0; i < 8; i++) {
+        uint16_t deepest = i < 4 ? 1 : 2;
         start(state);
         put_malloc(0, 0, 10);
         put(0, 0, ASSAY_OP_FORK, 1, 0);
-        put_malloc(1, 0, 10);
-        size_t last = put_malloc(1, 0, ends[i].size);
+        if (deepest == 2)
+            put(1, 0, ASSAY_OP_FORK, 2, 0);
+        put_malloc(deepest, 0, 10);
+        size_t last = put_malloc(deepest, 0, ends[i % 4].size);
+        if (ends[i % 4].state == ASSAY_SESSION_MEMORY)
+            hang_ms = 20000;
         put_malloc(0, 0, 10);
         run();
-        assert_int_equal(status.state, ends[i].state);
+        assert_int_equal(status.state, ends[i % 4].state);
         assert_int_equal(status.op_index, last);
         assert_int_equal(place(last - 1), FORKED);
         assert_int_equal(place(last), NOT_DONE);
@@ -249,10 +375,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(threads_make_their_own_ops),
         TEST(destructors_run_at_the_threads_end),
+        TEST(a_destructor_waits_for_no_round_that_is_not_to_come),
         TEST(children_run_between_their_parents_ops),
         TEST(handlers_of_exit),
         TEST(handlers_of_fork),
+        TEST(where_fork_fails_there_is_no_child),
+        TEST(a_childs_child_is_watched),
+        TEST(a_handler_of_exit_may_fork),
         TEST(loops_go_on_beside_the_others),
+        TEST(loops_leave_nothing_behind),
         TEST(a_childs_end_is_its_parents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
