@@ -28,6 +28,9 @@ enum assay_form {
     ASSAY_FORM_VISIT,     /* bool (heap, bool, visitor, void *), the heap by mi_heap_get_default */
 };
 
+/* In the place of a function: there is one that returns its address (STT_GNU_IFUNC). */
+#define ASSAY_BINDING_RESOLVER (UINT64_C(1) << 63)
+
 struct assay_binding {
     uint64_t offset;        /* of the function in its library, 0 = bound by the dynamic linker */
     uint64_t before, after; /* of those that the form needs beside it, 0 = none */

@@ -74,21 +74,21 @@ static const char *without_prefix(const struct exports *exports, const char *nam
     return strncmp(name, prefix, length) == 0 ? name + length : NULL;
 }
 
-static void take_symbol(struct exports *exports, const char *name, uint64_t value)
+static void take_symbol(struct exports *exports, const char *name, uint64_t place)
 {
     const char *bare = without_prefix(exports, name);
     for (int i = 0; bare && i < APIS; i++)
         if (strcmp(bare, apis[i].symbol) == 0)
-            exports->by_api[i] = value;
+            exports->by_api[i] = place;
     for (int i = 0; bare && i < COMPANIONS; i++) {
         if (strcmp(bare, companions[i].before) == 0)
-            exports->before[i] = value;
+            exports->before[i] = place;
         if (strcmp(bare, companions[i].after) == 0)
-            exports->after[i] = value;
+            exports->after[i] = place;
     }
     for (unsigned kind = 0; exports->names && kind < ASSAY_OP_COUNT; kind++)
         if (strncmp(name, exports->names->symbol[kind], ASSAY_SYMBOL_BYTES) == 0)
-            exports->by_kind[kind] = value;
+            exports->by_kind[kind] = place;
 }
 
 static void add_companions(const struct exports *exports, struct assay_binding *binding)
@@ -150,6 +150,13 @@ static bool is_call(const GElf_Sym *symbol)
     return type != STT_OBJECT && type != STT_TLS && type != STT_COMMON && symbol->st_value != 0;
 }
 
+/* Where it is, as bindings.h has it. */
+static uint64_t place_of(const GElf_Sym *symbol)
+{
+    bool resolver = GELF_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC;
+    return symbol->st_value | (resolver ? ASSAY_BINDING_RESOLVER : 0);
+}
+
 static void read_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
                          struct exports *exports)
 {
@@ -166,7 +173,7 @@ static void read_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
         if (name && strcmp(name, "assay_subject") == 0)
             exports->adapter = true;
         else if (name && is_call(&symbol))
-            take_symbol(exports, name, symbol.st_value);
+            take_symbol(exports, name, place_of(&symbol));
     }
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 
 #include "traces/runner/runner.h"
@@ -132,9 +133,30 @@ static int is_library(struct dl_phdr_info *info, size_t size, void *argument)
     return 1;
 }
 
-static void bind(void *function, const struct library *library, uint64_t offset)
+/* What the dynamic linker does for such a symbol, and gives to its resolver. */
+static uintptr_t resolved(uintptr_t resolver)
 {
-    uintptr_t address = offset ? library->base + offset : 0;
+#if defined(__aarch64__)
+    enum { IFUNC_ARGUMENT = 62 };
+    const unsigned long words = getauxval(AT_HWCAP);
+    const struct {
+        unsigned long bytes, hwcap, hwcap2;
+    } argument = {sizeof argument, words, getauxval(AT_HWCAP2)};
+    uintptr_t (*function)(uint64_t, const void *);
+    memcpy(&function, &resolver, sizeof function);
+    return function(words | UINT64_C(1) << IFUNC_ARGUMENT, &argument);
+#else
+    uintptr_t (*function)(unsigned long);
+    memcpy(&function, &resolver, sizeof function);
+    return function(getauxval(AT_HWCAP));
+#endif
+}
+
+static void bind(void *function, const struct library *library, uint64_t place)
+{
+    uintptr_t address = place ? library->base + (place & ~ASSAY_BINDING_RESOLVER) : 0;
+    if (place & ASSAY_BINDING_RESOLVER)
+        address = resolved(address);
     memcpy(function, &address, sizeof address);
 }
 

@@ -271,6 +271,28 @@ static void exports_tell_what_is_missing(void **state)
     assert_true(strlen(spec.build_id) >= 16);
 }
 
+static void functions_chosen_at_load_are_called_by_their_place(void **state)
+{
+    (void)state;
+    static struct assay_subject_names names = {.prefix = "ch_"};
+    struct assay_subject_spec spec;
+    assert_int_equal(assay_subject_find_named(SUPPORT("chosen"), &names, &spec, NULL), 0);
+    struct assay_session_config config = configuration(&spec);
+    config.want_results = true;
+    struct assay_session *session;
+    size_t n, capacity;
+    assert_int_equal(assay_session_start(&config, &session, NULL), 0);
+    struct assay_event *ops = assay_session_chunk(session, &capacity);
+    assert_non_null(ops);
+    assay_session_submit(session, program(ops, 1), true);
+    const struct assay_event *results = assay_session_collect(session, &n);
+    assert_int_equal(n, OPS);
+    for (size_t i = 0; i < n; i++)
+        assert_true((results[i].flags & ASSAY_FLAG_EXECUTED) && results[i].failed == 0);
+    assay_session_release(session);
+    assay_session_close(session);
+}
+
 static void addresses_repeat_when_frozen(void **state)
 {
     (void)state;
@@ -372,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_subject_that_dies_at_start_is_one_clear_line),
         cmocka_unit_test(what_is_no_subject_is_refused),
         cmocka_unit_test(exports_tell_what_is_missing),
+        cmocka_unit_test(functions_chosen_at_load_are_called_by_their_place),
         cmocka_unit_test(addresses_repeat_when_frozen),
         cmocka_unit_test(the_subject_sees_exactly_the_programs_calls),
     };
