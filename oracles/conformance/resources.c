@@ -26,12 +26,11 @@ static bool keeps_pace(uint64_t now, uint64_t before)
 static bool may_fill(const struct assay_resources *r, uint64_t what, uint64_t growth)
 {
     const struct assay_fresh_sizes *fresh = &r->fresh;
-    if (fresh->least_bytes == UINT64_MAX)
-        return false; /* of each kind some come back */
-    if (what == ASSAY_MEASURE_MAPPINGS)
-        return fresh->small || fresh->mapped_bytes < ENOUGH_BYTES;
-    /* half of what died since the doubling before, and well below */
-    return fresh->least_bytes < ENOUGH_BYTES && growth >= fresh->least_bytes / 2 / 4;
+    if (what == ASSAY_MEASURE_MAPPINGS && fresh->mapped_bytes > 0)
+        return fresh->mapped_bytes < ENOUGH_BYTES;
+    /* of what is small some come back; or: half of it died since the doubling before */
+    return fresh->least_bytes < ENOUGH_BYTES &&
+           (what == ASSAY_MEASURE_MAPPINGS || growth >= fresh->least_bytes / 2 / 4);
 }
 
 /* What is measured after 2^k passes, against the passes before. */

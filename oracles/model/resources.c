@@ -89,17 +89,8 @@ static bool is_fresh(uint32_t born, uint32_t again)
     return again < (born + 3) / 4;
 }
 
-static void add_fresh(struct assay_resources *r, unsigned kind, uint64_t bytes)
-{
-    if (bytes < r->fresh.least_bytes)
-        r->fresh.least_bytes = bytes;
-    r->fresh.small |= kind < LARGE_KIND;
-    if (kind >= LARGE_KIND && bytes > r->fresh.mapped_bytes)
-        r->fresh.mapped_bytes = bytes;
-}
-
 /* Looks at the last objects: whether they stand where earlier ones stood. A queue takes what is
- * small up to some size, or large from some size on. */
+ * small up to some size, or keeps mappings of what is large from some size on. */
 static void look_for_fresh(struct assay_resources *r, const struct assay_model *model)
 {
     struct place places[PLACES] = {0};
@@ -135,10 +126,10 @@ static void look_for_fresh(struct assay_resources *r, const struct assay_model *
         unsigned small = i, large = KINDS - 1 - i;
         up = up && (born[small] == 0 || is_fresh(born[small], again[small]));
         down = down && (born[large] == 0 || is_fresh(born[large], again[large]));
-        if (up && born[small])
-            add_fresh(r, small, bytes[small]);
-        if (down && born[large])
-            add_fresh(r, large, bytes[large]);
+        if (up && born[small] && bytes[small] < r->fresh.least_bytes)
+            r->fresh.least_bytes = bytes[small];
+        if (down && born[large] && large >= LARGE_KIND && bytes[large] > r->fresh.mapped_bytes)
+            r->fresh.mapped_bytes = bytes[large];
     }
 }
 

@@ -30,12 +30,11 @@ struct assay_resources {
     uint32_t measured[ASSAY_MEASURES];                 /* where bit k is set */
     uint64_t deaths;                                   /* of objects, before the last one */
     uint64_t threads;                                  /* that ended so far */
-    /* of the kinds (doublings) of sizes, from the smallest up or the largest down, that are handed
-     * out at new places only, as those are of which a queue that fills takes all */
+    /* of the kinds (doublings) of sizes that are handed out at new places only, as those are of
+     * which a queue that fills takes all */
     struct assay_fresh_sizes {
-        uint64_t least_bytes;  /* of one kind: what died of it; UINT64_MAX: there is no such kind */
-        uint64_t mapped_bytes; /* of the large one with most */
-        bool small;            /* and there are others */
+        uint64_t least_bytes;  /* of the one with least, from the smallest up; UINT64_MAX: none */
+        uint64_t mapped_bytes; /* of the large one with most, from the largest down */
     } fresh;
     /* since the last LIMIT */
     uint64_t largest_alone;           /* granted while nothing else was live */
