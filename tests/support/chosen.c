@@ -14,12 +14,12 @@ static void chosen_free(void *p)
     free(p);
 }
 
-static void *(*choose_malloc(void))(size_t)
+static __attribute__((used)) void *(*choose_malloc(void))(size_t)
 {
     return chosen_malloc;
 }
 
-static void (*choose_free(void))(void *)
+static __attribute__((used)) void (*choose_free(void))(void *)
 {
     return chosen_free;
 }
