@@ -89,15 +89,16 @@ static bool is_fresh(uint32_t born, uint32_t again)
     return again < (born + 3) / 4;
 }
 
-/* Looks at the last objects: whether they stand where earlier ones stood. A queue takes what is
- * small up to some size, or keeps mappings of what is large from some size on. */
+/* Looks at objects half-way, for a queue may be full just now: whether they stand where earlier
+ * ones stood. A queue takes what is small up to some size, or keeps mappings of what is large from
+ * some size on. */
 static void look_for_fresh(struct assay_resources *r, const struct assay_model *model)
 {
     struct place places[PLACES] = {0};
     uint32_t born[KINDS] = {0}, again[KINDS] = {0};
     uint64_t bytes[KINDS] = {0};
-    uint32_t from = model->highest > SAMPLE ? model->highest - SAMPLE : 0;
-    for (uint32_t number = from + 1; number <= model->highest; number++) {
+    uint32_t from = model->highest / 2, to = from + SAMPLE;
+    for (uint32_t number = from + 1; number <= to && number <= model->highest; number++) {
         const struct assay_object *object = &model->objects[number];
         if (object->state == ASSAY_OBJECT_UNBORN || object->address == 0 ||
             assay_op_info(object->api)->op_class == ASSAY_CLASS_RESIZE)
