@@ -25,7 +25,7 @@ static int run_stages(const struct assay_fuzz_state *state, const struct assay_d
                       struct assay_directed *d, struct assay_trial *trial,
                       struct assay_trial_result *result, struct assay_error *err)
 {
-    bool begun = false;
+    bool begun = false, complete = false;
     int alive = 1;
     if (info->flags & ASSAY_DIRECTED_TWICE)
         return info->build(d, info->argument)
@@ -33,7 +33,8 @@ static int run_stages(const struct assay_fuzz_state *state, const struct assay_d
                    : 0;
     for (; alive > 0 && !result->violated && !assay_fuzz_over(state); d->stage++) {
         size_t from = d->n;
-        if (!info->build(d, info->argument))
+        complete = !info->build(d, info->argument);
+        if (complete)
             break;
         if (!begun && (alive = assay_trial_begin(trial, true, result, err)) < 0)
             return alive;
@@ -42,6 +43,9 @@ static int run_stages(const struct assay_fuzz_state *state, const struct assay_d
     }
     if (begun && alive > 0 && !result->violated)
         alive = assay_trial_part(trial, NULL, 0, true, err);
+    if (!complete && !result->violated && !d->reason)
+        d->reason = alive > 0 ? "there was no time for all of it"
+                              : "the process ended before all of it was tried";
     return alive < 0 ? alive : 0;
 }
 

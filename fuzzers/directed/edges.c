@@ -12,7 +12,7 @@ enum {
 };
 #define LARGEST_APART (UINT64_C(256) << 10)
 enum { NOTE_HOW, NOTE_FROM, NOTE_COUNT, NOTE_PUT };
-enum { BY_USABLE, BY_DISTANCE, BY_GRID };
+enum { BY_USABLE, BY_DISTANCE };
 
 static bool offers(const struct assay_directed *d, enum assay_op kind)
 {
