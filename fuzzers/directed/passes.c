@@ -13,7 +13,7 @@ enum {
     LOOK_LOG2 = 6,       /* after so many passes, as a power of two, who stands still is done */
     LOOK_SMALL_LOG2 = 8, /* small losses show later */
     LOOK_CHURN_LOG2 = 5, /* passes of threads last longer */
-    LAST_LOG2 = 10,
+    LAST_LOG2 = 11,
     SLACK = 32 * 1024,
     MOST_RESIDENT = 512 << 20
 };
@@ -119,7 +119,7 @@ static bool go_on(struct assay_directed *d, unsigned look, uint64_t slack)
         d->note[what * 16 + k] = d->events[d->n - ASSAY_MEASURES + what].value;
     if (k < look)
         return true;
-    if (k == LAST_LOG2 || d->objects > ASSAY_DIRECTED_MAX_OBJECTS / 3)
+    if (k == LAST_LOG2 || d->objects > ASSAY_DIRECTED_MAX_OBJECTS / 2)
         return false;
     if (d->note[k] > MOST_RESIDENT)
         return false;

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-enum { ENOUGH_DEATHS = 16384, ENOUGH_THREADS = 1024, LEAST = 64 }; /* as C31 and C29 have it */
+#include "oracles/model/resources.h"
+
+enum { LEAST = 64 };
 
 static struct assay_event shifted(struct assay_event op, uint32_t by)
 {
@@ -92,11 +94,12 @@ struct assay_passes assay_passes_of(const struct assay_passes *before,
     for (size_t i = 0; i < length; i++)
         threads += pass[i].kind == ASSAY_OP_THREAD_EXIT;
     if (threads)
-        for (passes.count = LEAST; passes.count * threads < ENOUGH_THREADS;)
+        for (passes.count = LEAST; passes.count * threads < ASSAY_GROWTH_THREADS;)
             passes.count *= 2;
     else
         /* growth may have to come to as much as before */
-        while (passes.born && (passes.count * passes.born < ENOUGH_DEATHS ||
+        while (passes.born && (passes.count < ASSAY_GROWTH_PASSES ||
+                               passes.count * passes.born < ASSAY_GROWTH_DEATHS ||
                                2 * passes.count * passes.born <= born))
             passes.count *= 2;
     return passes;

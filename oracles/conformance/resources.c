@@ -9,9 +9,9 @@
  * bytes may be: while it fills, what it takes stands at new places, and memory grows by all of it.
  */
 enum {
-    FIRST_LOG2 = 5, /* 2^5 passes come before any verdict */
-    ENOUGH_DEATHS = 16384,
-    ENOUGH_THREADS = 1024, /* in their place where threads come and go */
+    FIRST_LOG2 = 5,         /* 2^5 passes come before any verdict */
+    PASSES_PER_MAPPING = 4, /* fewer come and go in turns that are longer than three doublings */
+    LOST_SHARE = 64,        /* who gives back in time loses less than this part until then */
     RESIDENT_SLACK = 64 * 1024,
     MAPPINGS_SLACK = 16,
     ENOUGH_BYTES = 512 << 20 /* more than a queue that is bounded in bytes keeps */
@@ -48,6 +48,10 @@ static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
     const uint64_t *after = &r->after[what][k - 3];
     uint64_t slack = what == ASSAY_MEASURE_RESIDENT ? RESIDENT_SLACK : MAPPINGS_SLACK;
     slack = after[2] / 100 > slack ? after[2] / 100 : slack;
+    if (what == ASSAY_MEASURE_RESIDENT && slack < r->requested_bytes / 2 / LOST_SHARE)
+        slack = r->requested_bytes / 2 / LOST_SHARE;
+    if (what == ASSAY_MEASURE_MAPPINGS && slack < passes / 2 / PASSES_PER_MAPPING)
+        slack = passes / 2 / PASSES_PER_MAPPING;
     if (after[3] < after[2] + slack)
         return ASSAY_OUTCOME_HOLDS;
     bool goes_on = after[0] < after[1] && after[1] < after[2] &&
@@ -70,7 +74,9 @@ enum assay_outcome assay_oracle_C31(const struct assay_case *c, struct assay_ver
 {
     if (by_threads(c))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    return judge_growth(c, c->resources->deaths >= ENOUGH_DEATHS, v);
+    bool enough =
+        c->resources->deaths >= ASSAY_GROWTH_DEATHS && c->event->size >= ASSAY_GROWTH_PASSES;
+    return judge_growth(c, enough, v);
 }
 
 /* Caches, arenas and what hangs on them are made for so many threads at once and used again. */
@@ -78,7 +84,7 @@ enum assay_outcome assay_oracle_C29(const struct assay_case *c, struct assay_ver
 {
     if (!by_threads(c))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    return judge_growth(c, c->resources->threads >= ENOUGH_THREADS, v);
+    return judge_growth(c, c->resources->threads >= ASSAY_GROWTH_THREADS, v);
 }
 
 /* All of the largest is not asked for: what is freed may stay cut up, or in caches. */

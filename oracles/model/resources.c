@@ -98,6 +98,7 @@ static void look_for_fresh(struct assay_resources *r, const struct assay_model *
     uint32_t born[KINDS] = {0}, again[KINDS] = {0};
     uint64_t bytes[KINDS] = {0};
     uint32_t from = model->highest / 2, to = from + SAMPLE;
+    r->requested_bytes = 0;
     for (uint32_t number = from + 1; number <= to && number <= model->highest; number++) {
         const struct assay_object *object = &model->objects[number];
         if (object->state == ASSAY_OBJECT_UNBORN || object->address == 0 ||
@@ -115,6 +116,7 @@ static void look_for_fresh(struct assay_resources *r, const struct assay_model *
         if (object->state == ASSAY_OBJECT_UNBORN || object->address == 0)
             continue;
         bytes[kind_of(object)] += object->requested;
+        r->requested_bytes += object->requested;
         struct place *place = number <= from ? place_of(places, object->address) : NULL;
         if (place && place->address != 0 && !place->old) {
             place->old = true;

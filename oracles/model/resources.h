@@ -16,6 +16,11 @@ enum assay_scarcity {
 
 enum { ASSAY_PASSES_LOG2 = 24 };
 
+/* Growth over passes is blamed only behind so much of it: so many objects died, so many passes went
+ * by (allocators that give back what is old, or in turns, fill for a thousand), or so many threads.
+ */
+enum { ASSAY_GROWTH_DEATHS = 16384, ASSAY_GROWTH_PASSES = 2048, ASSAY_GROWTH_THREADS = 1024 };
+
 struct assay_resources {
     uint8_t scarcity; /* enum assay_scarcity: now */
     bool used;
@@ -36,6 +41,7 @@ struct assay_resources {
         uint64_t least_bytes;  /* of the one with least, from the smallest up; UINT64_MAX: none */
         uint64_t mapped_bytes; /* of the large one with most, from the largest down */
     } fresh;
+    uint64_t requested_bytes; /* of all objects so far; looked at where memory grew */
     /* since the last LIMIT */
     uint64_t largest_alone;           /* granted while nothing else was live */
     uint64_t freed_bytes, last_freed; /* since the last granted request */
