@@ -98,28 +98,6 @@ static void put_products(struct assay_directed *d)
     assay_directed_release(d, victim);
 }
 
-/* Beyond the budget and within an address space: granted or refused, either is right. What is
- * granted is touched at a few places only. calloc is left out: some clear it all. */
-static void put_open(struct assay_directed *d)
-{
-    const uint64_t gib = UINT64_C(1) << 30;
-    static const uint8_t shifts[] = {0, 1, 2, 3, 5, 8, 10, 14, 16};
-    if (offers(d, ASSAY_OP_REALLOCARRAY)) { /* products that wrap in 32 bits */
-        uint32_t p = bear(d, ASSAY_OP_REALLOCARRAY, 0, 65536, 65537);
-        assay_directed_release(d, p);
-        p = bear(d, ASSAY_OP_REALLOCARRAY, 0, (UINT64_C(1) << 31) + 24, 2);
-        assay_directed_release(d, p);
-    }
-    for (size_t i = 0; i < sizeof shifts; i++) {
-        uint32_t object = assay_directed_malloc(d, gib << shifts[i]);
-        assay_directed_release(d, object);
-    }
-    uint32_t object = assay_directed_malloc(d, (UINT64_C(1) << 47) - PAGE);
-    assay_directed_release(d, object);
-    bear_and_release(d, ASSAY_OP_POSIX_MEMALIGN, PAGE, gib << 10);
-    bear_and_release(d, ASSAY_OP_MEMALIGN, UINT64_C(1) << 21, gib << 3);
-}
-
 static const struct {
     uint8_t kind;
     uint16_t arg;
@@ -142,7 +120,6 @@ ASSAY_DIRECTED_BUILDER(limits)
     switch (argument) {
     case LIMITS_SUMS: put_sums(d); return true;
     case LIMITS_PRODUCTS: put_products(d); return true;
-    case LIMITS_OPEN: put_open(d); return true;
     default: break;
     }
     if (lacks(d, bearing[argument].kind))
