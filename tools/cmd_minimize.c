@@ -337,8 +337,9 @@ static void tell(struct work *work, struct assay_output_run *run)
     fprintf(text, "%s -> %s in %.1f s: %s, %s (%s/s)\n",
             assay_human_of(&a, work->ops_before, "op", "ops"),
             assay_human_of(&b, work->from.count, "op", "ops"), seconds,
-            work->shrunk.minimised ? "1-minimal"
-                                   : "not fully minimised, there was no time for more",
+            work->shrunk.minimised
+                ? "1-minimal"
+                : "not fully minimised: there was no time for more, or it shows only as it is",
             assay_human_of(&c, work->shrunk.runs, "trial", "trials"),
             assay_human_rate(&d, (double)work->shrunk.runs / seconds));
     assay_finding_line(line, sizeof line, &work->result.first);

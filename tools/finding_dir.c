@@ -200,7 +200,8 @@ static int write_report(const char *folder, const struct assay_finding_record *r
     fprintf(out, "; %zu of %zu op%s left", record->count, record->ops_found,
             record->ops_found == 1 ? " is" : "s are");
     if (!record->minimised)
-        fprintf(out, " (not fully minimised: there was no time for more)");
+        fprintf(out,
+                " (not fully minimised: there was no time for more, or it shows only as it is)");
     if (record->history)
         fprintf(out, "; %llu program%s before it %s needed, and in it",
                 (unsigned long long)record->history, record->history == 1 ? "" : "s",
