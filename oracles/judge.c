@@ -55,11 +55,12 @@ struct assay_judge {
     struct assay_resources resources;
     uint8_t context; /* enum assay_context, of ops of context_thread */
     uint16_t context_thread;
-    bool forked;      /* this process has forked, or was */
-    bool special;     /* context or forked: ops of it have a property of their own */
-    bool tainted;     /* a misuse happened */
-    bool misuse_next; /* a MISUSE record announced the next op */
-    bool unsettled;   /* the op before left something behind: pending, last or misuse_next */
+    bool forked;          /* this process has forked, or was */
+    uint64_t before_fork; /* bit per kind: one was seen before the first fork */
+    bool special;         /* context or forked: ops of it have a property of their own */
+    bool tainted;         /* a misuse happened */
+    bool misuse_next;     /* a MISUSE record announced the next op */
+    bool unsettled;       /* the op before left something behind: pending, last or misuse_next */
     const struct assay_event *current; /* given to before(), not yet to after() */
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
@@ -357,7 +358,7 @@ static bool by_size(const struct assay_case *c)
 static __attribute__((noinline, cold)) uint8_t exact_property(const struct assay_judge *judge,
                                                               unsigned kind, uint16_t thread)
 {
-    bool fork = judge->forked || kind == ASSAY_OP_FORK;
+    bool fork = kind == ASSAY_OP_FORK || (judge->forked && judge->before_fork >> kind & 1);
     unsigned property = fork ? ASSAY_PROPERTY_C30 : ASSAY_PROPERTY_NONE;
     if (kind == ASSAY_OP_THREAD_EXIT || kind == ASSAY_OP_EXIT)
         property = ASSAY_PROPERTY_C35;
@@ -378,6 +379,8 @@ static __attribute__((noinline, cold)) void note_place(struct assay_judge *judge
         judge->context_thread = event->thread;
         break;
     case ASSAY_OP_FORK:
+        if (!judge->forked)
+            judge->before_fork = judge->tallied;
         judge->forked = true;
         judge->ground.forked = judge->ground.checked && judge->ground.checked_object == 0;
         judge->context = ASSAY_CONTEXT_NONE;

@@ -273,7 +273,8 @@ static void print_minimising(FILE *out, const struct assay_fuzz_state *state, co
     struct assay_human a, b;
     for (size_t i = 0; i < state->written_count; i++)
         if (strcmp(state->written[i], folder) == 0)
-            fprintf(out, "minimised: %s -> %s in %.1f s\n",
+            fprintf(out, "%s: %s -> %s in %.1f s\n",
+                    state->written_minimal[i] ? "minimised" : "not fully minimised",
                     assay_human_of(&a, state->written_ops[i][0], "op", "ops"),
                     assay_human_of(&b, state->written_ops[i][1], "op", "ops"),
                     state->written_seconds[i]);

@@ -50,14 +50,22 @@ static error_t add_subject(struct argp_state *state, struct options *options, ch
     return 0;
 }
 
-/* A list of names; what has a slash or a colon is one path or adapter. */
+/* A list of subjects; a file whose name has commas is one, and so is tags:GRANULE,BITS. */
 static error_t add_subjects(struct argp_state *state, struct options *options, char *arg)
 {
-    char *rest = NULL;
-    if (strpbrk(arg, "/:"))
+    if (access(arg, F_OK) == 0)
         return add_subject(state, options, arg);
-    for (char *word = strtok_r(arg, ",", &rest); word; word = strtok_r(NULL, ",", &rest))
+    while (arg) {
+        char *word = arg, *comma = strchr(arg, ',');
+        if (comma && strncmp(word, "tags:", 5) == 0)
+            comma = strchr(comma + 1, ',');
+        if (comma)
+            *comma = '\0';
+        arg = comma ? comma + 1 : NULL;
+        if (word[0] == '\0')
+            return assay_usage(state, "--subject: '' is no subject");
         add_subject(state, options, word);
+    }
     return 0;
 }
 
@@ -80,6 +88,8 @@ static error_t add_rows(struct argp_state *state, struct options *options, char 
             return assay_usage(state, "--rows: '%.20s' is no row of S01 to S30", word);
         options->rows[property] = true;
     }
+    if (arg[0] == '\0')
+        return assay_usage(state, "--rows: no row is named");
     options->some_rows = true;
     return 0;
 }

@@ -239,7 +239,7 @@ static int report(struct options *options, const struct result *result, double s
             if (measure->facts[i].wanted)
                 assay_emit_object(emit, "assay.profile.key",
                                   assay_measuring_row(measure, &measure->facts[i]));
-    } else if (!options->out) {
+    } else if (!options->out && !assay_interrupted) {
         write_profile(stdout, result);
     }
     struct assay_printable shown;

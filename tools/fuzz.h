@@ -64,7 +64,8 @@ struct assay_fuzz_state {
     char written[64][PATH_MAX]; /* folders of the findings, in order */
     size_t written_count;
     size_t written_ops[64][2];  /* of each, before and after minimising, */
-    double written_seconds[64]; /* and how long that took */
+    double written_seconds[64]; /* how long that took, */
+    bool written_minimal[64];   /* and whether nothing more can be taken away */
 };
 
 uint64_t assay_fuzz_now_ns(void);

@@ -156,6 +156,7 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
         memcpy(state->written[i], path, sizeof path);
         state->written_ops[i][0] = record.ops_found;
         state->written_ops[i][1] = record.count;
+        state->written_minimal[i] = record.minimised;
         state->written_seconds[i] = (double)(assay_fuzz_now_ns() - begin_ns) / 1e9;
     }
     pthread_mutex_unlock(&state->lock);

@@ -65,7 +65,7 @@ tame 1 assay minimize "$finding" --out "$mild-min" && shows '\x1b[2J'
 tame 1 assay minimize "$evil.trace" --subject "./$mild-2.so" --out "$mild-min" && shows '\x1b[2J'
 tame 1 assay minimize "$evil.trace" --subject "./$mild-2.so" --out "$mild-min" --json
 tame 0 cat "$finding/report.txt"
-tame 0 assay fuzz --subject "./$mild.so" --profile "$evil.ini" --runs 40 --seed 1 --out "$mild" && shows 'listed by the profile'
+tame 0 assay fuzz --subject "./$mild.so" --profile "$evil.ini" --programs random --runs 40 --seed 1 --out "$mild" && shows 'listed by the profile'
 
 # what stands in a trace
 { echo '%meta'; assay show --text "$evil.trace"; } | sed -n '2,$p' >evil.txt

@@ -39,7 +39,7 @@ features 0 correct d --runs 400 --seed 3 -j 2
 [ "$(find d/corpus -name '.*' -type f | wc -l)" = 0 ] || fail "a partial file is left"
 
 # with a child's history; each finding shows again, and not on the correct allocator
-features 1 late e --runs 400 --seed 1
+features 1 late e --runs 450 --seed 1 --programs random
 for finding in e/findings/*/; do
     grep -q '"guidance": "features"' "$finding/finding.json" || fail "the finding does not tell its guidance"
     grep -q '"history": [1-9]' "$finding/finding.json" || fail "found without history"

@@ -88,8 +88,9 @@ EXPORT void *malloc(size_t bytes)
 {
     start();
     bool forked = getpid() != first_process, thread = syscall(SYS_gettid) != getpid();
-    while (forked && bytes == HANGS)
-        pause();
+    if (forked && bytes == HANGS)
+        for (;;)
+            pause();
     if (forked && bytes == ABORTS)
         abort();
     if (forked && bytes == EXITS)

@@ -11,7 +11,7 @@ static void first_called(const void *p, size_t alignment)
 {
     static char table;
     if (alignment == 0)
-        first_table[p ? 0 : 0]++;
+        (*first_table)++;
     else
         first_table = &table;
 }

@@ -303,10 +303,10 @@ static void loops_go_on_beside_the_others(void **state)
     size_t looped = put_malloc(0, 1, 1000);
     put(0, 1, ASSAY_OP_FREE, 0, 0);
     ops[count - 1].object = objects;
-    for (uint16_t child = 1; child <= FORKS; child++) {
+    for (unsigned child = 1; child <= FORKS; child++) {
         put(0, 0, ASSAY_OP_FORK, child, 0);
-        put_malloc(child, 0, 1000);
-        put(child, 0, ASSAY_OP_CHECK, 0, 0);
+        put_malloc((uint16_t)child, 0, 1000);
+        put((uint16_t)child, 0, ASSAY_OP_CHECK, 0, 0);
     }
     size_t own = put_malloc(0, 1, 10); /* its turn ends the loop */
     put(0, 1, ASSAY_OP_THREAD_EXIT, 0, 0);
