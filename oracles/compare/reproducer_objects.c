@@ -86,6 +86,8 @@ void reproducer_born(const struct reproducer_writer *w)
     const struct assay_violation *v = w->r->violation;
     if (reproducer_checks(w, CHECK_LAST | CHECK_LAST_ERRNO))
         reproducer_line(w, "static int last; /* the request that matters comes now */\n");
+    if (reproducer_is_limited(w))
+        reproducer_line(w, "static int granted; /* a request since the last free */\n");
     if (reproducer_checks(w, CHECK_BOUNDS))
         write_bounds(w);
     if (reproducer_checks(w, CHECK_DISJOINT | CHECK_DISJOINT_USABLE))
@@ -110,8 +112,13 @@ void reproducer_born(const struct reproducer_writer *w)
                "        show(\"a request within budget is refused\", k, (unsigned)error);");
     if (reproducer_checks(w, CHECK_LAST))
         reproducer_line(
-            w, "    if (!p && last)\n"
-               "        show(\"refused, though there is memory again\", k, (unsigned)error);");
+            w,
+            reproducer_is_limited(w)
+                ? "    granted |= p != NULL;\n"
+                  "    if (!p && last && !granted)\n"
+                  "        show(\"refused, though there is memory again\", k, (unsigned)error);"
+                : "    if (!p && last)\n"
+                  "        show(\"refused, though there is memory again\", k, (unsigned)error);");
     if (reproducer_checks(w, CHECK_LAST_ERRNO))
         reproducer_line(w, "    if (!p && last && error != ENOMEM)\n"
                            "        show(\"refused without ENOMEM\", k, (unsigned)error);");

@@ -322,9 +322,20 @@ void reproducer_call(const struct reproducer_writer *w, const struct assay_event
     fputs(");\n", out);
 }
 
+/* Where a limit is in force to the end, what was freed last is to serve the last request alone:
+ * requests in between were all refused. Returns the op that freed last; count: it is not so. */
+static size_t last_freed(const struct reproducer_writer *w)
+{
+    size_t freed = w->r->count;
+    for (size_t i = 0; i < w->r->count; i++)
+        if (assay_op_info(w->r->ops[i].kind)->op_class == ASSAY_CLASS_RELEASE)
+            freed = i;
+    return reproducer_is_limited(w) ? freed : w->r->count;
+}
+
 size_t reproducer_program(const struct reproducer_writer *w)
 {
-    size_t parts = 0;
+    size_t parts = 0, freed = last_freed(w);
     if (w->misuse)
         reproducer_line(w, "static volatile int misuse; /* set just before the second free */\n");
     for (size_t i = 0; i < w->r->count; i++) {
@@ -333,6 +344,8 @@ size_t reproducer_program(const struct reproducer_writer *w)
         if (i + 1 == w->r->count && reproducer_checks(w, CHECK_LAST | CHECK_LAST_ERRNO))
             reproducer_line(w, "    last = 1;");
         reproducer_call(w, &w->r->ops[i]);
+        if (i == freed)
+            reproducer_line(w, "    granted = 0;");
     }
     reproducer_line(w, parts ? "}\n" : "");
     return parts;

@@ -56,6 +56,16 @@ static inline bool reproducer_checks(const struct reproducer_writer *w, unsigned
     return (w->checks & which) != 0;
 }
 
+/* The last request is made under a limit, and is to be granted all the same. */
+static inline bool reproducer_is_limited(const struct reproducer_writer *w)
+{
+    bool limited = false;
+    for (size_t i = 0; i < w->r->count; i++)
+        if (w->r->ops[i].kind == ASSAY_OP_LIMIT)
+            limited = w->r->ops[i].size > 0;
+    return limited && reproducer_checks(w, CHECK_LAST);
+}
+
 /* A line, or more, of the file. */
 static inline void reproducer_line(const struct reproducer_writer *w, const char *text)
 {
