@@ -508,9 +508,9 @@ static __attribute__((noinline)) uint32_t find_rounded(struct assay_judge *judge
     return reach.found;
 }
 
-/* The new object's place is too small for it, and the one that stood there last was freed by a
- * sized release, while the same request got a place that is large enough elsewhere: the slot went
- * back to another class. */
+/* The new object's place is too small for it, and the one that stood there last, in a slot as
+ * small, was freed by a sized release, while the same request got a place that is large enough
+ * elsewhere: the slot went back to another class. */
 static __attribute__((noinline, cold)) bool misplaced(const struct assay_judge *judge,
                                                       uint32_t number)
 {
@@ -527,7 +527,10 @@ static __attribute__((noinline, cold)) bool misplaced(const struct assay_judge *
         proof |= other->address != own->address && other->requested == own->requested &&
                  other->api == own->api && other->usable_extra >= 0;
     }
-    return proof && last && (last->flags & ASSAY_OBJECT_SIZED);
+    if (!proof || !last || !(last->flags & ASSAY_OBJECT_SIZED))
+        return false;
+    /* a slot that is large enough, handed out twice, is an overlap and nothing else */
+    return (int64_t)last->requested + last->usable_extra < (int64_t)own->requested;
 }
 
 static inline __attribute__((always_inline)) void bear(struct assay_judge *judge,

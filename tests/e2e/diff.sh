@@ -72,3 +72,11 @@ tail -n 1 "$work/out" | python3 -c '
 import json, sys
 r = json.loads(sys.stdin.read())
 assert r["events"] == r["trace_events"] == r["trace_events_done"] == 2003 and r["inherited"] == 1500, r'
+# what a trace without addresses answered cannot be judged, and is not called clean
+status=0
+"$bin/assay" replay "$work/fork.trace" --subject recorded >"$work/out" 2>"$work/err" || status=$?
+if [ "$status" != 3 ] || ! grep -q 'address' "$work/err"; then
+    echo "recorded: exit $status"
+    cat "$work/out" "$work/err"
+    exit 1
+fi
