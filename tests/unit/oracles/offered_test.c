@@ -99,6 +99,20 @@ static void c24_overlap(void **state)
     ASSERT_ONLY(&s, C24, OVERLAP_PARTIAL);
 }
 
+/* The slot is large enough and was handed out twice: that it was freed with its size says nothing.
+ */
+static void c24_is_no_overlap_of_equals(void **state)
+{
+    (void)state;
+    BEAR(MALLOC, 1, 100, BASE, 12);
+    BEAR(MALLOC, 2, 100, BASE + 1024, 12);
+    PUT(&s, FREE_SIZED, .object = 2, .size = 100);
+    BEAR(MALLOC, 3, 20, BASE + 1024 + 16, 12); /* within the slot that is free */
+    ASSERT_NONE(&s);
+    BEAR(MALLOC, 4, 100, BASE + 1024, 12);
+    ASSERT_ONLY(&s, C05, OVERLAP_PARTIAL);
+}
+
 static void c24_a_size_that_is_not_taken(void **state)
 {
     (void)state;
@@ -229,6 +243,7 @@ int main(void)
         TEST(c24_a_slot_in_the_wrong_class),
         TEST(c24_needs_proof),
         TEST(c24_overlap),
+        TEST(c24_is_no_overlap_of_equals),
         TEST(c24_a_size_that_is_not_taken),
         TEST(c25_good_size),
         TEST(c25_usable_sizes_that_are_requested_ones),
