@@ -45,7 +45,7 @@ done
 run 0 assay profile "$lib/zoo/libcorrect_otherwise.so" --keys detects_double_free,zeroes_on_free,never_executable --json
 grep -q '"key":"detects_double_free","value":"yes","told":true' out || fail "the double free is not decided"
 grep -q '"key":"never_executable","value":"yes","told":true' out || fail "executable pages are not decided"
-run 0 assay fuzz --subject "$lib/zoo/libcorrect_otherwise.so" --profile otherwise.ini --runs 50 --out fuzz
+run 0 assay fuzz --subject "$lib/zoo/libcorrect_otherwise.so" --profile otherwise.ini --seed 1 --runs 200 --out fuzz
 says() { # SUBJECT KEY VALUE
     run 0 assay profile "$lib/zoo/lib$1.so" --keys "$2" --json
     grep -q "\"key\":\"$2\",\"value\":\"$3\"" out || fail "$1: $2 is not $3"
@@ -70,7 +70,7 @@ for ini in "$source"/oracles/profiles/*.ini; do # each can be read, those of wha
     assay profile "$lib/zoo/libcorrect.so" --keys malloc_zero_null --check "$ini" >out 2>err </dev/null || status=$?
     [ $status -le 1 ] || fail "$ini: exit $status"
 done
-run 0 assay fuzz --subject "$lib/zoo/libcorrect.so" --profile "$source/oracles/profiles/verified.ini" --programs random --runs 60 --out fuzz
+run 0 assay fuzz --subject "$lib/zoo/libcorrect.so" --profile "$source/oracles/profiles/verified.ini" --programs random --seed 1 --runs 200 --out fuzz
 
 # measured again, the hand's part stays; what is found is a candidate and nothing more
 sed -i 's/^realloc_zero = .*/; by hand: its manual\nrealloc_zero = frees/' otherwise.ini
@@ -85,7 +85,7 @@ run 0 assay profile "$lib/zoo/libfree_errno.so" -o free.ini --runs 100 --trials 
 sed -i '/^C19/d' free.ini
 run 1 assay profile "$lib/zoo/libfree_errno.so" -o free.ini --runs 100 --trials 1
 grep -q "^; candidate: C19 free wrong-errno" free.ini || fail "no candidate"
-run 0 assay fuzz --subject "$lib/zoo/libcorrect.so" --profile free.ini --runs 20 --out fuzz
+run 0 assay fuzz --subject "$lib/zoo/libcorrect.so" --profile free.ini --seed 1 --runs 200 --out fuzz
 
 # a profile that says too much; time that is too short; what cannot be measured or written
 printf '[profile]\nname = much\ndetects_double_free = yes\nusable_is_requested = no\nmalloc_zero_null = yes\n' >much.ini
