@@ -53,7 +53,7 @@ uint64_t assay_executor_has(const struct assay_executor_config *config)
 size_t assay_executor_bytes(const struct assay_executor_config *config)
 {
     size_t objects = (size_t)config->max_objects + 1;
-    size_t walk = config->subject->heap_walk ? sizeof(struct walked) : 0;
+    size_t walk = config->subject->heap_walk ? 2 * sizeof(struct walked) : 0;
     return objects * (sizeof(struct record) + sizeof(struct run) + sizeof(uint32_t) + walk) +
            sizeof(struct assay_executor) + sizeof(struct assay_ranges) + 1024;
 }
@@ -70,7 +70,7 @@ struct assay_executor *assay_executor_create(struct assay_arena *arena,
     if (!ex || !ranges || !records || !runs || !live)
         return NULL;
     if (config->subject->heap_walk) {
-        ex->walked = assay_arena_take(arena, objects * sizeof *ex->walked, 64);
+        ex->walked = assay_arena_take(arena, 2 * objects * sizeof *ex->walked, 64);
         if (!ex->walked)
             return NULL;
     }

@@ -53,7 +53,7 @@ struct assay_executor {
     struct record *records; /* by object number; [0] unused */
     struct run *runs;
     uint32_t *live;
-    struct walked *walked; /* room for all objects; NULL where the subject offers no walk */
+    struct walked *walked; /* room for all objects, twice; NULL where the subject offers no walk */
     uint32_t live_count;
     uint32_t highest; /* object number used since reset */
     uint64_t missing;

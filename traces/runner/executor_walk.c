@@ -1,44 +1,39 @@
 #include <errno.h>
+#include <limits.h>
 
 #include "traces/runner/executor_state.h"
 
-/* Objects by address, the live one first where several stood at one place. */
-static bool before(const struct assay_executor *ex, const struct walked *a, const struct walked *b)
-{
-    if (a->address != b->address)
-        return a->address < b->address;
-    return ex->records[a->object].state == STATE_LIVE && ex->records[b->object].state != STATE_LIVE;
-}
+enum { DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS };
 
-/* Heapsort: qsort may allocate. */
-static void sink_down(const struct assay_executor *ex, struct walked *list, size_t at, size_t n)
+/* Objects by address, those at one place in the order that they came in: a radix sort, since qsort
+ * may allocate. `list` has room for n more behind it. Returns the sorted half. */
+static struct walked *sort(struct walked *list, size_t n)
 {
-    for (size_t child = 2 * at + 1; child < n; at = child, child = 2 * at + 1) {
-        if (child + 1 < n && before(ex, &list[child], &list[child + 1]))
-            child++;
-        if (!before(ex, &list[at], &list[child]))
-            return;
-        struct walked other = list[at];
-        list[at] = list[child];
-        list[child] = other;
+    struct walked *other = list + n;
+    for (unsigned shift = 0; shift < sizeof list->address * CHAR_BIT; shift += DIGIT_BITS) {
+        uint32_t from[DIGITS] = {0}, at = 0;
+        for (size_t i = 0; i < n; i++)
+            from[list[i].address >> shift & (DIGITS - 1)]++;
+        if (n == 0 || from[list[0].address >> shift & (DIGITS - 1)] == n)
+            continue;
+        for (unsigned digit = 0; digit < DIGITS; digit++) {
+            uint32_t count = from[digit];
+            from[digit] = at;
+            at += count;
+        }
+        for (size_t i = 0; i < n; i++)
+            other[from[list[i].address >> shift & (DIGITS - 1)]++] = list[i];
+        struct walked *sorted = other;
+        other = list;
+        list = sorted;
     }
-}
-
-static void sort(const struct assay_executor *ex, struct walked *list, size_t n)
-{
-    for (size_t at = n / 2; at-- > 0;)
-        sink_down(ex, list, at, n);
-    for (size_t end = n; end-- > 1;) {
-        struct walked first = list[0];
-        list[0] = list[end];
-        list[end] = first;
-        sink_down(ex, list, 0, end);
-    }
+    return list;
 }
 
 struct walking {
     struct assay_executor *ex;
-    size_t count;
+    struct walked *list; /* sorted */
+    size_t count, last;  /* where the block before this one began: most walks go upwards */
     uint64_t wrong;
     uint32_t first; /* object that was shown wrongly */
 };
@@ -50,10 +45,17 @@ static void blame(struct walking *walking, uint32_t object)
 }
 
 /* The first object at or behind an address. */
-static size_t find(const struct walking *walking, uintptr_t address)
+static size_t find(struct walking *walking, uintptr_t address)
 {
-    const struct walked *list = walking->ex->walked;
-    size_t from = 0, to = walking->count;
+    enum { NEAR = 8 };
+    const struct walked *list = walking->list;
+    size_t from = 0, to = walking->count, last = walking->last;
+    if (last < to && list[last].address < address) {
+        from = last + 1;
+        for (size_t i = from; i < to && i < from + NEAR; i++)
+            if (list[i].address >= address)
+                return walking->last = i;
+    }
     while (from < to) {
         size_t middle = (from + to) / 2;
         if (list[middle].address < address)
@@ -61,7 +63,7 @@ static size_t find(const struct walking *walking, uintptr_t address)
         else
             to = middle;
     }
-    return from;
+    return walking->last = from;
 }
 
 /* A block in use: the live objects in it are seen (aligned ones begin inside their block). One that
@@ -73,9 +75,9 @@ static void take_block(void *argument, void *address, size_t bytes)
     uintptr_t start = (uintptr_t)address, end = start + bytes;
     size_t at = find(walking, start), first = at;
     bool live = false;
-    for (; at < walking->count && (ex->walked[at].address < end || ex->walked[at].address == start);
-         at++) {
-        struct walked *entry = &ex->walked[at];
+    struct walked *list = walking->list;
+    for (; at < walking->count && (list[at].address < end || list[at].address == start); at++) {
+        struct walked *entry = &list[at];
         const struct record *r = &ex->records[entry->object];
         if (r->state != STATE_LIVE)
             continue;
@@ -83,19 +85,27 @@ static void take_block(void *argument, void *address, size_t bytes)
         if (entry->seen++ || entry->address + r->bytes > end)
             blame(walking, entry->object);
     }
-    if (!live && first < walking->count && ex->walked[first].address == start)
-        blame(walking, ex->walked[first].object);
+    if (!live && first < walking->count && list[first].address == start)
+        blame(walking, list[first].object);
+}
+
+static void take_objects(struct walking *walking, bool live)
+{
+    const struct assay_executor *ex = walking->ex;
+    for (uint32_t object = 1; object <= ex->highest; object++) {
+        const struct record *r = &ex->records[object];
+        if (r->state != STATE_UNBORN && (r->state == STATE_LIVE) == live)
+            ex->walked[walking->count++] = (struct walked){(uintptr_t)r->address, object, 0};
+    }
 }
 
 void assay_executor_walk(struct assay_executor *ex, struct assay_event *event)
 {
     struct walking walking = {.ex = ex};
     event->value = 0;
-    for (uint32_t object = 1; object <= ex->highest; object++)
-        if (ex->records[object].state != STATE_UNBORN)
-            ex->walked[walking.count++] =
-                (struct walked){(uintptr_t)ex->records[object].address, object, 0};
-    sort(ex, ex->walked, walking.count);
+    take_objects(&walking, true);
+    take_objects(&walking, false);
+    walking.list = sort(ex->walked, walking.count);
     errno = 0;
     int code = ex->subject.heap_walk(take_block, &walking);
     if (code != 0) {
@@ -103,8 +113,8 @@ void assay_executor_walk(struct assay_executor *ex, struct assay_event *event)
         return;
     }
     for (size_t i = 0; i < walking.count; i++)
-        if (ex->walked[i].seen == 0 && ex->records[ex->walked[i].object].state == STATE_LIVE)
-            blame(&walking, ex->walked[i].object);
+        if (walking.list[i].seen == 0 && ex->records[walking.list[i].object].state == STATE_LIVE)
+            blame(&walking, walking.list[i].object);
     event->value = walking.wrong;
     event->wrong_at = walking.first;
 }

@@ -17,7 +17,9 @@ enum {
     ASSAY_TOUCH_HEAD_BYTES = 128,   /* beyond: these first bytes, */
     ASSAY_TOUCH_TAIL_BYTES = 64,    /* these last bytes, */
     ASSAY_TOUCH_WORDS = 8,          /* this many words between, whose places differ by object, */
-    ASSAY_TOUCH_WHOLE_ONE_IN = 16,  /* and this share of the objects whole */
+    ASSAY_TOUCH_WHOLE_ONE_IN = 16,  /* and this share of the objects whole, */
+    ASSAY_TOUCH_SELDOM_BEYOND = 1 << 20,
+    ASSAY_TOUCH_SELDOM_ONE_IN = 64, /* of these fewer: they cost page faults by the thousand; */
     /* never more than this: programs reserve gigabytes that they do not use */
     ASSAY_TOUCH_WHOLE_MAX = 64 << 20
 };
@@ -77,9 +79,11 @@ uint64_t assay_content_zero(const struct assay_content *content, uint64_t from);
 /* True if objects of this size and number are touched whole. */
 static inline bool assay_content_whole(uint64_t bytes, uint32_t object, bool content_full)
 {
+    uint64_t one_in =
+        bytes <= ASSAY_TOUCH_SELDOM_BEYOND ? ASSAY_TOUCH_WHOLE_ONE_IN : ASSAY_TOUCH_SELDOM_ONE_IN;
     return bytes <= ASSAY_TOUCH_WHOLE_BYTES ||
            (bytes <= ASSAY_TOUCH_WHOLE_MAX &&
-            (content_full || assay_touch_mix(object) % ASSAY_TOUCH_WHOLE_ONE_IN == 0));
+            (content_full || assay_touch_mix(object) % one_in == 0));
 }
 /* The bytes that ought to stand at [offset, offset + 8). */
 uint64_t assay_content_expected(const struct assay_content *content, uint64_t offset);

@@ -151,10 +151,29 @@ static void reserved_gigabytes_are_never_touched_whole(void **state)
     }
 }
 
+static unsigned whole_of_1024(uint64_t bytes)
+{
+    unsigned whole = 0;
+    for (uint32_t object = 1; object <= 1024; object++)
+        whole += assay_content_whole(bytes, object, false);
+    return whole;
+}
+
+static void the_larger_the_fewer_are_touched_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(whole_of_1024(ASSAY_TOUCH_WHOLE_BYTES), 1024);
+    assert_in_range(whole_of_1024(ASSAY_TOUCH_WHOLE_BYTES + 1), 48, 80);
+    assert_in_range(whole_of_1024(ASSAY_TOUCH_SELDOM_BEYOND), 48, 80);
+    assert_in_range(whole_of_1024(ASSAY_TOUCH_SELDOM_BEYOND + 1), 10, 24);
+    assert_in_range(whole_of_1024(ASSAY_TOUCH_WHOLE_MAX), 10, 24);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reserved_gigabytes_are_never_touched_whole),
+        cmocka_unit_test(the_larger_the_fewer_are_touched_whole),
         cmocka_unit_test(keys_invert),
         cmocka_unit_test(a_word_names_its_object),
         cmocka_unit_test(fill_and_verify_agree_with_the_definition),
