@@ -22,6 +22,7 @@
 #include "tools/output/output.h"
 #include "tools/progress.h"
 #include "tools/shell.h"
+#include "traces/core/clock.h"
 #include "traces/core/printable.h"
 
 enum {
@@ -497,7 +498,7 @@ static void take_totals(const struct assay_fuzz_state *state, struct totals *tot
     totals->findings = assay_finding_set_new(state->findings);
     totals->accepted = assay_finding_set_count(state->findings) - totals->findings;
     totals->first_finding_s = state->first_finding_s;
-    totals->seconds = (double)(assay_fuzz_now_ns() - state->start_ns) / 1e9;
+    totals->seconds = (double)(assay_now_ns() - state->start_ns) / 1e9;
     memcpy(totals->evaluations, state->evaluations, sizeof totals->evaluations);
     memcpy(totals->judged, state->judged, sizeof totals->judged);
 }
@@ -600,7 +601,7 @@ int assay_cmd_fuzz(int argc, char **argv)
     if (!options.max_time_ns && !options.runs)
         options.max_time_ns = UINT64_C(30000000000);
     if (!options.seeded && getrandom(&options.seed, 4, 0) != 4)
-        options.seed = assay_fuzz_now_ns();
+        options.seed = assay_now_ns();
     if (find_subject(&options, &config, &spec, absolute, &err) < 0)
         return assay_report_error(&err);
     bool bulwark = strcmp(options.subject, "bulwark") == 0;

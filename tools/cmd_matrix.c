@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tools/command.h"
@@ -13,6 +12,7 @@
 #include "tools/named_subject.h"
 #include "tools/options.h"
 #include "tools/progress.h"
+#include "traces/core/clock.h"
 
 enum {
     KEY_ROWS = ASSAY_KEY_FIRST,
@@ -350,13 +350,6 @@ static int report(struct options *options, struct assay_matrix *matrix, double s
     return nothing || is_open(matrix) ? ASSAY_EXIT_INCONCLUSIVE : ASSAY_EXIT_CLEAN;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 int assay_cmd_matrix(int argc, char **argv)
 {
     static char bulwark[] = "bulwark";
@@ -371,7 +364,7 @@ int assay_cmd_matrix(int argc, char **argv)
 
     options.jobs = processors > 0 && processors < 256 ? (unsigned)processors : 1;
     assay_options_parse(&argp, argc, argv, 0, &options);
-    uint64_t start_ns = now_ns();
+    uint64_t start_ns = assay_now_ns();
     if (options.subject_count == 0)
         options.subjects[options.subject_count++] = bulwark;
     if (!options.seeded && getrandom(&options.seed, 4, 0) != 4)
@@ -399,7 +392,7 @@ int assay_cmd_matrix(int argc, char **argv)
     int code = assay_matrix_run(&matrix, tick, &progress, &err);
     assay_progress_end(&progress);
     code = code < 0 ? assay_report_error(&err)
-                    : report(&options, &matrix, (double)(now_ns() - start_ns) / 1e9, &err);
+                    : report(&options, &matrix, (double)(assay_now_ns() - start_ns) / 1e9, &err);
     assay_matrix_free(&matrix);
     return code;
 }

@@ -14,6 +14,7 @@
 #include "tools/replay_source.h"
 #include "tools/shell.h"
 #include "tools/shrink.h"
+#include "traces/core/clock.h"
 #include "traces/core/printable.h"
 
 enum { KEY_PROPERTY = ASSAY_KEY_FIRST, KEY_PROFILE, KEY_PROCESS, KEY_LOSSY, KEY_TIME, KEY_SEED };
@@ -330,7 +331,7 @@ static void tell(struct work *work, struct assay_output_run *run)
     char file[PATH_MAX + 16], line[512];
     struct assay_printable shown;
     struct assay_human a, b, c, d;
-    double seconds = (double)(assay_shrink_now_ns() - work->start_ns) / 1e9;
+    double seconds = (double)(assay_now_ns() - work->start_ns) / 1e9;
     snprintf(file, sizeof file, "%s/finding.json", work->path);
     json_t *finding = json_load_file(file, 0, NULL);
     ASSAY_CHECK(json_is_object(finding));
@@ -425,7 +426,7 @@ int assay_cmd_minimize(int argc, char **argv)
     assay_options_parse(&argp, argc, argv, 0, &options);
     assay_output_begin(&run, "minimize", argc, argv);
     assay_catch_interrupts(true);
-    work.start_ns = assay_shrink_now_ns();
+    work.start_ns = assay_now_ns();
     int code = minimize(&work, &run, &err);
     assay_finding_dir_free(&work.from);
     assay_output_free(&run);

@@ -10,6 +10,7 @@
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/selftest.h"
+#include "traces/core/clock.h"
 
 enum { KEY_TIME = ASSAY_KEY_FIRST, KEY_SEED, KEY_ZOO };
 
@@ -343,7 +344,7 @@ int assay_cmd_selftest(int argc, char **argv)
     ASSAY_CHECK(results);
     assay_catch_interrupts(false);
     signal(SIGPIPE, SIG_IGN);
-    uint64_t start_ns = assay_fuzz_now_ns();
+    uint64_t start_ns = assay_now_ns();
     const struct assay_selftest_config config = {.max_cpu_ns = options.max_cpu_ns,
                                                  .seed = options.seed,
                                                  .jobs = options.jobs,
@@ -353,7 +354,7 @@ int assay_cmd_selftest(int argc, char **argv)
     assay_progress_begin(&progress, "selftest", "subjects", list.count, 0, options.common.quiet);
     code = assay_selftest_run(list.subjects, list.count, &config, results, &err);
     assay_progress_end(&progress);
-    score.seconds = (double)(assay_fuzz_now_ns() - start_ns) / 1e9;
+    score.seconds = (double)(assay_now_ns() - start_ns) / 1e9;
     if (code == 0) {
         take_score(&list, results, &score);
         print(&options, &list, results, &score);

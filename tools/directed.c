@@ -5,6 +5,7 @@
 
 #include "tools/fuzz_finding.h"
 #include "tools/trial.h"
+#include "traces/core/clock.h"
 
 enum { RANDOM_PER_DIRECTED = 4 /* where programs are counted, not timed */ };
 
@@ -16,7 +17,7 @@ bool assay_fuzz_directed_due(const struct assay_fuzz_state *state,
         return false;
     if (config->max_runs)
         return random / RANDOM_PER_DIRECTED >= directed->next / directed->step;
-    return !config->random || directed->spent_ns <= (assay_fuzz_now_ns() - state->start_ns) / 2;
+    return !config->random || directed->spent_ns <= (assay_now_ns() - state->start_ns) / 2;
 }
 
 /* Builds, executes and judges, until the program is complete, or violates, or the child is gone.
@@ -175,11 +176,11 @@ void assay_fuzz_directed_next(struct assay_fuzz_state *state, struct assay_fuzz_
                               uint64_t number)
 {
     const struct assay_directed_info *rows;
-    uint64_t start = assay_fuzz_now_ns();
+    uint64_t start = assay_now_ns();
     assay_directed_list(&rows);
     run_one(state, &rows[directed->next], &directed->program, directed->next, number);
     directed->next += directed->step;
-    directed->spent_ns += assay_fuzz_now_ns() - start;
+    directed->spent_ns += assay_now_ns() - start;
 }
 
 void assay_fuzz_directed_free(struct assay_fuzz_directed *directed)

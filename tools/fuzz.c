@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tools/directed.h"
 #include "tools/fuzz_finding.h"
@@ -10,6 +9,7 @@
 #include "tools/fuzz_maker.h"
 #include "tools/judge_blob.h"
 #include "tools/trial.h"
+#include "traces/core/clock.h"
 
 enum {
     PROGRAMS_PER_CHILD = 100000,
@@ -22,19 +22,12 @@ enum {
     HISTORY_OPS_MAX = 1 << 21 /* longer histories are not tried */
 };
 
-uint64_t assay_fuzz_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuzz_config *config,
                           struct assay_error *err)
 {
     memset(state, 0, sizeof *state);
     state->config = config;
-    state->start_ns = assay_fuzz_now_ns();
+    state->start_ns = assay_now_ns();
     state->first_finding_s = -1;
     pthread_mutex_init(&state->lock, NULL);
     state->findings = assay_finding_set_create(&config->profile);
@@ -62,7 +55,7 @@ bool assay_fuzz_over(const struct assay_fuzz_state *state)
     const struct assay_fuzz_config *config = state->config;
     return *config->interrupted || state->err.code != 0 ||
            (config->first_only && state->first_finding_s >= 0) ||
-           (config->max_time_ns && assay_fuzz_now_ns() - state->start_ns >= config->max_time_ns);
+           (config->max_time_ns && assay_now_ns() - state->start_ns >= config->max_time_ns);
 }
 
 static bool all_sent(const struct assay_fuzz_config *config, uint64_t next)

@@ -68,7 +68,6 @@ struct assay_fuzz_state {
     bool written_minimal[64];   /* and whether nothing more can be taken away */
 };
 
-uint64_t assay_fuzz_now_ns(void);
 int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuzz_config *config,
                           struct assay_error *err);
 /* Interrupted, failed, or out of time: nothing new is to be begun. What was begun is brought to its

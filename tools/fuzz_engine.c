@@ -19,6 +19,7 @@
 #include "tools/human.h"
 #include "tools/progress.h"
 #include "tools/trial.h"
+#include "traces/core/clock.h"
 #include "traces/parts.h"
 
 enum { ENGINES_MAX = 256, SUSPECTS_MAX = 4096, INPUT_MAX = 1 << 20, QUICK_DEATHS_MAX = 5 };
@@ -141,7 +142,7 @@ static int start_engine(struct fleet *fleet, struct engine *engine, unsigned num
     argv[argc++] = fleet->corpus;
     argv[argc] = NULL;
     engine->starts++;
-    engine->start_ns = assay_fuzz_now_ns();
+    engine->start_ns = assay_now_ns();
     engine->pid = fork();
     if (engine->pid == 0)
         become_engine(fleet, engine, argv);
@@ -236,7 +237,7 @@ static bool look_after(struct fleet *fleet, struct engine *engine, unsigned numb
     look_at_suspects(fleet, engine);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return false;
-    bool quick = assay_fuzz_now_ns() - engine->start_ns < UINT64_C(1000000000);
+    bool quick = assay_now_ns() - engine->start_ns < UINT64_C(1000000000);
     engine->quick_deaths = quick ? engine->quick_deaths + 1 : 0;
     if (engine->quick_deaths >= QUICK_DEATHS_MAX) {
         char said[300];
@@ -255,9 +256,9 @@ static void run_fleet(struct fleet *fleet, bool quiet, struct assay_error *err)
     const struct timespec nap = {0, 20 * 1000 * 1000};
     bool running = true;
     assay_progress_begin(&progress, "fuzz", "calls", 0, config->max_time_ns, quiet);
-    while (running && !*config->interrupted && err->code == 0 && fleet->state->err.code == 0 &&
-           (!config->max_time_ns ||
-            assay_fuzz_now_ns() - fleet->state->start_ns < config->max_time_ns)) {
+    while (
+        running && !*config->interrupted && err->code == 0 && fleet->state->err.code == 0 &&
+        (!config->max_time_ns || assay_now_ns() - fleet->state->start_ns < config->max_time_ns)) {
         char note[96];
         struct assay_human done;
         running = false;
@@ -330,7 +331,7 @@ int assay_fuzz_engine(struct assay_fuzz_state *state, const char *out, bool quie
         code = open_engine(&fleet->engines[i], out, i, err);
     if (code == 0)
         code = find_judged(state, err);
-    state->start_ns = assay_fuzz_now_ns();
+    state->start_ns = assay_now_ns();
     for (unsigned i = 0; i < jobs && code == 0; i++)
         code = start_engine(fleet, &fleet->engines[i], i, err);
     if (code == 0) {

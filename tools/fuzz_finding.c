@@ -5,6 +5,7 @@
 
 #include "tools/finding_dir.h"
 #include "tools/shrink.h"
+#include "traces/core/clock.h"
 
 enum { SUSPECT_TRIES = 16 };
 
@@ -90,7 +91,7 @@ static struct assay_shrunk minimise(struct assay_fuzz_state *state,
     struct assay_shrunk shrunk = {.hits = 1, .trials = 1};
     struct assay_error err;
     /* a hang takes its time once more at the end */
-    uint64_t now = assay_fuzz_now_ns(), last_ns = hang ? hang_ms * UINT64_C(1100000) : 0;
+    uint64_t now = assay_now_ns(), last_ns = hang ? hang_ms * UINT64_C(1100000) : 0;
     uint64_t until_ns = latest(state) > last_ns ? latest(state) - last_ns : 0;
     const struct assay_shrink shrink = {
         .trial = trial_config(state, program, hang_ms),
@@ -113,7 +114,7 @@ bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violati
     const struct assay_finding *finding = assay_finding_set_add(state->findings, violation, &first);
     bool told = finding && first && !finding->accepted;
     if (told && state->first_finding_s < 0)
-        state->first_finding_s = (double)(assay_fuzz_now_ns() - state->start_ns) / 1e9;
+        state->first_finding_s = (double)(assay_now_ns() - state->start_ns) / 1e9;
     pthread_mutex_unlock(&state->lock);
     return told;
 }
@@ -135,7 +136,7 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
                                           .directed = program->directed,
                                           .guidance = config->guidance};
     char path[PATH_MAX];
-    uint64_t begin_ns = assay_fuzz_now_ns();
+    uint64_t begin_ns = assay_now_ns();
     struct assay_shrunk shrunk = minimise(state, program, result, hang_ms);
     record.hits = shrunk.hits;
     record.trials = shrunk.trials;
@@ -157,7 +158,7 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
         state->written_ops[i][0] = record.ops_found;
         state->written_ops[i][1] = record.count;
         state->written_minimal[i] = record.minimised;
-        state->written_seconds[i] = (double)(assay_fuzz_now_ns() - begin_ns) / 1e9;
+        state->written_seconds[i] = (double)(assay_now_ns() - begin_ns) / 1e9;
     }
     pthread_mutex_unlock(&state->lock);
 }

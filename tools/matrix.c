@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "traces/core/clock.h"
 #include "traces/core/random.h"
 
 enum {
@@ -27,13 +28,6 @@ struct worker {
     struct assay_mapping *maps;
     _Atomic bool left;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- one trial ------------------------------------------------------------------------------ */
 
@@ -322,7 +316,7 @@ static void add(struct assay_matrix_cell *cell, const struct assay_misuse_verdic
 static bool is_over(const struct assay_matrix *matrix)
 {
     return *matrix->config.interrupted || matrix->err.code ||
-           now_ns() - matrix->start_ns >= matrix->config.max_time_ns;
+           assay_now_ns() - matrix->start_ns >= matrix->config.max_time_ns;
 }
 
 static void settle(struct assay_matrix *matrix, struct assay_matrix_cell *cell)
@@ -359,7 +353,7 @@ static void run_batch(struct worker *worker, struct assay_matrix_cell *cell)
         struct assay_misuse_verdict verdict;
         struct assay_error err = {0};
         char said[sizeof cell->said];
-        uint64_t start = now_ns();
+        uint64_t start = assay_now_ns();
         int code = run_trial(worker, cell, cell->begun++, &verdict, said, sizeof said, &err);
         pthread_mutex_lock(&matrix->lock);
         if (code < 0) {
@@ -367,7 +361,7 @@ static void run_batch(struct worker *worker, struct assay_matrix_cell *cell)
                 matrix->err = err;
         } else {
             matrix->trials++;
-            cell->spent_ns += now_ns() - start;
+            cell->spent_ns += assay_now_ns() - start;
             add(cell, &verdict, &worker->misuse, said);
             settle(matrix, cell);
         }
@@ -439,7 +433,7 @@ int assay_matrix_run(struct assay_matrix *matrix,
     unsigned jobs = matrix->config.jobs, started = 0;
     struct worker *workers = calloc(jobs, sizeof *workers);
     int code = 0;
-    matrix->start_ns = now_ns();
+    matrix->start_ns = assay_now_ns();
     for (unsigned i = 0; workers && i < jobs; i++, started++) {
         workers[i].matrix = matrix;
         workers[i].maps = calloc(MAPS_ROOM, sizeof *workers[i].maps);

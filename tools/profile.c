@@ -11,6 +11,7 @@
 #include "tools/matrix.h"
 #include "tools/profile_probe.h"
 #include "tools/progress.h"
+#include "traces/core/clock.h"
 
 static const struct {
     enum assay_profile_how how;
@@ -42,16 +43,9 @@ static const struct {
 #undef NOT_MEASURED
 };
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static uint64_t left_ns(const struct assay_measuring *measure)
 {
-    uint64_t spent = now_ns() - measure->start_ns;
+    uint64_t spent = assay_now_ns() - measure->start_ns;
     return spent >= measure->config.max_time_ns ? 0 : measure->config.max_time_ns - spent;
 }
 
@@ -504,7 +498,7 @@ int assay_measuring_run(struct assay_measuring *measure, struct assay_error *err
     struct assay_session_config config = {.subject = measure->config.spec, .max_objects = 16};
     struct assay_session *session;
     uint64_t missing;
-    measure->start_ns = now_ns();
+    measure->start_ns = assay_now_ns();
     int code = assay_session_start(&config, &session, err);
     if (code < 0)
         return code;

@@ -8,18 +8,12 @@
 
 #include "tools/human.h"
 #include "tools/terminal.h"
+#include "traces/core/clock.h"
 
 enum {
     TERMINAL_INTERVAL_MS = 100,
     PLAIN_INTERVAL_MS = 10000,
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 void assay_progress_begin(struct assay_progress *progress, const char *what, const char *unit,
                           uint64_t total, uint64_t total_ns, bool quiet)
@@ -30,7 +24,7 @@ void assay_progress_begin(struct assay_progress *progress, const char *what, con
         .unit = unit,
         .total = total,
         .total_ns = total_ns,
-        .start_ns = now_ns(),
+        .start_ns = assay_clock_ns(CLOCK_MONOTONIC_COARSE),
         .terminal = assay_terminal_is(stderr),
         .silent = quiet || (wish && strcmp(wish, "0") == 0),
     };
@@ -83,7 +77,7 @@ void assay_progress_update(struct assay_progress *progress, uint64_t done, const
     progress->done = done;
     if (progress->silent)
         return;
-    uint64_t now = now_ns();
+    uint64_t now = assay_clock_ns(CLOCK_MONOTONIC_COARSE);
     uint64_t interval_ms = progress->terminal ? TERMINAL_INTERVAL_MS : PLAIN_INTERVAL_MS;
     if (now - progress->drawn_ns >= interval_ms * 1000000)
         draw(progress, now, note);

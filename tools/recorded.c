@@ -2,8 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uthash.h>
+
+#include "traces/core/clock.h"
 
 enum { BATCH = 4096 };
 
@@ -22,13 +23,6 @@ struct run {
     struct place *places;
     bool out_of_memory;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void add_leak(struct run *run, uint32_t site, uint64_t bytes)
 {
@@ -118,7 +112,7 @@ static int judge_image(struct run *run, size_t image, uint64_t deadline_ns, stru
         }
         result->events += (uint64_t)n;
         const struct assay_replay_options *options = run->options;
-        if ((deadline_ns && now_ns() > deadline_ns) ||
+        if ((deadline_ns && assay_now_ns() > deadline_ns) ||
             (options->progress &&
              !options->progress(options->progress_self,
                                 result->taken.events + assay_replay_taken(run->source).events)))
@@ -171,7 +165,7 @@ int assay_recorded_run(struct assay_replay_source *source,
 {
     struct run run = {.source = source, .options = options, .result = ret_result};
     const struct assay_replay_image *images;
-    uint64_t deadline_ns = options->max_time_ns ? now_ns() + options->max_time_ns : 0;
+    uint64_t deadline_ns = options->max_time_ns ? assay_now_ns() + options->max_time_ns : 0;
     int code = 0;
     memset(ret_result, 0, sizeof *ret_result);
     if (!(assay_replay_meta(source)->has & ASSAY_HAS_ADDRESS))

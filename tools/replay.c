@@ -2,10 +2,10 @@
 
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "oracles/finding_report.h"
 #include "tools/judge_blob.h"
+#include "traces/core/clock.h"
 
 enum { HANG_MS = 5000, MISS_EXIT = SIGABRT };
 
@@ -24,13 +24,6 @@ struct replay {
     struct assay_judge *judge;    /* of the confirming pass */
     struct assay_crash_site site; /* of the confirming child's end */
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static size_t stand_in_usable(void *p)
 {
@@ -81,7 +74,7 @@ static bool go_on(struct replay *replay, bool confirming)
 {
     const struct assay_replay_options *options = replay->options;
     uint64_t now = confirming ? 0 : assay_replay_taken(replay->source).events;
-    if (replay->deadline_ns && now_ns() > replay->deadline_ns)
+    if (replay->deadline_ns && assay_now_ns() > replay->deadline_ns)
         return false;
     return !options->progress ||
            options->progress(options->progress_self, (replay->shown + now) / replay->passes);
@@ -318,7 +311,7 @@ int assay_replay_run(struct assay_replay_source *source, const struct assay_repl
         .legal = !assay_replay_has_misuse(source),
         .profile = options->profile};
     if (options->max_time_ns)
-        replay.deadline_ns = now_ns() + options->max_time_ns;
+        replay.deadline_ns = assay_now_ns() + options->max_time_ns;
     ret_result->findings = assay_finding_set_create(&options->profile);
     if (!ret_result->findings)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");

@@ -15,6 +15,7 @@
 
 #include "tools/fuzz.h"
 #include "tools/named_subject.h"
+#include "traces/core/clock.h"
 
 enum {
     POLL_NS = 20 * 1000 * 1000,
@@ -246,7 +247,7 @@ static bool start(struct process *process, size_t at, const struct assay_selftes
                   uint64_t seed, struct place *place)
 {
     pid_t parent = getpid();
-    *process = (struct process){.pid = fork(), .subject = at, .start_ns = assay_fuzz_now_ns()};
+    *process = (struct process){.pid = fork(), .subject = at, .start_ns = assay_now_ns()};
     if (process->pid < 0) {
         process->pid = 0;
         return false;
@@ -310,7 +311,7 @@ static bool watch(struct process *process, const struct assay_selftest_config *c
     uint64_t max_cpu_ns = own_ns > config->max_cpu_ns ? own_ns : config->max_cpu_ns;
     struct rusage usage;
     int status;
-    uint64_t elapsed = assay_fuzz_now_ns() - process->start_ns;
+    uint64_t elapsed = assay_now_ns() - process->start_ns;
     if (!place->stop && *config->interrupted)
         place->stop = 1;
     if (!place->stop &&

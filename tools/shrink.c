@@ -2,11 +2,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "oracles/compare/minimise.h"
 #include "oracles/compare/passes.h"
 #include "oracles/sequential.h"
+#include "traces/core/clock.h"
 
 enum {
     HANG_MS = 200, /* what a candidate's op may take */
@@ -38,18 +38,10 @@ struct hunt {
     struct assay_trial_result last; /* that showed it in a fresh child */
 };
 
-uint64_t assay_shrink_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static bool out_of_time(void *self)
 {
     const struct hunt *hunt = self;
-    return hunt->code < 0 || *hunt->shrink->interrupted ||
-           assay_shrink_now_ns() > hunt->deadline_ns;
+    return hunt->code < 0 || *hunt->shrink->interrupted || assay_now_ns() > hunt->deadline_ns;
 }
 
 /* ---- trials --------------------------------------------------------------------------------- */
@@ -262,7 +254,7 @@ static void minimise_random(struct hunt *hunt, struct assay_event *ops, size_t *
 static void confirm(struct hunt *hunt, const struct assay_event *ops, size_t count, unsigned most)
 {
     uint64_t least_ns = hunt->shrunk->random ? UINT64_C(1000000000) : UINT64_C(300000000);
-    uint64_t at_least = assay_shrink_now_ns() + (hunt->always_fresh ? 0 : least_ns);
+    uint64_t at_least = assay_now_ns() + (hunt->always_fresh ? 0 : least_ns);
     unsigned trials;
     hunt->deadline_ns = hunt->shrink->latest_ns;
     if (hunt->deadline_ns < at_least)

@@ -40,6 +40,4 @@ int assay_shrink(const struct assay_shrink *shrink, struct assay_event *ops, siz
                  struct assay_trial_result *result, struct assay_shrunk *ret_shrunk,
                  struct assay_error *err);
 
-uint64_t assay_shrink_now_ns(void);
-
 #endif

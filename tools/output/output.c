@@ -7,6 +7,7 @@
 
 #include "oracles/crash_site.h"
 #include "tools/options.h"
+#include "traces/core/clock.h"
 #include "traces/core/printable.h"
 
 enum { KEY_SARIF = ASSAY_KEY_JSON + 1, KEY_JUNIT };
@@ -48,17 +49,10 @@ static const struct argp progress_argp = {.parser = hand_on, .children = assay_p
 const struct argp_child assay_output_progress_children[] = {
     {&progress_argp, 0, NULL, 0}, {&output_argp, 0, NULL, 0}, {0}};
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 void assay_output_begin(struct assay_output_run *run, const char *command, int argc, char **argv)
 {
     *run = (struct assay_output_run){
-        .command = command, .argc = argc, .argv = argv, .start_ns = now_ns()};
+        .command = command, .argc = argc, .argv = argv, .start_ns = assay_clock_ns(CLOCK_REALTIME)};
 }
 
 void assay_output_add(struct assay_output_run *run, json_t *finding, const char *artifact)
@@ -204,7 +198,7 @@ int assay_output_write(const struct assay_output_options *options, struct assay_
                        struct assay_error *err)
 {
     int code = 0;
-    run->end_ns = now_ns();
+    run->end_ns = assay_clock_ns(CLOCK_REALTIME);
     if (options->sarif)
         code = write_file(options->sarif, run, print_sarif, err);
     if (code == 0 && options->junit)

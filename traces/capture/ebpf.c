@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <uthash.h>
@@ -17,6 +16,7 @@
 #include "traces/capture/ebpf.h"
 #include "traces/capture/ebpf_maps.h"
 #include "traces/capture/ebpf_threads.h"
+#include "traces/core/clock.h"
 
 enum { BATCH = 4096, RECORDS_PER_LOOK = 1 << 16, LOOK_MS = 10 };
 
@@ -58,13 +58,6 @@ struct capture {
     struct assay_raw batch[BATCH];
 };
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* ---- the command ---- */
 
 /* Forks a child that waits for a byte and then becomes the command. */
@@ -100,7 +93,7 @@ static int release(struct capture *c, const char *path)
 {
     int error = 0;
     ssize_t got;
-    c->start_ns = now_ns();
+    c->start_ns = assay_now_ns();
     if (write(c->go_fd, "", 1) != 1)
         return assay_fail_errno(c->err, "cannot start '%s'", path);
     close(c->go_fd);
@@ -324,7 +317,7 @@ static int run(struct capture *c)
     while (!ended) {
         if (!more)
             poll(fds, 1, LOOK_MS);
-        uint64_t now = now_ns();
+        uint64_t now = assay_now_ns();
         /* ended is read before the last look at the ring, so that nothing is left behind */
         pid_t got = waitpid(c->child, &c->result->status, WNOHANG);
         ended = got == c->child || (got < 0 && errno != EINTR);
@@ -341,7 +334,7 @@ static int run(struct capture *c)
             end_command(c, now);
         tell(c, now, false);
     }
-    tell(c, now_ns(), true);
+    tell(c, assay_now_ns(), true);
     while (more)
         more = drain(c);
     c->child = 0;

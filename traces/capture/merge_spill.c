@@ -15,18 +15,12 @@
 #include <x86intrin.h>
 
 #include "traces/capture/merge_internal.h"
+#include "traces/core/clock.h"
 
 enum { CALIBRATION_NS = 20000000 };
 #define DIRECTORY_STEM "assay-capture-"
 
 /* Clocks */
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 uint64_t merge_read_tsc(void)
 {
@@ -40,7 +34,7 @@ static void pair_clocks(uint64_t *ret_tsc, uint64_t *ret_ns)
 {
     uint64_t best = UINT64_MAX;
     for (int i = 0; i < 16; i++) {
-        uint64_t before = merge_read_tsc(), ns = now_ns(), after = merge_read_tsc();
+        uint64_t before = merge_read_tsc(), ns = assay_now_ns(), after = merge_read_tsc();
         if (after - before < best) {
             best = after - before;
             *ret_tsc = before + (after - before) / 2;

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "traces/capture/assemble.h"
@@ -19,6 +18,7 @@
 #include "traces/capture/command.h"
 #include "traces/capture/merge.h"
 #include "traces/capture/recorder_log.h"
+#include "traces/core/clock.h"
 #include "traces/parts.h"
 
 #define REPAIR_WINDOW_NS 1000
@@ -39,13 +39,6 @@ struct run {
     int watch[2]; /* the watcher closes watch[1] when the command has ended, at end_ns */
     _Atomic uint64_t end_ns;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static int find_recorder(struct run *run, struct assay_error *err)
 {
@@ -119,7 +112,7 @@ static int start(struct run *run, struct assay_error *err)
     if (pipe2(report, O_CLOEXEC) != 0)
         return assay_fail_errno(err, "cannot make a pipe");
     fflush(NULL);
-    run->start_ns = now_ns();
+    run->start_ns = assay_now_ns();
     run->pid = fork();
     if (run->pid == 0)
         become_command(run, report[1]);
@@ -174,7 +167,7 @@ static int make_writer(struct run *run, struct assay_error *err)
 
 static void tell(struct run *run, bool ended)
 {
-    uint64_t now = now_ns();
+    uint64_t now = assay_now_ns();
     struct stat status;
     if (!run->config->progress || (now - run->progress_ns < PROGRESS_NS && !ended))
         return;
@@ -218,7 +211,7 @@ static void *watch_command(void *argument)
     siginfo_t info;
     while (waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
     }
-    atomic_store(&run->end_ns, now_ns());
+    atomic_store(&run->end_ns, assay_now_ns());
     close(run->watch[1]);
     return NULL;
 }
@@ -254,7 +247,7 @@ static int attend(struct run *run, struct assay_error *err)
         struct pollfd wait = {.fd = run->watch[0], .events = POLLIN};
         if (poll(&wait, 1, DRAIN_MS) > 0)
             break;
-        uint64_t now = now_ns();
+        uint64_t now = assay_now_ns();
         if ((rc < 0 || want_end(run, now)) && !run->asked_ns) {
             run->asked_ns = now;
             kill(run->pid, SIGTERM);

@@ -1,6 +1,7 @@
 /* The executor's insides: what its files share. executor.c runs ops, executor_life.c makes and
  * forgets, executor_place.c turns operands into pointers, executor_evidence.c says what damage
- * looks like, executor_walk.c compares a heap walk with the objects. Nobody else includes this. */
+ * looks like, executor_access.c accesses objects and executor_objects.h keeps them,
+ * executor_walk.c compares a heap walk with them. Nobody else includes this. */
 #ifndef ASSAY_EXECUTOR_STATE_H
 #define ASSAY_EXECUTOR_STATE_H
 
@@ -120,6 +121,8 @@ static inline void end_touch(struct assay_executor *ex)
     ex->landing.armed = 0;
 }
 
+/* READ, WRITE and STORE at the op's operand; a fault comes back to run(). */
+void assay_executor_access(struct assay_executor *ex, struct assay_event *event);
 /* executor_system.c: ops that ask the system, or tell it something. False: it cannot be done here.
  */
 bool assay_executor_system(struct assay_executor *ex, struct assay_event *event);

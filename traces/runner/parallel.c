@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
-#include <time.h>
 
+#include "traces/core/clock.h"
 #include "traces/runner/crash.h"
 #include "traces/runner/threads.h"
 
@@ -58,13 +58,6 @@ static uint64_t stamp(void)
     static _Atomic uint64_t counter;
     return atomic_fetch_add(&counter, 1);
 #endif
-}
-
-static uint64_t wall_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 size_t assay_parallel_bytes(const struct assay_executor_config *config)
@@ -314,7 +307,7 @@ uint64_t assay_parallel_run(struct assay_parallel *parallel, struct assay_chunk 
     for (int i = 1; i < ASSAY_PARALLEL_THREADS; i++)
         if (parallel->workers[i].first != NONE && !parallel->workers[i].running)
             start(&parallel->workers[i]);
-    uint64_t begin = wall_ns();
+    uint64_t begin = assay_now_ns();
     for (int i = 1; i < ASSAY_PARALLEL_THREADS; i++) {
         struct worker *worker = &parallel->workers[i];
         if (worker->first == NONE)
@@ -326,7 +319,7 @@ uint64_t assay_parallel_run(struct assay_parallel *parallel, struct assay_chunk 
     for (int i = 1; i < ASSAY_PARALLEL_THREADS; i++)
         if (parallel->workers[i].first != NONE)
             finish(&parallel->workers[i]);
-    uint64_t spent = wall_ns() - begin;
+    uint64_t spent = assay_now_ns() - begin;
     for (int i = 1; i < ASSAY_PARALLEL_THREADS; i++)
         if (parallel->workers[i].first != NONE)
             assay_executor_rejoin(parallel->base, parallel->workers[i].executor);

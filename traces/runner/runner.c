@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "traces/core/clock.h"
 #include "traces/runner/bare.h"
 #include "traces/runner/crash.h"
 #include "traces/runner/parallel.h"
@@ -64,13 +65,6 @@ static void keep_end(void *self)
 static struct assay_sink keeping_sink = {
     .before = keep_before, .after = keep_after, .end = keep_end};
 
-static uint64_t thread_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* VmHWM of this process, with raw reads of a file opened once: who is supervised pays for opens. */
 static void note_peak(void)
 {
@@ -125,9 +119,9 @@ static _Noreturn void run_bare(struct assay_bare *bare)
 {
     for (uint32_t done = 0;; done++) {
         const struct assay_chunk *chunk = next_chunk(done);
-        uint64_t start = thread_ns();
+        uint64_t start = assay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
         assay_bare_run(bare, chunk->events, chunk->count);
-        atomic_fetch_add(&shared->run_ns, thread_ns() - start);
+        atomic_fetch_add(&shared->run_ns, assay_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start);
         atomic_fetch_add(&shared->run_events, chunk->count);
         atomic_fetch_add(&shared->executed_ops, chunk->count);
         if (chunk->last_of_program) {
@@ -151,12 +145,12 @@ static _Noreturn void run(struct assay_executor *executor, struct assay_parallel
         if (parallel) {
             atomic_fetch_add(&shared->run_ns, assay_parallel_run(parallel, chunk, &judge_sink));
         } else {
-            uint64_t start = thread_ns();
+            uint64_t start = assay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
             if (turns)
                 assay_turns_run(turns, chunk, sink);
             else
                 assay_executor_run(executor, chunk->events, chunk->count, sink);
-            atomic_fetch_add(&shared->run_ns, thread_ns() - start);
+            atomic_fetch_add(&shared->run_ns, assay_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start);
         }
         if (chunk->last_of_program) {
             if (programs++ % PEAK_EVERY == 0) /* reading it costs as much as a hundred calls */

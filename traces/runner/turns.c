@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <time.h>
 
+#include "traces/core/clock.h"
 #include "traces/runner/turns_state.h"
 
 /* Loops end by themselves after so much time of their thread: what the host takes for a hang is
@@ -80,13 +81,6 @@ static bool is_control(unsigned kind)
 
 /* ---- loops ---------------------------------------------------------------------------------- */
 
-static uint64_t thread_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void take_loop(struct worker *self, uint64_t wanted)
 {
     struct assay_turns *turns = self->turns;
@@ -120,9 +114,9 @@ static void run_loop(struct worker *self)
     loop_once(self);
     assay_executor_rejoin(turns->executor, self->executor); /* it is to forget their numbers too */
     give_turn(self, &turns->workers[0]);
-    uint64_t start = thread_ns();
+    uint64_t start = assay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     for (unsigned n = 1; atomic_load_explicit(&self->turn, memory_order_acquire) == 0; n++) {
-        if (n % LOOP_LOOKS == 0 && thread_ns() - start > LOOP_NS) {
+        if (n % LOOP_LOOKS == 0 && assay_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start > LOOP_NS) {
             await_turn(self);
             return;
         }
