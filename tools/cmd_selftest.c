@@ -53,7 +53,8 @@ static const struct argp argp = {
     .options = table,
     .parser = parse,
     .args_doc = "[SUBJECT...]",
-    .doc = "Fuzzes the allocators that are broken on purpose, each until it is noticed, and the "
+    .doc = "Fuzzes the allocators that are broken on purpose, or tries what they promise, until "
+           "each is noticed, and the "
            "correct ones beside them, and prints the score of the judges. SUBJECT is a name, or "
            "one of the groups zoo, mutants, allocators; without one, all.\v"
            "Exit: 0 all as expected, 1 something got by, or was accused, 2 usage, 3 could not run, "
@@ -146,7 +147,7 @@ static int select_subjects(const struct options *options, struct assay_selftest_
 
 struct score {
     unsigned verdicts[ASSAY_SELFTEST_VERDICTS];
-    unsigned killed[ASSAY_PROPERTY_COUNT], survived[ASSAY_PROPERTY_COUNT];
+    unsigned killed[ASSAY_CATALOGUE_COUNT], survived[ASSAY_CATALOGUE_COUNT];
     double median_cpu_s, slowest_cpu_s;
     const char *slowest;
     double seconds;
@@ -172,7 +173,7 @@ static void take_score(const struct assay_selftest_list *list,
             score->survived[subject->first_expected]++;
         if (verdict != ASSAY_SELFTEST_KILLED)
             continue;
-        score->killed[results[i].violation.property]++;
+        score->killed[assay_selftest_property(&results[i])]++;
         times[kills++] = results[i].cpu_seconds;
         if (results[i].cpu_seconds <= score->slowest_cpu_s)
             continue;
@@ -185,11 +186,11 @@ static void take_score(const struct assay_selftest_list *list,
     free(times);
 }
 
-static json_t *expected_names(uint64_t expected)
+static json_t *expected_names(const bool *expected)
 {
     json_t *names = json_array();
-    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
-        if (expected >> p & 1)
+    for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++)
+        if (expected[p])
             json_array_append_new(names, json_string(assay_property_info(p)->id));
     return names;
 }
@@ -200,6 +201,8 @@ static json_t *note_of(const struct assay_selftest_subject *subject,
     char line[512];
     if (result->err.code)
         return assay_emit_string(result->err.text);
+    if (result->contradicted)
+        return assay_emit_string(result->contradiction);
     if (result->found) {
         assay_finding_line(line, sizeof line, &result->violation);
         return assay_emit_string(line);
@@ -214,16 +217,17 @@ static json_t *rows_of(const struct assay_selftest_list *list,
     for (size_t i = 0; i < list->count; i++) {
         const struct assay_selftest_subject *subject = &list->subjects[i];
         const struct assay_selftest_result *result = &results[i];
-        unsigned p = result->found ? result->violation.property : 0;
-        json_t *row =
-            json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:f, s:f, s:o}", "subject",
-                      assay_emit_string(subject->name), "group", subject->group, "verdict",
-                      assay_selftest_verdict_name(assay_selftest_judge(subject, result)),
-                      "expected", expected_names(subject->expected), "property",
-                      p ? json_string(assay_property_info(p)->id) : json_null(), "op",
-                      p ? json_string(assay_op_info(result->violation.kind)->name) : json_null(),
-                      "programs", (json_int_t)result->programs, "cpu_s", result->cpu_seconds,
-                      "seconds", result->seconds, "note", note_of(subject, result));
+        unsigned p = assay_selftest_property(result);
+        bool judged = p && !result->contradicted;
+        json_t *row = json_pack(
+            "{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:f, s:f, s:o}", "subject",
+            assay_emit_string(subject->name), "group", subject->group, "verdict",
+            assay_selftest_verdict_name(assay_selftest_judge(subject, result)), "expected",
+            expected_names(subject->expected), "property",
+            p ? json_string(assay_property_info(p)->id) : json_null(), "op",
+            judged ? json_string(assay_op_info(result->violation.kind)->name) : json_null(),
+            "programs", (json_int_t)result->programs, "trials", (json_int_t)result->trials, "cpu_s",
+            result->cpu_seconds, "seconds", result->seconds, "note", note_of(subject, result));
         ASSAY_CHECK(row && json_array_append_new(rows, row) == 0);
     }
     return rows;
@@ -232,8 +236,10 @@ static json_t *rows_of(const struct assay_selftest_list *list,
 static json_t *property_rows(const struct score *score)
 {
     json_t *rows = json_array();
-    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++) {
+    for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++) {
         const struct assay_property_info *info = assay_property_info(p);
+        if (p >= ASSAY_PROPERTY_COUNT && info->id[0] != 'S')
+            continue; /* of programs, not of allocators */
         json_t *row =
             json_pack("{s:s, s:i, s:i, s:s}", "property", info->id, "killed", (int)score->killed[p],
                       "survived", (int)score->survived[p], "statement", info->statement);

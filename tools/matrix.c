@@ -226,10 +226,24 @@ static enum assay_decision decision(const struct assay_matrix_cell *cell,
                         ASSAY_MATRIX_ALPHA);
 }
 
-enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell)
+static enum assay_decision number_kept(const struct assay_matrix_cell *cell, uint32_t bound)
+{
+    bool at_most = cell->info->promise == ASSAY_PROMISE_AT_MOST;
+    if (bound == 0)
+        return ASSAY_UNDECIDED;
+    for (size_t i = 0; i < cell->value_count; i++)
+        if (at_most ? cell->values[i] > bound : cell->values[i] < bound)
+            return ASSAY_NEVER;
+    return cell->value_count >= ASSAY_MATRIX_NUMBERS ? ASSAY_ALWAYS : ASSAY_UNDECIDED;
+}
+
+enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell,
+                                      const struct assay_profile *profile)
 {
     bool detects = cell->info->promise == ASSAY_PROMISE_DETECTS;
     uint64_t n = valid(cell), hits = cell->outcomes[ASSAY_OUTCOME_EFFECT];
+    if (is_figure(cell->info))
+        return number_kept(cell, assay_misuse_bound(cell->info, profile));
     if (detects)
         hits = n - cell->outcomes[ASSAY_OUTCOME_DETECTED];
     struct assay_interval broken = assay_always_valid(hits, n, ASSAY_MATRIX_ALPHA);
@@ -280,6 +294,8 @@ bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
     enum assay_decision detected, effect;
     if (!assay_misuse_promised(cell->info, profile) || valid(cell) == 0)
         return false;
+    if (is_figure(cell->info))
+        return assay_matrix_kept(cell, profile) == ASSAY_NEVER;
     detected = decision(cell, ASSAY_OUTCOME_DETECTED);
     effect = decision(cell, ASSAY_OUTCOME_EFFECT);
     if (cell->info->promise == ASSAY_PROMISE_DETECTS)
@@ -324,8 +340,10 @@ static void settle(struct assay_matrix *matrix, struct assay_matrix_cell *cell)
     bool hopeless = valid(cell) == 0 && cell->trials >= VOID_ENOUGH;
     bool capped =
         cell->trials >= matrix->config.max_trials && !(cell->info->flags & ASSAY_MISUSE_MODEL);
-    bool decided = matrix->config.promises_only ? assay_matrix_kept(cell) != ASSAY_UNDECIDED
-                                                : is_decided(cell);
+    const struct assay_profile *profile = &matrix->config.profiles[cell->subject];
+    bool decided = matrix->config.promises_only
+                       ? assay_matrix_kept(cell, profile) != ASSAY_UNDECIDED
+                       : is_decided(cell);
     bool done = decided || hopeless || capped || cell->spent_ns >= CELL_NS;
     if (done && !cell->done)
         matrix->done_count++;

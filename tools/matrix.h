@@ -89,11 +89,15 @@ enum assay_matrix_state {
 };
 enum assay_matrix_state assay_matrix_state(const struct assay_matrix_cell *cell);
 /* Whether a promise of the variant's key would be kept: ALWAYS that it is, NEVER that it is not, at
- * the stated error. */
-enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell);
+ * the stated error. Of a number the profile has the bound, and one value beyond it is enough. */
+enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell,
+                                      const struct assay_profile *profile);
 /* True where the trials contradict what the profile promises, at the stated error. */
 bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
                               const struct assay_profile *profile);
+/* The same in words: "promises 'zeroes_on_free', but of 12 times S10 (at once) ...". */
+void assay_matrix_contradiction(const struct assay_matrix_cell *cell,
+                                const struct assay_profile *profile, char *ret_text, size_t room);
 
 /* One object per cell: schema assay.matrix.row. */
 json_t *assay_matrix_row(const struct assay_matrix *matrix, const struct assay_matrix_cell *cell);

@@ -162,6 +162,27 @@ static json_t *counts_object(const uint64_t *counts, size_t n, const char *(*nam
     return object;
 }
 
+void assay_matrix_contradiction(const struct assay_matrix_cell *cell,
+                                const struct assay_profile *profile, char *ret_text, size_t room)
+{
+    const char *id = assay_property_info(cell->info->row)->id, *key = cell->info->promise_key;
+    uint32_t bound = assay_misuse_bound(cell->info, profile);
+    if (bound) {
+        struct figure f = number_of(cell);
+        bool at_most = cell->info->promise == ASSAY_PROMISE_AT_MOST;
+        snprintf(ret_text, room, "promises '%s = %lu', but %s (%s) came to %llu", key,
+                 (unsigned long)bound, id, cell->info->variant,
+                 (unsigned long long)(at_most ? f.most : f.least));
+        return;
+    }
+    snprintf(ret_text, room,
+             "promises '%s', but of %llu times %s (%s) was noticed %llu times and had an effect "
+             "%llu times",
+             key, (unsigned long long)(cell->trials - cell->outcomes[ASSAY_OUTCOME_VOID]), id,
+             cell->info->variant, (unsigned long long)cell->outcomes[ASSAY_OUTCOME_DETECTED],
+             (unsigned long long)cell->outcomes[ASSAY_OUTCOME_EFFECT]);
+}
+
 json_t *assay_matrix_row(const struct assay_matrix *matrix, const struct assay_matrix_cell *cell)
 {
     const struct assay_property_info *info = assay_property_info(cell->info->row);
@@ -199,6 +220,9 @@ json_t *assay_matrix_row(const struct assay_matrix *matrix, const struct assay_m
     json_object_set_new(row, "promise",
                         promised ? json_string(cell->info->promise_key) : json_null());
     json_object_set_new(row, "contradicts", json_boolean(contradicts));
+    char text[240];
+    assay_matrix_contradiction(cell, profile, text, sizeof text);
+    json_object_set_new(row, "contradiction", contradicts ? json_string(text) : json_null());
     return row;
 }
 

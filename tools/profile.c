@@ -106,7 +106,8 @@ json_t *assay_measuring_row(const struct assay_measuring *measure,
 
 static bool promises(const struct assay_misuse_info *info, const struct assay_profile_fact *fact)
 {
-    return info->promise != ASSAY_PROMISE_NONE && info->promise_offset == fact->key->offset;
+    return fact->how == ASSAY_PROFILE_CELLS && info->promise != ASSAY_PROMISE_NONE &&
+           info->promise_offset == fact->key->offset;
 }
 
 static uint64_t valid(const struct assay_matrix_cell *cell)
@@ -131,11 +132,12 @@ static void break_text(const struct assay_matrix_cell *cell, char *text, size_t 
                  (unsigned long long)n, effects ? assay_effect_name(most) : "without effect");
 }
 
-static void cell_text(const struct assay_matrix_cell *cell, char *text, size_t room)
+static void cell_text(const struct assay_matrix_cell *cell, const struct assay_profile *profile,
+                      char *text, size_t room)
 {
     bool detects = cell->info->promise == ASSAY_PROMISE_DETECTS;
     char so_far[120];
-    switch (assay_matrix_kept(cell)) {
+    switch (assay_matrix_kept(cell, profile)) {
     case ASSAY_NEVER: break_text(cell, text, room); break;
     case ASSAY_ALWAYS:
         snprintf(text, room, "%s in %llu trials each", detects ? "noticed" : "prevented",
@@ -164,7 +166,7 @@ static void describe(const struct assay_matrix *matrix, struct assay_profile_fac
         char text[200];
         if (!promises(cell->info, fact))
             continue;
-        cell_text(cell, text, sizeof text);
+        cell_text(cell, matrix->config.profiles, text, sizeof text);
         const char *id = assay_property_info(cell->info->row)->id;
         for (at = 0; at < n; at++)
             if (strcmp(lines[at].id, id) == 0 && strcmp(lines[at].text, text) == 0)
@@ -194,7 +196,7 @@ static void conclude(struct assay_measuring *measure, const struct assay_matrix 
         const struct assay_matrix_cell *cell = &matrix->cells[i];
         if (!promises(cell->info, fact))
             continue;
-        enum assay_decision decision = assay_matrix_kept(cell);
+        enum assay_decision decision = assay_matrix_kept(cell, &measure->profile);
         kept += decision == ASSAY_ALWAYS;
         broken += decision == ASSAY_NEVER;
         undecided += decision == ASSAY_UNDECIDED && valid(cell) > 0;

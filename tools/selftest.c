@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tools/fuzz.h"
+#include "tools/matrix.h"
 #include "tools/named_subject.h"
 #include "traces/core/clock.h"
 
@@ -68,9 +69,9 @@ static int take_properties(struct expectation *expectation, const char *value)
                      word);
             return 0;
         }
-        if (expectation->subject->expected == 0)
+        if (expectation->subject->first_expected == 0)
             expectation->subject->first_expected = (uint16_t)property;
-        expectation->subject->expected |= UINT64_C(1) << property;
+        expectation->subject->expected[property] = true;
     }
     return 1;
 }
@@ -191,12 +192,99 @@ static int remove_one(const char *path, const struct stat *status, int type, str
     return remove(path);
 }
 
-static void fuzz(const struct assay_selftest_subject *subject, uint64_t seed, struct place *place)
+static double seconds_of(struct timeval time)
 {
-    static struct assay_subject_spec spec;
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+/* ---- promises, by the matrix ------------------------------------------------------------------
+ */
+
+struct measuring {
+    struct place *place;
+    const struct assay_profile *profile;
+    uint64_t until_cpu_ns; /* 0: until all is told */
+    volatile sig_atomic_t stop;
+    const struct assay_matrix_cell *broken;
+};
+
+static uint64_t own_cpu_ns(void)
+{
+    struct rusage own, waited;
+    getrusage(RUSAGE_SELF, &own);
+    getrusage(RUSAGE_CHILDREN, &waited);
+    return (uint64_t)((seconds_of(own.ru_utime) + seconds_of(own.ru_stime) +
+                       seconds_of(waited.ru_utime) + seconds_of(waited.ru_stime)) *
+                      1e9);
+}
+
+static void look_at_cells(void *self, const struct assay_matrix *matrix)
+{
+    struct measuring *measuring = self;
+    for (size_t i = 0; i < matrix->cell_count && !measuring->broken; i++)
+        if (assay_misuse_promised(matrix->cells[i].info, measuring->profile) &&
+            assay_matrix_kept(&matrix->cells[i], measuring->profile) == ASSAY_NEVER)
+            measuring->broken = &matrix->cells[i];
+    measuring->stop = measuring->broken || measuring->place->stop ||
+                      (measuring->until_cpu_ns && own_cpu_ns() >= measuring->until_cpu_ns);
+}
+
+/* Tries what the profile promises, until one promise is seen broken. A correct allocator has half
+ * of its time for it. */
+static void try_promises(const struct assay_selftest_subject *subject,
+                         const struct assay_subject_spec *spec, const struct assay_profile *profile,
+                         const struct assay_selftest_config *config, struct place *place)
+{
+    const struct assay_misuse_info *rows;
+    size_t variants = assay_misuse_list(&rows);
+    bool *wanted = calloc(variants, sizeof *wanted), any = false;
+    struct assay_selftest_result *result = &place->result;
+    struct assay_matrix matrix;
+    struct measuring measuring = {.place = place,
+                                  .profile = profile,
+                                  .until_cpu_ns =
+                                      subject->first_expected ? 0 : config->max_cpu_ns / 2};
+    ASSAY_CHECK(wanted);
+    for (size_t v = 0; v < variants; v++)
+        any |= wanted[v] = assay_misuse_promised(&rows[v], profile);
+    const struct assay_matrix_config trials = {.subjects = spec,
+                                               .profiles = profile,
+                                               .subject_count = 1,
+                                               .variants = wanted,
+                                               .promises_only = true,
+                                               .seed = config->seed,
+                                               .size = ASSAY_MATRIX_SIZE,
+                                               .max_trials = UINT64_MAX,
+                                               .max_time_ns = UINT64_MAX,
+                                               .jobs = 1,
+                                               .interrupted = &measuring.stop};
+    if (any && assay_matrix_create(&trials, &matrix, &result->err) == 0) {
+        if (assay_matrix_run(&matrix, look_at_cells, &measuring, &result->err) == 0) {
+            look_at_cells(&measuring, &matrix);
+            result->trials = matrix.trials;
+        }
+        if (measuring.broken) {
+            result->found = true;
+            result->contradicted = (uint16_t)measuring.broken->info->row;
+            assay_matrix_contradiction(measuring.broken, profile, result->contradiction,
+                                       sizeof result->contradiction);
+        }
+        assay_matrix_free(&matrix);
+    }
+    free(wanted);
+}
+
+/* ---- programs, by the judges ------------------------------------------------------------------
+ */
+
+static void fuzz(const struct assay_selftest_subject *subject,
+                 const struct assay_subject_spec *spec, const struct assay_profile *profile,
+                 uint64_t seed, struct place *place)
+{
     static struct assay_fuzz_state state;
-    struct assay_fuzz_config fuzz = {.spec = &spec,
+    struct assay_fuzz_config fuzz = {.spec = spec,
                                      .subject = subject->path,
+                                     .profile = *profile,
                                      .mode = ASSAY_GENERATE_SWARM,
                                      .seed = seed,
                                      .jobs = 1,
@@ -206,15 +294,9 @@ static void fuzz(const struct assay_selftest_subject *subject, uint64_t seed, st
                                      .guidance = "none",
                                      .interrupted = &place->stop};
     struct assay_error *err = &place->result.err;
-    const char *ini = subject->profile[0] ? subject->profile : NULL;
-    int code = assay_named_subject(subject->path, ini, &spec, &fuzz.profile, err);
-    if (code == 0)
-        code = assay_subject_probe(&spec, err);
-    if (code < 0)
-        return;
     /* as assay fuzz --misuse has them */
     assay_program_limits_default(&fuzz.limits);
-    fuzz.limits.missing_apis = spec.missing_apis;
+    fuzz.limits.missing_apis = spec->missing_apis;
     fuzz.limits.misuse = fuzz.profile.detects_double_free == ASSAY_ANSWER_YES;
     fuzz.limits.max_object_bytes = UINT64_C(1) << 26;
     fuzz.limits.max_live_bytes = UINT64_C(1) << 27;
@@ -237,6 +319,27 @@ static void fuzz(const struct assay_selftest_subject *subject, uint64_t seed, st
         (void)nftw(corpus, remove_one, 4, FTW_DEPTH | FTW_PHYS);
 }
 
+/* What is measured comes first where it must tell, or must not; of all others the judges say
+ * enough.
+ */
+static void judge(const struct assay_selftest_subject *subject,
+                  const struct assay_selftest_config *config, struct place *place)
+{
+    static struct assay_subject_spec spec;
+    static struct assay_profile profile;
+    struct assay_error *err = &place->result.err;
+    const char *ini = subject->profile[0] ? subject->profile : NULL;
+    int code = assay_named_subject(subject->path, ini, &spec, &profile, err);
+    if (code == 0)
+        code = assay_subject_probe(&spec, err);
+    if (code < 0)
+        return;
+    if (subject->first_expected == 0 || assay_selftest_is_measured(subject))
+        try_promises(subject, &spec, &profile, config, place);
+    if (!place->result.found && place->result.err.code == 0 && !place->stop)
+        fuzz(subject, &spec, &profile, config->seed, place);
+}
+
 struct process {
     pid_t pid; /* 0: none */
     size_t subject;
@@ -244,7 +347,7 @@ struct process {
 };
 
 static bool start(struct process *process, size_t at, const struct assay_selftest_subject *subject,
-                  uint64_t seed, struct place *place)
+                  const struct assay_selftest_config *config, struct place *place)
 {
     pid_t parent = getpid();
     *process = (struct process){.pid = fork(), .subject = at, .start_ns = assay_now_ns()};
@@ -258,7 +361,7 @@ static bool start(struct process *process, size_t at, const struct assay_selftes
     signal(SIGINT, SIG_IGN); /* the parent says when to stop */
     signal(SIGTERM, SIG_DFL);
     if (getppid() == parent) {
-        fuzz(subject, seed, place);
+        judge(subject, config, place);
         place->result.finished = place->result.found || place->out_of_time;
     }
     _exit(0);
@@ -296,11 +399,6 @@ static uint64_t cpu_ns_of_all(pid_t pid)
     if (file)
         fclose(file);
     return sum;
-}
-
-static double seconds_of(struct timeval time)
-{
-    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
 /* Looks after a process. True if it has ended; then its result is whole. */
@@ -358,7 +456,7 @@ int assay_selftest_run(const struct assay_selftest_subject *subjects, size_t cou
                 done +=
                     watch(process, config, &subjects[process->subject], &places[process->subject]);
             if (!process->pid && next < count && !*config->interrupted && code == 0) {
-                if (start(process, next, &subjects[next], config->seed, &places[next]))
+                if (start(process, next, &subjects[next], config, &places[next]))
                     next++;
                 else
                     code = assay_fail_errno(err, "cannot start a process");
@@ -382,16 +480,31 @@ int assay_selftest_run(const struct assay_selftest_subject *subjects, size_t cou
 /* ---- what it means ----------------------------------------------------------------------------
  */
 
+unsigned assay_selftest_property(const struct assay_selftest_result *result)
+{
+    return !result->found         ? 0
+           : result->contradicted ? result->contradicted
+                                  : result->violation.property;
+}
+
+bool assay_selftest_is_measured(const struct assay_selftest_subject *subject)
+{
+    for (unsigned p = ASSAY_PROPERTY_COUNT; p < ASSAY_CATALOGUE_COUNT; p++)
+        if (subject->expected[p])
+            return true;
+    return false;
+}
+
 enum assay_selftest_verdict assay_selftest_judge(const struct assay_selftest_subject *subject,
                                                  const struct assay_selftest_result *result)
 {
-    bool broken = subject->expected != 0 || subject->survives[0];
+    bool broken = subject->first_expected != 0 || subject->survives[0];
     if (!result->finished || result->err.code != 0)
         return ASSAY_SELFTEST_NOT_RUN;
     if (result->found && !broken)
         return ASSAY_SELFTEST_FALSE_ALARM;
     if (result->found)
-        return !subject->survives[0] && subject->expected >> result->violation.property & 1
+        return !subject->survives[0] && subject->expected[assay_selftest_property(result)]
                    ? ASSAY_SELFTEST_KILLED
                    : ASSAY_SELFTEST_MISTAKEN;
     if (broken)

@@ -1,5 +1,7 @@
 /* The score of the judges: allocators that are broken on purpose, each in a process of its own,
- * fuzzed until the first confirmed finding; beside them correct ones, which must have none.
+ * fuzzed until the first confirmed finding; beside them correct ones, which must have none. What is
+ * measured rather than judged (S02 to S30) is tried by the security matrix: a broken allocator must
+ * contradict its profile, a correct one must not.
  *
  * A folder of subjects holds NAME.ini beside libNAME.so. [profile] is what NAME is judged by,
  * [expect] what must come of it: `property` (one or more ids, or none for a correct allocator),
@@ -16,13 +18,13 @@
 
 struct assay_selftest_subject {
     char name[64], group[16];
-    char path[PATH_MAX];    /* as --subject has it */
-    char profile[PATH_MAX]; /* "": the shipped one */
-    uint64_t expected;      /* bit per property that may kill it; 0 = correct */
-    uint16_t first_expected;
-    char survives[160]; /* why it is let live, "" = it must not */
-    bool guided;        /* by features */
-    unsigned seconds;   /* of CPU at least, 0 = as all */
+    char path[PATH_MAX];                  /* as --subject has it */
+    char profile[PATH_MAX];               /* "": the shipped one */
+    bool expected[ASSAY_CATALOGUE_COUNT]; /* the properties that may kill it */
+    uint16_t first_expected;              /* 0 = correct */
+    char survives[160];                   /* why it is let live, "" = it must not */
+    bool guided;                          /* by features */
+    unsigned seconds;                     /* of CPU at least, 0 = as all */
 };
 
 struct assay_selftest_list {
@@ -33,9 +35,12 @@ struct assay_selftest_list {
 /* Plain data: a process hands it to its parent. */
 struct assay_selftest_result {
     bool finished;               /* its time was up, or it was found broken */
-    bool found;                  /* violation is a confirmed finding */
+    bool found;                  /* violation is a confirmed finding, or contradiction is set */
     uint64_t unconfirmed;        /* suspicions that did not come back */
     uint64_t programs, calls;    /* up to the finding */
+    uint64_t trials;             /* of the matrix */
+    uint16_t contradicted;       /* a measured property whose promise is broken; 0: none */
+    char contradiction[240];     /* and how */
     double seconds, cpu_seconds; /* CPU of all its processes */
     struct assay_violation violation;
     struct assay_error err; /* code 0: none */
@@ -78,8 +83,12 @@ int assay_selftest_run(const struct assay_selftest_subject *subjects, size_t cou
                        const struct assay_selftest_config *config,
                        struct assay_selftest_result *results, struct assay_error *err);
 
+/* What it was found broken by; 0: nothing. */
+unsigned assay_selftest_property(const struct assay_selftest_result *result);
 enum assay_selftest_verdict assay_selftest_judge(const struct assay_selftest_subject *subject,
                                                  const struct assay_selftest_result *result);
+/* True where what must kill the subject is measured by trials, not judged of programs. */
+bool assay_selftest_is_measured(const struct assay_selftest_subject *subject);
 const char *assay_selftest_verdict_name(enum assay_selftest_verdict verdict);
 
 #endif

@@ -1,10 +1,14 @@
 /* The registry as a table. */
 #include "oracles/misuse/misuse.h"
 
+#include <string.h>
+
 #include "oracles/misuse/variants.h"
 
 #define DETECTS(key)  ASSAY_PROMISE_DETECTS, offsetof(struct assay_profile, key), #key
 #define PREVENTS(key) ASSAY_PROMISE_PREVENTS, offsetof(struct assay_profile, key), #key
+#define AT_MOST(key)  ASSAY_PROMISE_AT_MOST, offsetof(struct assay_profile, key), #key
+#define AT_LEAST(key) ASSAY_PROMISE_AT_LEAST, offsetof(struct assay_profile, key), #key
 #define NOTHING       ASSAY_PROMISE_NONE, 0, NULL
 
 static const struct assay_misuse_info rows[] = {
@@ -24,7 +28,18 @@ bool assay_misuse_promised(const struct assay_misuse_info *info,
 {
     if (info->promise == ASSAY_PROMISE_NONE)
         return false;
+    if (info->promise == ASSAY_PROMISE_AT_MOST || info->promise == ASSAY_PROMISE_AT_LEAST)
+        return assay_misuse_bound(info, profile) > 0;
     return *((const uint8_t *)profile + info->promise_offset) == ASSAY_ANSWER_YES;
+}
+
+uint32_t assay_misuse_bound(const struct assay_misuse_info *info,
+                            const struct assay_profile *profile)
+{
+    uint32_t bound = 0;
+    if (info->promise == ASSAY_PROMISE_AT_MOST || info->promise == ASSAY_PROMISE_AT_LEAST)
+        memcpy(&bound, (const char *)profile + info->promise_offset, sizeof bound);
+    return bound;
 }
 
 ASSAY_BUILDER(tags)

@@ -57,6 +57,7 @@ enum assay_expect {
     ASSAY_EXPECT_DIFFERENT, /* value is not word */
     ASSAY_EXPECT_UNTAGGED,  /* value's upper half is not word's */
     ASSAY_EXPECT_NO_POINTER,
+    ASSAY_EXPECT_FILLED, /* value is one byte, zero or another, repeated */
     ASSAY_EXPECT_FAULT,
     ASSAY_EXPECT_ZERO,   /* the answer of a query, or the result of a resize, is 0 */
     ASSAY_EXPECT_NOT_AT, /* the result does not overlap [word, word + other) */
@@ -110,7 +111,13 @@ enum assay_misuse_flag {
 };
 enum { ASSAY_MISUSE_BIT_TRIALS = 256 };
 
-enum assay_promise { ASSAY_PROMISE_NONE, ASSAY_PROMISE_DETECTS, ASSAY_PROMISE_PREVENTS };
+enum assay_promise {
+    ASSAY_PROMISE_NONE,
+    ASSAY_PROMISE_DETECTS,
+    ASSAY_PROMISE_PREVENTS,
+    ASSAY_PROMISE_AT_MOST, /* of a number: none of its values is above the key's, 0 = no promise */
+    ASSAY_PROMISE_AT_LEAST
+};
 
 struct assay_misuse_info {
     enum assay_property row;
@@ -121,7 +128,7 @@ struct assay_misuse_info {
     bool (*build)(struct assay_misuse *m, unsigned argument);
     unsigned argument, flags;
     enum assay_promise promise;
-    size_t promise_offset; /* of the enum assay_answer in struct assay_profile */
+    size_t promise_offset; /* of the key in struct assay_profile */
     const char *promise_key;
 };
 /* Returns the number of variants, in the order of misuse.def. */
@@ -129,6 +136,9 @@ size_t assay_misuse_list(const struct assay_misuse_info **ret_rows);
 /* What the profile answers for the row: whether it promises that. */
 bool assay_misuse_promised(const struct assay_misuse_info *info,
                            const struct assay_profile *profile);
+/* The promised bound of a number; 0: none. */
+uint32_t assay_misuse_bound(const struct assay_misuse_info *info,
+                            const struct assay_profile *profile);
 
 /* Empties m for the next trial; memory is kept. size, missing and maps are left alone. */
 void assay_misuse_begin(struct assay_misuse *m, uint64_t trial, uint64_t draw);

@@ -85,6 +85,36 @@ ASSAY_BUILDER(fresh)
     return true;
 }
 
+/* What a resize shows behind the old end. Never written by the program: zero, or one byte as a
+ * filler; what differs is a dead object's, a pointer or a canary. */
+ASSAY_BUILDER(grown)
+{
+    enum { GROWN_MOST = 3 };
+    (void)variant;
+    if (m->stage > 0)
+        return false;
+    assay_misuse_objects(m, MANY, m->size);
+    for (uint32_t object = 1; object <= MANY; object++)
+        assay_misuse_release(m, object, SETUP);
+    for (unsigned i = 0; i < MANY; i++) {
+        uint64_t size = m->size + i % WORD * WORD, more = (1 + i % GROWN_MOST) * WORD;
+        uint32_t object = assay_misuse_malloc(m, size, SETUP);
+        assay_misuse_fill(m, object, size);
+        assay_misuse_put(m,
+                         (struct assay_event){.kind = ASSAY_OP_REALLOC,
+                                              .object = object,
+                                              .size = size + more,
+                                              .born = ++m->objects},
+                         (struct assay_mark){.moment = NEXT_MALLOC});
+        for (uint64_t at = size; at < size + more; at += WORD)
+            assay_misuse_read(m, m->objects, at,
+                              (struct assay_mark){.moment = LATER,
+                                                  .expect = ASSAY_EXPECT_FILLED,
+                                                  .effect = ASSAY_EFFECT_LEAK});
+    }
+    return true;
+}
+
 ASSAY_BUILDER(empty)
 {
     if (m->stage > 0)

@@ -10,6 +10,7 @@
 #include "traces/core/error.h"
 
 enum { NEAR_BYTES = 16 };
+#define EVERY_BYTE UINT64_C(0x0101010101010101)
 
 struct live {
     uint64_t from, to;
@@ -160,6 +161,7 @@ static bool fulfilled(const struct judging *j, const struct assay_event *event,
     case ASSAY_EXPECT_DIFFERENT: return event->value != mark->word;
     case ASSAY_EXPECT_UNTAGGED: return event->value >> 32 != mark->word >> 32;
     case ASSAY_EXPECT_NO_POINTER: return !points_into_process(j->m, event->value);
+    case ASSAY_EXPECT_FILLED: return event->value == (event->value & 0xff) * EVERY_BYTE;
     case ASSAY_EXPECT_ZERO: return event->value == 0;
     case ASSAY_EXPECT_NOT_AT:
         return event->address == ASSAY_ADDRESS_NULL ||

@@ -167,6 +167,9 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #ifndef ZOO_PAGES /* how memory is mapped */
 #define ZOO_PAGES (MAP_PRIVATE | MAP_ANONYMOUS)
 #endif
+#ifndef ZOO_PROTECTION
+#define ZOO_PROTECTION (PROT_READ | PROT_WRITE)
+#endif
 #ifndef ZOO_BEGINS /* what the library's constructor does more, */
 #define ZOO_BEGINS() ((void)0)
 #endif
@@ -277,7 +280,7 @@ static uint32_t zoo_class_bytes(uint32_t class_index)
 
 static void *zoo_map(size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, ZOO_PAGES, -1, 0);
+    void *p = mmap(NULL, bytes, ZOO_PROTECTION, ZOO_PAGES, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 

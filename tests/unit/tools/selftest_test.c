@@ -54,18 +54,21 @@ static void a_folder_is_read_in_order(void **state)
     (void)state;
     struct assay_selftest_list list;
     struct assay_error err;
-    write_file("b.ini", "[profile]\nname = b\n[expect]\nproperty = C05 C12\nop = malloc\n");
+    write_file("b.ini", "[profile]\nname = b\n[expect]\nproperty = C05 S21\nop = malloc\n");
     write_file("a.ini", "[expect]\nproperty = none\nsurvives = no row sees it\n");
     write_file("libb.so", "");
     write_file("liba.so", "");
     assert_int_equal(scan(&list, &err), 0);
     assert_int_equal(list.count, 2);
     assert_string_equal(list.subjects[0].name, "a");
-    assert_int_equal(list.subjects[0].expected, 0);
+    assert_int_equal(list.subjects[0].first_expected, 0);
+    assert_false(assay_selftest_is_measured(&list.subjects[0]));
     assert_string_equal(list.subjects[0].survives, "no row sees it");
     assert_string_equal(list.subjects[1].name, "b");
-    assert_int_equal(list.subjects[1].expected,
-                     UINT64_C(1) << ASSAY_PROPERTY_C05 | UINT64_C(1) << ASSAY_PROPERTY_C12);
+    for (unsigned p = 0; p < ASSAY_CATALOGUE_COUNT; p++)
+        assert_int_equal(list.subjects[1].expected[p],
+                         p == ASSAY_PROPERTY_C05 || p == ASSAY_PROPERTY_S21);
+    assert_true(assay_selftest_is_measured(&list.subjects[1]));
     assert_int_equal(list.subjects[1].first_expected, ASSAY_PROPERTY_C05);
     assay_selftest_list_free(&list);
     remove_file("b.ini");
@@ -109,21 +112,25 @@ static void no_folder_is_no_subject(void **state)
 static void verdicts(void **state)
 {
     (void)state;
-    const struct assay_selftest_subject broken = {.expected = UINT64_C(1) << ASSAY_PROPERTY_C05},
+    const struct assay_selftest_subject broken = {.expected[ASSAY_PROPERTY_C05] = true,
+                                                  .first_expected = ASSAY_PROPERTY_C05},
+                                        measured = {.expected[ASSAY_PROPERTY_S21] = true,
+                                                    .first_expected = ASSAY_PROPERTY_S21},
                                         correct = {.name = "correct"},
                                         listed = {.survives = "no row sees it"};
-    const struct assay_selftest_result nothing = {.finished = true},
-                                       c05 = {.finished = true,
-                                              .found = true,
-                                              .violation.property = ASSAY_PROPERTY_C05},
-                                       c12 = {.finished = true,
-                                              .found = true,
-                                              .violation.property = ASSAY_PROPERTY_C12},
-                                       doubt = {.finished = true, .unconfirmed = 1},
-                                       cut = {.finished = false},
-                                       failed = {.finished = true, .err.code = ASSAY_E_SYSTEM};
+    const struct assay_selftest_result
+        nothing = {.finished = true},
+        c05 = {.finished = true, .found = true, .violation.property = ASSAY_PROPERTY_C05},
+        c12 = {.finished = true, .found = true, .violation.property = ASSAY_PROPERTY_C12},
+        s21 = {.finished = true, .found = true, .contradicted = ASSAY_PROPERTY_S21},
+        doubt = {.finished = true, .unconfirmed = 1}, cut = {.finished = false},
+        failed = {.finished = true, .err.code = ASSAY_E_SYSTEM};
     assert_int_equal(assay_selftest_judge(&broken, &c05), ASSAY_SELFTEST_KILLED);
     assert_int_equal(assay_selftest_judge(&broken, &c12), ASSAY_SELFTEST_MISTAKEN);
+    assert_int_equal(assay_selftest_judge(&broken, &s21), ASSAY_SELFTEST_MISTAKEN);
+    assert_int_equal(assay_selftest_judge(&measured, &s21), ASSAY_SELFTEST_KILLED);
+    assert_int_equal(assay_selftest_judge(&measured, &c05), ASSAY_SELFTEST_MISTAKEN);
+    assert_int_equal(assay_selftest_judge(&correct, &s21), ASSAY_SELFTEST_FALSE_ALARM);
     assert_int_equal(assay_selftest_judge(&broken, &nothing), ASSAY_SELFTEST_SURVIVED);
     assert_int_equal(assay_selftest_judge(&broken, &doubt), ASSAY_SELFTEST_SURVIVED);
     assert_int_equal(assay_selftest_judge(&broken, &cut), ASSAY_SELFTEST_NOT_RUN);

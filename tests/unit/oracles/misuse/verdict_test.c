@@ -217,6 +217,8 @@ static void each_expectation_has_two_sides(void **state)
          UINT64_C(7) << 32 | 2},
         {ASSAY_EXPECT_NO_POINTER, 0, 0x4fff, 0x5008},
         {ASSAY_EXPECT_ZERO, 0, 0, 48},
+        {ASSAY_EXPECT_FILLED, 0, 0, 0xa5},
+        {ASSAY_EXPECT_FILLED, 0, UINT64_C(0xa5a5a5a5a5a5a5a5), UINT64_C(0xa5a5a5a500000000)},
     };
     const struct assay_mapping maps[] = {{.from = 0x5000, .to = 0x6000, .readable = true}};
     (void)state;
@@ -325,8 +327,26 @@ static void a_promise_is_the_profiles(void **state)
     profile.detects_double_free = ASSAY_ANSWER_YES;
     assert_true(assay_misuse_promised(&rows[0], &profile));
     assert_string_equal(rows[0].promise_key, "detects_double_free");
+    assert_int_equal(assay_misuse_bound(&rows[0], &profile), 0);
     profile.detects_double_free = ASSAY_ANSWER_NO;
     assert_false(assay_misuse_promised(&rows[0], &profile));
+}
+
+static void a_promised_figure_is_the_profiles(void **state)
+{
+    const struct assay_misuse_info *rows;
+    struct assay_profile profile;
+    size_t n = assay_misuse_list(&rows), at = 0;
+    (void)state;
+    while (at < n && rows[at].promise != ASSAY_PROMISE_AT_MOST)
+        at++;
+    assert_true(at < n);
+    assert_string_equal(rows[at].promise_key, "guard_within");
+    assay_profile_generic(&profile);
+    assert_false(assay_misuse_promised(&rows[at], &profile));
+    profile.guard_within = 4096;
+    assert_true(assay_misuse_promised(&rows[at], &profile));
+    assert_int_equal(assay_misuse_bound(&rows[at], &profile), 4096);
 }
 
 int main(void)
@@ -344,6 +364,7 @@ int main(void)
         cmocka_unit_test(what_could_not_be_made_is_void),
         cmocka_unit_test(every_builder_is_sound_on_answers_of_nothing),
         cmocka_unit_test(a_promise_is_the_profiles),
+        cmocka_unit_test(a_promised_figure_is_the_profiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

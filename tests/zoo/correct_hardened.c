@@ -1,0 +1,2 @@
+/* Nothing planted, with promises of security. */
+#include "tests/zoo/hardened.h"
