@@ -115,6 +115,12 @@ void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
     bool done = small ? bw_slab_resize(heap, p, size, &old) : bw_large_resize(heap, p, size, &old);
     if (done)
         return p;
+    if (!small && size > BW_REQUEST_MAX && size <= PTRDIFF_MAX) {
+        void *relocated = bw_large_relocate(heap, p, old, size);
+        if (relocated == NULL && bw_mutant_resize_frees)
+            bw_free(heap, p);
+        return or_enomem(relocated);
+    }
     void *moved = bw_malloc(heap, size);
     if (moved == NULL) {
         if (bw_mutant_resize_frees)
@@ -123,13 +129,8 @@ void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
     }
     size_t kept = old < size ? old : size;
     kept = bw_mutant_copy_short ? kept & ~(size_t)15 : kept;
-    if (small || bw_slab_owns(heap, moved)) {
-        if (kept != 0)
-            memcpy(moved, p, kept);
-    } else if (!bw_large_move(moved, p, kept)) {
-        bw_free(heap, moved);
-        return or_enomem(NULL);
-    }
+    if (kept != 0)
+        memcpy(moved, p, kept);
     bw_free(heap, p);
     return bw_mutant_resize_to_null && size == 0 ? NULL : moved;
 }

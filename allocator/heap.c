@@ -120,17 +120,24 @@ static struct bw_heap *reserve(unsigned shift, const uint32_t key[8])
     return heap;
 }
 
-/* Where large objects go: far below what the system gives out by itself. Never from the seed, so
- * that two heaps of one seed keep out of each other's way; offsets into the window do come from it.
- */
-static uintptr_t choose_window(void)
+enum { WINDOW_TRIALS = 8 };
+
+/* Where large objects go: far below what the system gives out by itself, and where it gives out
+ * nothing. Never from the seed, so that two heaps of one seed keep out of each other's way; places
+ * in the window do come from it. 0 under an address space limit or where it cannot be had. */
+static uintptr_t reserve_window(void)
 {
     uint16_t gigabytes;
-    if ((int)CLASS_SHIFT_MAX <=
-        (int)SMALL_SHIFT) /* ThreadSanitizer: the program may not map there */
+    bool map_anywhere = (int)CLASS_SHIFT_MAX > (int)SMALL_SHIFT; /* not under ThreadSanitizer */
+    if (!bw_policy_large_random_place || !map_anywhere || bw_pages_limit() != SIZE_MAX)
         return 0;
-    bw_pages_entropy(&gigabytes, sizeof gigabytes);
-    return ((uintptr_t)32 << 40) + ((uintptr_t)gigabytes << 30);
+    for (int trial = 0; trial < WINDOW_TRIALS; trial++) {
+        bw_pages_entropy(&gigabytes, sizeof gigabytes);
+        uintptr_t window = ((uintptr_t)32 << 40) + ((uintptr_t)gigabytes << 30);
+        if (bw_pages_reserve_at((void *)window, BW_LARGE_WINDOW) != NULL)
+            return window;
+    }
+    return 0;
 }
 
 static void start(struct bw_heap *heap)
@@ -165,7 +172,7 @@ struct bw_heap *bw_heap_make(const struct bw_config *config)
     for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
         bw_slab_start(&heap->classes[i], heap->key, i);
     bw_large_start(&heap->large, heap->key);
-    heap->large.window = choose_window();
+    heap->large.window = reserve_window();
     bw_lock(&list_lock);
     heap->next = all_heaps;
     all_heaps = heap;
@@ -199,6 +206,8 @@ void bw_heap_destroy(struct bw_heap *heap)
     *at = heap->next;
     bw_unlock(&list_lock);
     bw_large_drop(&heap->large);
+    if (heap->large.window != 0)
+        bw_pages_release((void *)heap->large.window, BW_LARGE_WINDOW);
     bw_pages_release(heap->slab_start, heap->slab_reserved);
     bw_pages_release(heap->reserved, heap->reserved_bytes);
 }

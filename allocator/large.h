@@ -12,10 +12,10 @@ void *bw_large_alloc(struct bw_heap *heap, size_t size, size_t alignment);
 void bw_large_free(struct bw_heap *heap, void *p, const struct bw_claim *claim);
 size_t bw_large_size(struct bw_heap *heap, void *p, enum bw_intent intent);
 bool bw_large_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old);
-/* The first `bytes` of the live object `from` to `to`, an object just allocated that is as large;
- * whole pages without copying. `from` may only be freed then. false = `to` may only be freed too,
- * and `from` is as it was. */
-bool bw_large_move(void *to, void *from, size_t bytes);
+/* The content of the live object p, which has `old` bytes, in a new object of `size`, p freed;
+ * whole pages without copying. size beyond BW_REQUEST_MAX. NULL = out of memory, and p is as it
+ * was. */
+void *bw_large_relocate(struct bw_heap *heap, void *p, size_t old, size_t size);
 /* Unmaps everything, the table too. */
 void bw_large_drop(struct bw_large *large);
 bool bw_large_trim(struct bw_heap *heap);

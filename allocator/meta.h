@@ -61,24 +61,34 @@ struct bw_class {
     struct bw_random random;
 } __attribute__((aligned(64)));
 
+/* Large objects stand in random cells of a window, which is reserved as a whole. */
 #define BW_LARGE_WINDOW ((size_t)1 << 40)
+#define BW_LARGE_CELL   ((size_t)1 << 24)
+enum { BW_LARGE_CELLS = BW_LARGE_WINDOW / BW_LARGE_CELL };
 
 struct bw_large_object {
     uintptr_t address; /* 0 = no entry */
     size_t size;       /* requested */
     size_t usable;     /* readable bytes, whole pages */
-    uint32_t before;   /* guard bytes on each side */
+    uint32_t before;   /* guard bytes on each side, at least */
     uint32_t after;
-    uint32_t live; /* 0: in quarantine */
+    uint32_t first_cell, cells; /* of the window; no cells = a mapping of its own */
+    uint32_t live;              /* or in quarantine, or leaving: large.c */
+    uint32_t excess;            /* of a spare just taken: bytes behind usable, still readable */
+    uint8_t ready;              /* readable */
 };
 
 struct bw_large {
     struct bw_lock lock;
-    struct bw_large_object *table; /* open addressing by address, at most half full */
-    uint32_t capacity, count;      /* capacity a power of two, 0 before the first object */
-    uintptr_t window; /* large objects stand in the BW_LARGE_WINDOW bytes from here, if they can */
+    struct bw_large_object *table;       /* open addressing by address, at most half full */
+    uint32_t capacity, count;            /* capacity a power of two, 0 before the first object */
+    uintptr_t window;                    /* 0 = none: address space is limited */
+    uint64_t cells[BW_LARGE_CELLS / 64]; /* taken */
     uint32_t quarantine_length;
     uintptr_t quarantine[bw_policy_large_quarantine_objects];
+    uint32_t spare_count;
+    size_t spare_bytes; /* the sum of usable over the spares */
+    struct bw_large_object spares[bw_policy_large_spare_objects]; /* oldest first */
     struct bw_random random;
 };
 

@@ -101,6 +101,24 @@ enum bw_moved bw_pages_move(void *to, void *from, size_t bytes)
     return moved;
 }
 
+enum { RESIDENT_AT_ONCE = 512 };
+
+size_t bw_pages_resident(const void *p, size_t bytes)
+{
+    int saved = errno;
+    size_t page = bw_page_size(), count = 0;
+    unsigned char seen[RESIDENT_AT_ONCE];
+    for (size_t done = 0; done < bytes; done += sizeof seen * page) {
+        size_t rest = bytes - done, part = rest < sizeof seen * page ? rest : sizeof seen * page;
+        if (mincore((uint8_t *)p + done, part, seen) != 0)
+            break;
+        for (size_t i = 0; i < part / page; i++)
+            count += seen[i] & 1;
+    }
+    errno = saved;
+    return count;
+}
+
 bool bw_pages_purge(void *p, size_t bytes)
 {
     int saved = errno;
