@@ -424,7 +424,7 @@ struct assay_finding_set {
     struct assay_suppressions *suppressions; /* NULL: none */
     const char *subject;
     struct assay_finding **findings;
-    size_t count, capacity, accepted;
+    size_t count, capacity, accepted, suppressed; /* accepted: suppressed ones too */
 };
 
 struct assay_finding_set *assay_finding_set_create(const struct assay_profile *profile)
@@ -482,6 +482,7 @@ const struct assay_finding *assay_finding_set_add(struct assay_finding_set *set,
     finding->count = 1;
     finding->accepted = reason_for(set, violation, &finding->suppressed);
     set->accepted += finding->accepted != NULL;
+    set->suppressed += finding->suppressed;
     set->findings[set->count++] = finding;
     *ret_first = true;
     return finding;
@@ -508,6 +509,11 @@ size_t assay_finding_set_count(const struct assay_finding_set *set)
 size_t assay_finding_set_new(const struct assay_finding_set *set)
 {
     return set->count - set->accepted;
+}
+
+size_t assay_finding_set_suppressed(const struct assay_finding_set *set)
+{
+    return set->suppressed;
 }
 
 const struct assay_finding *assay_finding_set_get(const struct assay_finding_set *set, size_t i)

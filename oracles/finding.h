@@ -67,6 +67,8 @@ void assay_finding_set_describe(struct assay_finding_set *set, const struct assa
 size_t assay_finding_set_count(const struct assay_finding_set *set);
 /* Kinds that are neither accepted by the profile nor suppressed. */
 size_t assay_finding_set_new(const struct assay_finding_set *set);
+/* Kinds that a suppression fits; what the profile accepts is not among them. */
+size_t assay_finding_set_suppressed(const struct assay_finding_set *set);
 const struct assay_finding *assay_finding_set_get(const struct assay_finding_set *set, size_t i);
 void assay_finding_set_free(struct assay_finding_set *set);
 

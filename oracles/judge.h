@@ -76,7 +76,7 @@ struct assay_property_edge {
 /* Returns the number of edges. */
 size_t assay_property_edges(const struct assay_property_edge **ret_edges);
 /* Returns the property, of the whole catalogue, or ASSAY_PROPERTY_NONE; id as in the catalogue
- * ("C05"). */
+ * ("C05"), or with a small letter. */
 enum assay_property assay_property_by_id(const char *id);
 
 /* A violation: plain data, so that it can go through shared memory. */
@@ -153,6 +153,9 @@ uint64_t assay_judge_evaluations(const struct assay_judge *judge, unsigned prope
 uint64_t assay_judge_violations(const struct assay_judge *judge, unsigned property);
 /* True if the stream has what the property needs and the subject has its APIs. */
 bool assay_judge_judges(const struct assay_judge *judge, unsigned property);
+/* The functions (bit per op kind) for want of which the property is not judged of such a subject;
+ * 0: it can be. */
+uint64_t assay_judge_lacking(unsigned property, uint64_t missing_apis);
 /* What the judge believes of the heap, as it is now: read only. */
 const struct assay_model *assay_judge_model(const struct assay_judge *judge);
 /* Number of allocation calls judged (classes ALLOCATE, RELEASE, RESIZE) since create. */

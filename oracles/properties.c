@@ -87,10 +87,17 @@ const char *assay_relates_name(unsigned relates)
     return relates < ASSAY_RELATES_COUNT ? names[relates] : "unknown";
 }
 
+/* An id is a capital and figures. */
+static bool is_id(const char *id, const char *text)
+{
+    char first = text[0] >= 'a' && text[0] <= 'z' ? (char)(text[0] - 'a' + 'A') : text[0];
+    return id[0] == first && strcmp(id + 1, text + 1) == 0;
+}
+
 enum assay_property assay_property_by_id(const char *id)
 {
     for (unsigned i = 1; i < ASSAY_CATALOGUE_COUNT; i++)
-        if (strcmp(properties[i].id, id) == 0)
+        if (id[0] && is_id(properties[i].id, id))
             return (enum assay_property)i;
     return ASSAY_PROPERTY_NONE;
 }

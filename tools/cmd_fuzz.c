@@ -21,6 +21,7 @@
 #include "tools/options.h"
 #include "tools/output/output.h"
 #include "tools/progress.h"
+#include "tools/whole_file.h"
 #include "traces/core/clock.h"
 #include "traces/core/printable.h"
 
@@ -202,8 +203,9 @@ static int run_isolated(const struct options *options, struct assay_fuzz_state *
 
 static int make_folders(const char *out, char findings[PATH_MAX], struct assay_error *err)
 {
-    if (mkdir(out, 0777) != 0 && errno != EEXIST)
-        return assay_fail_errno(err, "cannot create '%s'", out);
+    int code = assay_make_folder(out, err);
+    if (code < 0)
+        return code;
     int n = snprintf(findings, PATH_MAX, "%s/findings", out);
     if (n < 0 || n > PATH_MAX - 64)
         return assay_fail(err, ASSAY_E_USAGE, "the name of the output folder is too long");
@@ -292,6 +294,8 @@ int assay_cmd_fuzz(int argc, char **argv)
 
     assay_options_parse(&argp, argc, argv, 0, &options);
     assay_output_begin(&run, "fuzz", argc, argv);
+    if (assay_output_ready(&options.output, &err) < 0)
+        return assay_report_error(&err);
     if (options.suppressions &&
         assay_suppressions_load(options.suppressions, &config.suppressions, &err) < 0)
         return assay_report_error(&err);
@@ -367,7 +371,9 @@ int assay_cmd_fuzz(int argc, char **argv)
         json_t *object = assay_fuzz_stats(&state, &totals);
         run.subject = config.subject;
         run.exit_code = exit_code;
+        run.missing_apis = spec.missing_apis;
         memcpy(run.judged, totals.judged, sizeof run.judged);
+        memcpy(run.why, totals.why, sizeof run.why);
         memcpy(run.evaluations, totals.evaluations, sizeof run.evaluations);
         assay_fuzz_collect(&run, &state);
         json_object_set_new(object, "crashes", assay_output_clusters(&run));

@@ -12,6 +12,7 @@
 #include "tools/named_subject.h"
 #include "tools/options.h"
 #include "tools/progress.h"
+#include "tools/whole_file.h"
 #include "traces/core/clock.h"
 
 enum {
@@ -82,13 +83,14 @@ static bool has_variants(unsigned property)
 static error_t add_rows(struct argp_state *state, struct options *options, char *arg)
 {
     char *rest = NULL;
-    for (char *word = strtok_r(arg, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+    unsigned count = 0;
+    for (char *word = strtok_r(arg, ",", &rest); word; word = strtok_r(NULL, ",", &rest), count++) {
         unsigned property = assay_property_by_id(word);
-        if (property == ASSAY_PROPERTY_NONE || word[0] != 'S')
+        if (property == ASSAY_PROPERTY_NONE || assay_property_info(property)->id[0] != 'S')
             return assay_usage(state, "--rows: '%.20s' is no row of S01 to S30", word);
         options->rows[property] = true;
     }
-    if (arg[0] == '\0')
+    if (count == 0)
         return assay_usage(state, "--rows: no row is named");
     options->some_rows = true;
     return 0;
@@ -229,7 +231,6 @@ static void print_legend(FILE *out)
 static void print_summary(FILE *out, const json_t *summary, const json_t *rows)
 {
     struct assay_human a, b;
-    print_legend(out);
     print_contradictions(out, rows);
     print_list(out, "judged", json_object_get(summary, "judged"));
     print_list(out, "not judged", json_object_get(summary, "not_judged"));
@@ -320,8 +321,10 @@ static int report(struct options *options, struct assay_matrix *matrix, double s
     bool contradicted = json_integer_value(json_object_get(summary, "contradictions")) > 0;
     if (options->html)
         code = assay_matrix_html(options->html, summary, rows, err);
-    if (!emit->json)
+    if (!emit->json) {
         print_grid(emit, matrix, summary, rows);
+        print_legend(stdout);
+    }
     print_summary(assay_emit_text(emit), summary, rows);
     size_t i;
     json_t *row;
@@ -365,7 +368,8 @@ int assay_cmd_matrix(int argc, char **argv)
                                          .max_time_ns = options.max_time_ns,
                                          .jobs = options.jobs,
                                          .interrupted = &interrupted};
-    if (find_subjects(&options, specs, profiles, config.tags, &err) < 0)
+    if ((options.html && assay_whole_file_ready(options.html, &err) < 0) ||
+        find_subjects(&options, specs, profiles, config.tags, &err) < 0)
         return assay_report_error(&err);
     for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++)
         config.rows[p] = options.some_rows ? options.rows[p] : has_variants(p);

@@ -1,8 +1,8 @@
 /* assay minimize: the smallest program that still shows the finding. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tools/command.h"
 #include "tools/finding_dir.h"
@@ -14,6 +14,7 @@
 #include "tools/replay_source.h"
 #include "tools/shell.h"
 #include "tools/shrink.h"
+#include "tools/whole_file.h"
 #include "traces/core/clock.h"
 #include "traces/core/printable.h"
 
@@ -107,7 +108,8 @@ struct work {
     struct assay_shrunk shrunk;
     uint64_t start_ns;
     size_t ops_before;
-    char path[PATH_MAX]; /* of the folder written */
+    char out[PATH_MAX], path[PATH_MAX]; /* --out, and the finding's folder in it */
+    bool made;                          /* out, by us */
 };
 
 /* ---- what is given -------------------------------------------------------------------------- */
@@ -282,21 +284,31 @@ static bool hides(struct work *work)
     return hidden;
 }
 
-static int write_finding(struct work *work, struct assay_error *err)
+/* Before the work: what cannot be written is known then. */
+static int make_folder(struct work *work, struct assay_error *err)
 {
-    char folder[PATH_MAX], name[96];
+    char name[96];
     const char *out = work->options->out;
-    const struct assay_finding_dir *from = &work->from;
     if (!out) {
         snprintf(name, sizeof name, "assay-minimize-%s", work->spec.name);
         out = name;
     }
-    if (mkdir(out, 0777) != 0 && errno != EEXIST)
-        return assay_fail_errno(err, "cannot create '%s'", out);
-    if (!realpath(out, folder))
+    int code = assay_make_folder(out, err);
+    if (code < 0)
+        return code;
+    work->made = code > 0;
+    if (!realpath(out, work->out))
         return assay_fail_errno(err, "cannot find '%s'", out);
-    if (strlen(folder) > PATH_MAX - 64)
+    if (strlen(work->out) > PATH_MAX - 64)
         return assay_fail(err, ASSAY_E_USAGE, "the name of the output folder is too long");
+    if (access(work->out, W_OK | X_OK) != 0)
+        return assay_fail_errno(err, "cannot write into '%s'", work->out);
+    return 0;
+}
+
+static int write_finding(struct work *work, struct assay_error *err)
+{
+    const struct assay_finding_dir *from = &work->from;
     const struct assay_finding_record record = {
         .violation = work->result.first,
         .ops = from->ops,
@@ -318,7 +330,7 @@ static int write_finding(struct work *work, struct assay_error *err)
         .sought = hides(work),
         .directed = from->directed[0] ? from->directed : NULL,
         .circumstances = &work->result.circumstances};
-    return assay_finding_dir_write(folder, &record, work->path, err);
+    return assay_finding_dir_write(work->out, &record, work->path, err);
 }
 
 /* ---- telling -------------------------------------------------------------------------------- */
@@ -380,9 +392,11 @@ static int tell_nothing(struct work *work)
             options->property ? assay_property_info(options->property)->id : "",
             assay_printable(&shown[1], work->subject));
     assay_emit_object(&emit, "assay.minimize",
-                      json_pack("{s:o, s:s, s:b, s:I}", "path", assay_emit_string(options->path),
-                                "subject", work->subject, "shows", 0, "ops_before",
-                                (json_int_t)work->from.count));
+                      json_pack("{s:o, s:s, s:b, s:I, s:n, s:n, s:n, s:n, s:n, s:n, s:f, s:n}",
+                                "path", assay_emit_string(options->path), "subject", work->subject,
+                                "shows", 0, "ops_before", (json_int_t)work->from.count, "ops",
+                                "minimised", "random", "hits", "trials", "runs", "seconds",
+                                (double)(assay_now_ns() - work->start_ns) / 1e9, "folder"));
     return ASSAY_EXIT_CLEAN;
 }
 
@@ -398,15 +412,21 @@ static int minimize(struct work *work, struct assay_output_run *run, struct assa
     if (!work->from_trace &&
         (code = assay_finding_dir_read(work->options->path, &work->from, err)) < 0)
         return code;
-    if ((code = find_subject(work, absolute, err)) < 0)
+    if ((code = find_subject(work, absolute, err)) < 0 || (code = make_folder(work, err)) < 0)
         return code;
     bool found =
         work->from_trace ? take_trace(work, &code, err) : shows_with_a_seed(work, &code, err);
     if (code < 0)
         return code;
     run->subject = work->subject;
-    if (!found)
-        return tell_nothing(work);
+    run->missing_apis = work->spec.missing_apis;
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+        run->why[p] = "one finding is looked for, and nothing else";
+    if (!found) {
+        run->exit_code = tell_nothing(work);
+        code = assay_output_write(&work->options->output, run, err);
+        return code < 0 ? code : run->exit_code;
+    }
     work->ops_before = work->from.count;
     if ((code = shrink(work, err)) < 0 || (code = write_finding(work, err)) < 0)
         return code;
@@ -425,9 +445,13 @@ int assay_cmd_minimize(int argc, char **argv)
     struct assay_error err = {0};
     assay_options_parse(&argp, argc, argv, 0, &options);
     assay_output_begin(&run, "minimize", argc, argv);
+    if (assay_output_ready(&options.output, &err) < 0)
+        return assay_report_error(&err);
     assay_catch_interrupts(true);
     work.start_ns = assay_now_ns();
     int code = minimize(&work, &run, &err);
+    if (work.made)
+        rmdir(work.out); /* only if nothing was written */
     assay_finding_dir_free(&work.from);
     assay_output_free(&run);
     return code < 0 ? assay_report_error(&err) : code;

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tools/command.h"
@@ -13,6 +12,7 @@
 #include "tools/options.h"
 #include "tools/profile.h"
 #include "tools/whole_file.h"
+#include "traces/core/clock.h"
 #include "traces/core/printable.h"
 
 enum {
@@ -39,15 +39,17 @@ struct options {
 static error_t add_keys(struct argp_state *state, struct options *options, char *arg)
 {
     const struct assay_profile_key *keys;
-    size_t n = assay_profile_keys(&keys), i;
+    size_t n = assay_profile_keys(&keys), i, count = 0;
     char *rest = NULL;
-    for (char *word = strtok_r(arg, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+    for (char *word = strtok_r(arg, ",", &rest); word; word = strtok_r(NULL, ",", &rest), count++) {
         for (i = 0; i < n && strcmp(word, keys[i].name) != 0; i++)
             ;
         if (i == n || i >= KEYS_MAX)
             return assay_usage(state, "--keys: '%.40s' is no key of assay-profile(5)", word);
         options->keys[i] = true;
     }
+    if (count == 0)
+        return assay_usage(state, "--keys: no key is named");
     options->some_keys = true;
     return 0;
 }
@@ -294,13 +296,6 @@ static int find_subject(const char *subject, struct assay_subject_names *names,
     return code < 0 ? code : assay_subject_probe(ret_spec, err);
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
 int assay_cmd_profile(int argc, char **argv)
 {
     static struct options options = {
@@ -315,8 +310,9 @@ int assay_cmd_profile(int argc, char **argv)
     options.jobs = processors > 0 && processors < 256 ? (unsigned)processors : 1;
     assay_options_parse(&argp, argc, argv, 0, &options);
     file = options.check ? options.check : options.out ? options.out : "";
-    double start = now();
-    if (assay_profile_hand_read(file, &hand, &err) < 0 ||
+    uint64_t start_ns = assay_now_ns();
+    if ((options.out && assay_whole_file_ready(options.out, &err) < 0) ||
+        assay_profile_hand_read(file, &hand, &err) < 0 ||
         find_subject(options.subject, &hand.profile.names, &spec, &err) < 0)
         return assay_report_error(&err);
     if (options.check && access(options.check, R_OK) != 0)
@@ -342,7 +338,8 @@ int assay_cmd_profile(int argc, char **argv)
     struct result result = {&measure, &hand, name_of(&options, &spec), false};
     int code = assay_measuring_run(&measure, &err);
     result.kept = measure.out_of_time && options.out && access(options.out, F_OK) == 0;
-    code = code < 0 ? assay_report_error(&err) : report(&options, &result, now() - start, &err);
+    code = code < 0 ? assay_report_error(&err)
+                    : report(&options, &result, (double)(assay_now_ns() - start_ns) / 1e9, &err);
     assay_measuring_free(&measure);
     assay_profile_hand_free(&hand);
     return code;

@@ -1,5 +1,4 @@
 /* assay properties: the catalogue of what can be judged, and how its rows relate. */
-#include <ctype.h>
 #include <string.h>
 
 #include "oracles/judge.h"
@@ -13,15 +12,6 @@ struct options {
     unsigned property; /* ASSAY_PROPERTY_NONE: all */
 };
 
-/* c05 is as good as C05. */
-static unsigned property_by_id(const char *text)
-{
-    char id[16];
-    snprintf(id, sizeof id, "%s", text);
-    id[0] = (char)toupper((unsigned char)id[0]);
-    return strlen(text) < sizeof id ? assay_property_by_id(id) : ASSAY_PROPERTY_NONE;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -31,7 +21,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_ARG:
         if (state->arg_num > 0)
             return assay_usage(state, "one property at a time, '%s' is the second", arg);
-        options->property = property_by_id(arg);
+        options->property = assay_property_by_id(arg);
         if (options->property == ASSAY_PROPERTY_NONE)
             return assay_usage_without_hint(
                 state, "there is no property '%s'; 'assay properties' lists them", arg);

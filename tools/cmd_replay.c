@@ -413,9 +413,12 @@ static void print_summary(const struct options *options, struct assay_emit *emit
     json_object_set_new(object, "unconfirmed", json_integer((json_int_t)result->unconfirmed));
     json_object_set_new(object, "findings",
                         json_integer((json_int_t)assay_finding_set_new(result->findings)));
-    json_object_set_new(object, "accepted",
-                        json_integer((json_int_t)(assay_finding_set_count(result->findings) -
-                                                  assay_finding_set_new(result->findings))));
+    size_t suppressed = assay_finding_set_suppressed(result->findings);
+    json_object_set_new(
+        object, "accepted",
+        json_integer((json_int_t)(assay_finding_set_count(result->findings) -
+                                  assay_finding_set_new(result->findings) - suppressed)));
+    json_object_set_new(object, "suppressed", json_integer((json_int_t)suppressed));
     json_object_set_new(object, "crashes", assay_output_clusters(run));
     json_object_set_new(object, "unused_suppressions", unused);
     assay_emit_record(emit, "assay.replay", options->recorded ? recorded_fields : fields, object);
@@ -548,6 +551,7 @@ static int conclude(struct options *options, const struct assay_suppressions *su
                     struct assay_error *err)
 {
     struct assay_emit *emit = &options->common.emit;
+    run->missing_apis = result->missing_apis;
     memcpy(run->judged, result->judged, sizeof run->judged);
     memcpy(run->evaluations, result->evaluations, sizeof run->evaluations);
     print_findings(options, emit, result, run);
@@ -585,9 +589,9 @@ int assay_cmd_replay(int argc, char **argv)
     assay_catch_interrupts(true);
     assay_output_begin(&run, "replay", argc, argv);
     run.subject = options.subject;
-    int code = options.suppressions
-                   ? assay_suppressions_load(options.suppressions, &suppressions, &err)
-                   : 0;
+    int code = assay_output_ready(&options.output, &err);
+    if (code == 0 && options.suppressions)
+        code = assay_suppressions_load(options.suppressions, &suppressions, &err);
     if (code == 0)
         code = options.recorded ? replay_recorded(&options, suppressions, &result, &err)
                                 : replay(&options, suppressions, &result, &err);

@@ -138,7 +138,8 @@ int assay_cmd_reproduce(int argc, char **argv)
 
     assay_options_parse(&argp, argc, argv, 0, &options);
     assay_output_begin(&run, "reproduce", argc, argv);
-    if (assay_finding_dir_read(options.folder, &dir, &err) < 0)
+    if (assay_output_ready(&options.output, &err) < 0 ||
+        assay_finding_dir_read(options.folder, &dir, &err) < 0)
         return assay_report_error(&err);
     const char *subject = options.subject ? options.subject : dir.subject;
     const char *ini = options.profile                           ? options.profile
@@ -183,6 +184,7 @@ int assay_cmd_reproduce(int argc, char **argv)
                                 "subject", subject, "reproduced", hits > 0, "hits", (int)hits,
                                 "others", (int)others, "trials", (int)trials));
     run.subject = subject;
+    run.missing_apis = spec.missing_apis;
     run.exit_code = hits ? ASSAY_EXIT_FINDINGS : ASSAY_EXIT_CLEAN;
     if (hits + others)
         add_finding(&run, &options, &last);

@@ -16,40 +16,59 @@ void assay_fuzz_take_totals(const struct assay_fuzz_state *state,
                             struct assay_fuzz_totals *ret_totals)
 {
     struct assay_fuzz_totals *totals = ret_totals;
+    memset(totals, 0, sizeof *totals);
     totals->programs = atomic_load(&state->programs);
     totals->calls = atomic_load(&state->calls);
     totals->findings = assay_finding_set_new(state->findings);
-    totals->accepted = assay_finding_set_count(state->findings) - totals->findings;
+    totals->suppressed = assay_finding_set_suppressed(state->findings);
+    totals->accepted =
+        assay_finding_set_count(state->findings) - totals->findings - totals->suppressed;
     totals->first_finding_s = state->first_finding_s;
     totals->seconds = (double)(assay_now_ns() - state->start_ns) / 1e9;
     memcpy(totals->evaluations, state->evaluations, sizeof totals->evaluations);
     memcpy(totals->judged, state->judged, sizeof totals->judged);
 }
 
+static void leave(struct assay_fuzz_totals *totals, unsigned property, const char *why)
+{
+    if (totals->judged[property])
+        totals->why[property] = why;
+    totals->judged[property] = false;
+}
+
 void assay_fuzz_leave_out(const struct assay_fuzz_config *config, struct assay_fuzz_totals *totals)
 {
-    if (!config->limits.misuse)
-        totals->judged[ASSAY_PROPERTY_S01] = false;
-    if (config->profile.usable_writable != ASSAY_ANSWER_YES)
-        totals->judged[ASSAY_PROPERTY_C09] = false;
     static const uint64_t aligning =
         UINT64_C(1) << ASSAY_OP_ALIGNED_ALLOC | UINT64_C(1) << ASSAY_OP_POSIX_MEMALIGN |
         UINT64_C(1) << ASSAY_OP_MEMALIGN | UINT64_C(1) << ASSAY_OP_VALLOC |
         UINT64_C(1) << ASSAY_OP_PVALLOC;
-    if ((config->limits.missing_apis & aligning) == aligning)
-        totals->judged[ASSAY_PROPERTY_C16] = false; /* no aligned object to resize */
     static const uint64_t resizing = UINT64_C(1) << ASSAY_OP_REALLOC | UINT64_C(1)
                                                                            << ASSAY_OP_REALLOCARRAY;
-    if ((config->limits.missing_apis & resizing) == resizing)
-        totals->judged[ASSAY_PROPERTY_C13] = false; /* which usable_size and births touch too */
     static const enum assay_property directed[] = {ASSAY_PROPERTY_C31, ASSAY_PROPERTY_C32,
                                                    ASSAY_PROPERTY_C33, ASSAY_PROPERTY_C36};
-    for (size_t i = 0; i < sizeof directed / sizeof *directed; i++)
-        if (totals->evaluations[directed[i]] == 0)
-            totals->judged[directed[i]] = false;
+    if (!config->limits.misuse)
+        leave(totals, ASSAY_PROPERTY_S01, "no misuse was injected (--misuse)");
+    if (config->profile.usable_writable != ASSAY_ANSWER_YES)
+        leave(totals, ASSAY_PROPERTY_C09, "the profile does not promise it");
+    if ((config->limits.missing_apis & aligning) == aligning)
+        leave(totals, ASSAY_PROPERTY_C16, "the subject has no aligned object to resize");
+    if ((config->limits.missing_apis & resizing) == resizing)
+        leave(totals, ASSAY_PROPERTY_C13, "the subject has no realloc"); /* births touch it too */
+    for (size_t i = 0; i < sizeof directed / sizeof *directed; i++) {
+        unsigned p = directed[i];
+        if (totals->evaluations[p] > 0)
+            continue;
+        /* without them a stream has no such facts; C36 is a promise */
+        totals->judged[p] |= p != ASSAY_PROPERTY_C36;
+        leave(totals, p,
+              config->directed ? "no directed program came to it"
+                               : "only directed programs come to it");
+    }
     bool some = config->mode == ASSAY_GENERATE_MIX || !config->random;
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT && some; p++)
-        totals->judged[p] = totals->judged[p] && totals->evaluations[p] > 0;
+        if (totals->evaluations[p] == 0)
+            leave(totals, p,
+                  config->random ? "the mix has no such call" : "no directed program came to it");
 }
 
 unsigned assay_fuzz_idle(const struct assay_fuzz_totals *totals)
@@ -66,21 +85,23 @@ static bool of_program(unsigned property)
     return assay_property_info(property)->severity == ASSAY_SEVERITY_PROGRAM;
 }
 
-/* How many directed programs were run, and which could not be. */
+/* How many directed programs were run, which could not be, and which had no time. */
 static json_t *directed_object(const struct assay_fuzz_state *state)
 {
     const struct assay_directed_info *rows;
-    json_t *not_run = json_array();
+    json_t *not_run = json_array(), *not_reached = json_array();
     size_t count = state->config->directed ? assay_directed_list(&rows) : 0, run = 0;
     for (size_t i = 0; i < count; i++) {
         const struct assay_fuzz_directed_state *one = &state->directed[i];
         run += one->done && !one->why_not[0];
+        if (!one->done)
+            json_array_append_new(not_reached, json_string(rows[i].name));
         if (one->why_not[0])
             json_array_append_new(not_run, json_pack("{s:s, s:o}", "name", rows[i].name, "why",
                                                      assay_emit_string(one->why_not)));
     }
-    return json_pack("{s:I, s:I, s:o}", "run", (json_int_t)run, "of", (json_int_t)count, "not_run",
-                     not_run);
+    return json_pack("{s:I, s:I, s:o, s:o}", "run", (json_int_t)run, "of", (json_int_t)count,
+                     "not_run", not_run, "not_reached", not_reached);
 }
 
 /* Processor time of the children that have ended: what executed and judged. */
@@ -107,16 +128,16 @@ json_t *assay_fuzz_stats(const struct assay_fuzz_state *state,
     }
     double seconds = totals->seconds > 0 ? totals->seconds : 1e-9;
     json_t *object = json_pack(
-        "{s:I, s:I, s:f, s:f, s:I, s:o, s:I, s:o, s:o, s:o, s:s, s:s, s:I, s:i, s:f, s:f}",
+        "{s:I, s:I, s:f, s:f, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:I, s:i, s:f, s:f}",
         "execs_done", (json_int_t)totals->programs, "ops_done", (json_int_t)totals->calls,
         "execs_per_sec", (double)totals->programs / seconds, "ops_per_sec",
         (double)totals->calls / seconds, "findings", (json_int_t)totals->findings,
         "first_finding_s",
         totals->first_finding_s < 0 ? json_null() : json_real(totals->first_finding_s), "accepted",
-        (json_int_t)totals->accepted, "evaluations", evaluations, "judged", judged, "not_judged",
-        not_judged, "subject", config->subject, "guidance", config->guidance, "seed",
-        (json_int_t)config->seed, "jobs", (int)config->jobs, "seconds", totals->seconds,
-        "children_cpu_s", children_cpu_s());
+        (json_int_t)totals->accepted, "suppressed", (json_int_t)totals->suppressed, "evaluations",
+        evaluations, "judged", judged, "not_judged", not_judged, "subject", config->subject,
+        "guidance", config->guidance, "seed", (json_int_t)config->seed, "jobs", (int)config->jobs,
+        "seconds", totals->seconds, "children_cpu_s", children_cpu_s());
     ASSAY_CHECK(object);
     json_object_set_new(object, "directed", directed_object(state));
     return object;
@@ -205,6 +226,12 @@ static void print_directed(FILE *out, const struct assay_fuzz_state *state)
         fprintf(out, "not run: %s: %s\n",
                 assay_printable(&name, json_string_value(json_object_get(row, "name"))),
                 assay_printable(&why, json_string_value(json_object_get(row, "why"))));
+    const json_t *late = json_object_get(directed, "not_reached");
+    if (json_array_size(late) > 0)
+        fprintf(out, "not reached, for time was up:");
+    json_array_foreach(late, i, row) fprintf(out, " %s", json_string_value(row));
+    if (json_array_size(late) > 0)
+        fputc('\n', out);
     json_decref(directed);
 }
 

@@ -10,10 +10,11 @@
 #include "tools/emit.h"
 
 struct assay_fuzz_totals {
-    uint64_t programs, calls, findings, accepted, suspects;
+    uint64_t programs, calls, findings, accepted, suppressed;
     double seconds, first_finding_s;
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     bool judged[ASSAY_PROPERTY_COUNT];
+    const char *why[ASSAY_PROPERTY_COUNT]; /* not judged, by this kind of run; NULL: by the judge */
 };
 
 void assay_fuzz_take_totals(const struct assay_fuzz_state *state,

@@ -325,7 +325,8 @@ static void add(struct assay_matrix_cell *cell, const struct assay_misuse_verdic
     cell->hows[verdict->how]++;
     cell->moments[verdict->moment]++;
     cell->late += outcome == ASSAY_OUTCOME_EFFECT;
-    if (said[0] && !cell->said[0])
+    bool own = verdict->how != ASSAY_HOW_ACCESS; /* else what a later death left */
+    if (said[0] && !cell->said[0] && own)
         snprintf(cell->said, sizeof cell->said, "%s", said);
 }
 

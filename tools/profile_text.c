@@ -13,7 +13,7 @@
 enum { WIDTH = 120 };
 
 static const char hand_mark[] = "; by hand: ", about_mark[] = "; about: ",
-                  candidate_mark[] = "; candidate: ";
+                  candidate_mark[] = "; candidate: ", candidates_mark[] = "; candidates: ";
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
@@ -118,13 +118,14 @@ static void candidates(FILE *out, const struct assay_measuring *measure)
              "belongs into [accepted], with the proof.",
              (unsigned long long)measure->programs, (unsigned long long)measure->config.seed);
     fputc('\n', out);
-    comment(out, candidate_mark, candidate_mark, text);
+    comment(out, candidates_mark, candidates_mark, text);
     json_array_foreach(measure->candidates, i, candidate)
     {
-        snprintf(text, sizeof text, "%s = %.300s",
-                 json_string_value(json_object_get(candidate, "line")),
-                 json_string_value(json_object_get(candidate, "reason")));
-        comment(out, candidate_mark, candidate_mark, text);
+        struct assay_printable reason;
+        /* one line each, however long: who looks for them does so line by line */
+        fprintf(out, "%s%s = %.300s\n", candidate_mark,
+                json_string_value(json_object_get(candidate, "line")),
+                assay_printable(&reason, json_string_value(json_object_get(candidate, "reason"))));
     }
 }
 
@@ -203,7 +204,7 @@ static void take_line(struct reading *reading, const char *line)
                            : strcmp(line, "[symbols]") == 0 ? reading->hand->symbols
                                                             : NULL;
     } else if (reading->section) {
-        if (!begins(line, candidate_mark))
+        if (!begins(line, candidate_mark) && !begins(line, candidates_mark))
             json_array_append_new(reading->section, assay_emit_string(line));
     } else if (begins(line, about_mark)) {
         reading->wrapped = reading->hand->about;
@@ -300,11 +301,13 @@ enum assay_profile_check assay_measuring_check(const struct assay_measuring *mea
     uint64_t is = number_of(&measure->profile, fact->key);
     bool answer =
         fact->key->type == ASSAY_PROFILE_ANSWER || fact->key->type == ASSAY_PROFILE_ZERO_RESIZE;
-    if (says == is && fact->told)
+    if (!fact->told)
+        return ASSAY_PROFILE_NOT_TOLD;
+    if (says == is)
         return ASSAY_PROFILE_AGREES;
-    if (says == 0 || (!answer && fact->told && says < is))
+    if (says == 0 || (!answer && says < is))
         return ASSAY_PROFILE_PROMISES_LESS;
-    if (!fact->told || (!answer && fact->at_least))
+    if (!answer && fact->at_least)
         return ASSAY_PROFILE_NOT_TOLD;
     return json_object_get(hand->keys, fact->key->name) ? ASSAY_PROFILE_BY_HAND
                                                         : ASSAY_PROFILE_CONTRADICTS;

@@ -305,6 +305,7 @@ int assay_replay_run(struct assay_replay_source *source, const struct assay_repl
                             .passes = options->measure_bare ? 2 : 1};
     const struct assay_replay_image *images;
     memset(ret_result, 0, sizeof *ret_result);
+    ret_result->missing_apis = options->subject->missing_apis;
     replay.blob = (struct assay_judge_blob){
         .more_has = (assay_replay_has_access(source) ? ASSAY_HAS_ACCESS : 0) |
                     (options->order == ASSAY_ORDER_PARTIAL ? ASSAY_HAS_THREAD : 0),

@@ -48,6 +48,7 @@ struct assay_replay_result {
     uint64_t images;
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     bool judged[ASSAY_PROPERTY_COUNT];
+    uint64_t missing_apis;              /* of the subject */
     struct assay_finding_set *findings; /* confirmed ones; freed by assay_replay_result_free */
     uint64_t suspicions;                /* kinds seen by the runner's judges */
     uint64_t unconfirmed;               /* images whose suspicion a fresh child did not repeat */

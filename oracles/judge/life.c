@@ -14,6 +14,22 @@ size_t assay_judge_bytes(const struct assay_judge_config *config)
            assay_model_bytes(config->max_objects, config->max_live);
 }
 
+uint64_t assay_judge_lacking(unsigned property, uint64_t missing_apis)
+{
+    /* what two rows are about, beside the calls at which they are judged */
+    uint64_t about = property == ASSAY_PROPERTY_C24   ? ASSAY_ON_SIZED
+                     : property == ASSAY_PROPERTY_C25 ? ASSAY_ON(GOOD_SIZE)
+                                                      : 0;
+    if (property == ASSAY_PROPERTY_NONE || property >= ASSAY_PROPERTY_COUNT)
+        return 0;
+    if (about && !(about & ~missing_apis))
+        return about;
+    if (!(assay_judge_subscribed[property] & ~missing_apis))
+        return assay_judge_subscribed[property];
+    bool usable = assay_property_info(property)->needs & ASSAY_HAS_USABLE;
+    return usable ? ASSAY_ON(USABLE_SIZE) & missing_apis : 0;
+}
+
 static bool judges_property(const struct assay_judge_config *config, unsigned property)
 {
     const struct assay_property_info *info = assay_property_info(property);
@@ -26,13 +42,8 @@ static bool judges_property(const struct assay_judge_config *config, unsigned pr
         return false;
     if (property == ASSAY_PROPERTY_C36 && config->profile.deterministic != ASSAY_ANSWER_YES)
         return false;
-    /* what they are about, beside the calls at which they are judged */
-    uint64_t there = ~config->missing_apis;
-    if ((property == ASSAY_PROPERTY_C24 && !(there & ASSAY_ON_SIZED)) ||
-        (property == ASSAY_PROPERTY_C25 && !(there & ASSAY_ON(GOOD_SIZE))))
-        return false;
     return (info->needs & ~config->has) == 0 &&
-           (assay_judge_subscribed[property] & ~config->missing_apis) != 0;
+           assay_judge_lacking(property, config->missing_apis) == 0;
 }
 
 struct assay_judge *assay_judge_create(struct assay_arena *arena,

@@ -2,6 +2,8 @@
 assay profile
 assay profile glibc jemalloc
 assay profile glibc --keys colour
+assay profile glibc --keys ''
+assay profile glibc --keys ,
 assay profile glibc --keys min_alignment -o x.ini
 assay profile glibc --check x.ini -o y.ini
 assay profile nothing

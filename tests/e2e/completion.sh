@@ -53,6 +53,18 @@ try "assay replay app.trace --max-time = ''" =
 try "assay properties C0" C01 C05
 try "assay properties c01" = C01
 try "assay list for" = formats
+try "assay matrix --subject = ''" bulwark glibc adapter: libmine.so
+try "assay matrix --subject = glibc,jem" = glibc,jemalloc
+try "assay matrix --subject=glibc,sc" = --subject=glibc,scudo
+try "assay matrix -s bul" = bulwark
+try "assay matrix --rows s2" S20 S29
+try "assay matrix --rows = S01,S3" = S01,S30
+try "assay profile gl" = glibc
+try "assay profile ./lib" = ./libmine.so
+try "assay selftest zo" = zoo
+try "assay selftest ''" mutants allocators glibc
+try "assay minimize --property c0" C01 C05
+try "assay minimize --subject = tc" = tcmalloc
 try "assay capture -- gre" grep
 try "assay capture gre" grep
 try "assay capture -o x.trace -- gre" grep

@@ -28,6 +28,8 @@ values_of() {
         if [ -z "$metavariable" ]; then metavariable=$long long=$short short=; fi
         case $metavariable in
         S | SUBJECT) words="subject" ;;
+        'S[,S'*) words="subjects" ;;
+        ID) words="ids" ;;
         FILE) words="file" ;;
         DIR) words="folder" ;;
         N | TIME | SIZE) words="free" ;;
@@ -37,6 +39,7 @@ values_of() {
             ;;
         esac
         if [ "$1$long" = import--format ]; then words="words $formats"; fi
+        if [ "$1$long" = matrix--rows ]; then words="rows"; fi
         printf "    %s%s,%s) echo '%s' ;;\n" "${short:+$1,$short | }" "$1" "$long" "$words"
     done
 }
@@ -63,7 +66,7 @@ cat <<END
     esac
 }
 
-# What the option takes: subject, file, folder, free, or words and these. Nothing: it takes no value.
+# What the option takes: subject, subjects, ids, rows, file, folder, free, or words and these. Nothing: it takes no value.
 _assay_value() {
     case \$1 in
 END
@@ -110,8 +113,29 @@ _assay_command_at() {
     [[ ${COMP_WORDS[COMP_CWORD]} == -* || $i -gt $COMP_CWORD ]] || echo "$COMP_CWORD"
 }
 
+# What selftest knows: groups, the allocators beside the program that is called, and those that are known by name.
+_assay_selftest() {
+    local program file names='zoo mutants allocators'
+    program=$(command -v "${COMP_WORDS[0]}" 2>/dev/null)
+    for file in "${program%/*}"/../lib/{,assay/}{zoo,mutants}/*.ini; do
+        [ ! -e "$file" ] || { file=${file##*/} && names+=" ${file%.ini}"; }
+    done
+    echo "$names ${_assay_subjects% adapter:}"
+}
+
 _assay_complete_value() { # KIND PREFIX WORD
     case $1 in
+    subjects | rows) # what is before the last comma stays
+        local before='' last=${3##*,} id rows=''
+        case $3 in *,*) before=${3%,*}, ;; esac
+        for id in $_assay_ids; do [[ $id != S* ]] || rows+="$id "; done
+        if [ "$1" = rows ]; then
+            _assay_reply "$2$before" -W "$rows" -- "${last^^}"
+        else
+            _assay_complete_value subject "$2$before" "$last"
+        fi
+        ;;
+    ids) _assay_reply "$2" -W "$_assay_ids" -- "${3^^}" ;;
     subject)
         local names
         _assay_reply "$2" -W "$_assay_subjects$([ "$command" = replay ] && echo ' recorded')" -- "$3"
@@ -172,9 +196,11 @@ _assay() {
         help) _assay_reply '' -W "$_assay_commands" -- "$cur" ;;
         list) _assay_reply '' -W "$_assay_lists" -- "$cur" ;;
         properties) _assay_reply '' -W "$_assay_ids" -- "${cur^^}" ;;
+        profile) _assay_complete_value subject '' "$cur" ;;
+        selftest) _assay_reply '' -W "$(_assay_selftest)" -- "$cur" ;;
         reproduce) _assay_files '' -d "$cur" ;;
         capture) _assay_reply '' -c -- "$cur" ;;
-        doctor | fuzz) ;;
+        doctor | fuzz | matrix) ;;
         *) _assay_files '' -f "$cur" ;;
         esac
     fi

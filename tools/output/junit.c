@@ -128,7 +128,7 @@ static void property(FILE *out, const struct assay_output_run *run, unsigned p,
                      struct counts *counts)
 {
     unsigned own = 0;
-    char needs[200];
+    char why[256];
     for (size_t i = 0; i < run->count; i++) {
         const struct assay_output_finding *finding = &run->findings[i];
         const char *reason = assay_output_reason(finding->object);
@@ -141,7 +141,9 @@ static void property(FILE *out, const struct assay_output_run *run, unsigned p,
             continue;
         open_case(out, run, p, text_of(finding->object, "fingerprint"));
         if (reason)
-            put_skipped(out, "accepted: ", reason);
+            put_skipped(
+                out, json_object_get(finding->object, "suppressed") ? "suppressed: " : "accepted: ",
+                reason);
         else
             put_failure(out, finding->object, finding->artifact);
     }
@@ -153,13 +155,13 @@ static void property(FILE *out, const struct assay_output_run *run, unsigned p,
     if (!out)
         return;
     open_case(out, run, p, NULL);
-    assay_output_needs(needs, sizeof needs, p);
+    assay_output_why(why, sizeof why, run, p);
     if (held)
         fputs("/>\n", out);
     else if (run->judged[p])
         put_skipped(out, "judged, but there was no occasion: evaluated 0 times", "");
     else
-        put_skipped(out, "not judged; it needs ", needs);
+        put_skipped(out, "not judged: ", why);
 }
 
 void assay_junit_print(FILE *out, const struct assay_output_run *run)

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "oracles/crash_site.h"
 #include "tools/options.h"
+#include "tools/whole_file.h"
 #include "traces/core/clock.h"
 #include "traces/core/printable.h"
 
@@ -95,15 +95,59 @@ void assay_output_time(char *ret_text, size_t bytes, uint64_t ns, bool bare)
         snprintf(ret_text, bytes, "1970-01-01T00:00:00%s", bare ? "" : "Z");
 }
 
-void assay_output_needs(char *ret_text, size_t bytes, unsigned property)
+static void put_names(char *ret_text, size_t bytes, uint64_t bits, const char *(*name)(unsigned))
 {
     size_t used = 0;
-    uint64_t needs = assay_property_info(property)->needs;
     ret_text[0] = '\0';
-    for (unsigned bit = 0; bit < ASSAY_HAS_COUNT && used < bytes; bit++)
-        if (needs >> bit & 1)
+    for (unsigned bit = 0; bit < 64 && used < bytes; bit++)
+        if (bits >> bit & 1)
             used += (size_t)snprintf(ret_text + used, bytes - used, "%s%s", used ? ", " : "",
-                                     assay_has_name(bit));
+                                     name(bit));
+}
+
+static const char *function_name(unsigned kind)
+{
+    return assay_op_info(kind)->name;
+}
+
+void assay_output_needs(char *ret_text, size_t bytes, unsigned property)
+{
+    put_names(ret_text, bytes, assay_property_info(property)->needs, assay_has_name);
+}
+
+/* What the stream lacks: no judged row shows that it is there. */
+static uint64_t lacked(const struct assay_output_run *run, unsigned property)
+{
+    uint64_t needs = assay_property_info(property)->needs;
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+        if (run->judged[p])
+            needs &= ~assay_property_info(p)->needs;
+    return needs;
+}
+
+void assay_output_why(char *ret_text, size_t bytes, const struct assay_output_run *run,
+                      unsigned property)
+{
+    char names[200];
+    uint64_t apis = assay_judge_lacking(property, run->missing_apis);
+    uint64_t needs = lacked(run, property);
+    bool promise = property == ASSAY_PROPERTY_C09 || property == ASSAY_PROPERTY_C36 ||
+                   property == ASSAY_PROPERTY_C37;
+    if (run->why[property]) {
+        snprintf(ret_text, bytes, "%s", run->why[property]);
+    } else if (assay_property_info(property)->severity == ASSAY_SEVERITY_PROGRAM) {
+        snprintf(ret_text, bytes, "it is about the program that made the calls%s",
+                 property == ASSAY_PROPERTY_T05 ? ", and judged with --leaks" : "");
+    } else if (apis) {
+        put_names(names, sizeof names, apis, function_name);
+        snprintf(ret_text, bytes, "the subject has no %s", names);
+    } else if (needs) {
+        put_names(names, sizeof names, needs, assay_has_name);
+        snprintf(ret_text, bytes, "it needs %s", names);
+    } else {
+        snprintf(ret_text, bytes, "%s",
+                 promise ? "the profile does not promise it" : "no call of this run is about it");
+    }
 }
 
 /* ---- summaries ---- */
@@ -161,7 +205,7 @@ json_t *assay_output_unused(const struct assay_suppressions *suppressions, const
 
 /* ---- files ---- */
 
-static void print_sarif(FILE *out, const struct assay_output_run *run)
+static void print_sarif(FILE *out, const void *run)
 {
     json_t *log = assay_sarif_make(run);
     ASSAY_CHECK(log);
@@ -170,28 +214,15 @@ static void print_sarif(FILE *out, const struct assay_output_run *run)
     json_decref(log);
 }
 
-static int write_file(const char *path, const struct assay_output_run *run,
-                      void (*print)(FILE *, const struct assay_output_run *),
-                      struct assay_error *err)
+static void print_junit(FILE *out, const void *run)
 {
-    char *partial = NULL;
-    if (asprintf(&partial, "%s.partial-%d", path, (int)getpid()) < 0)
-        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
-    FILE *out = fopen(partial, "we");
-    int code = 0;
-    if (!out) {
-        code = assay_fail_errno(err, "cannot create '%s'", partial);
-    } else {
-        print(out, run);
-        bool failed = fflush(out) != 0 || ferror(out);
-        failed |= fclose(out) != 0;
-        if (failed || rename(partial, path) != 0) {
-            code = assay_fail_errno(err, "cannot write '%s'", path);
-            unlink(partial);
-        }
-    }
-    free(partial);
-    return code;
+    assay_junit_print(out, run);
+}
+
+int assay_output_ready(const struct assay_output_options *options, struct assay_error *err)
+{
+    int code = options->sarif ? assay_whole_file_ready(options->sarif, err) : 0;
+    return code == 0 && options->junit ? assay_whole_file_ready(options->junit, err) : code;
 }
 
 int assay_output_write(const struct assay_output_options *options, struct assay_output_run *run,
@@ -200,8 +231,8 @@ int assay_output_write(const struct assay_output_options *options, struct assay_
     int code = 0;
     run->end_ns = assay_clock_ns(CLOCK_REALTIME);
     if (options->sarif)
-        code = write_file(options->sarif, run, print_sarif, err);
+        code = assay_whole_file(options->sarif, print_sarif, run, err);
     if (code == 0 && options->junit)
-        code = write_file(options->junit, run, assay_junit_print, err);
+        code = assay_whole_file(options->junit, print_junit, run, err);
     return code;
 }

@@ -41,7 +41,9 @@ struct assay_output_run {
     const char *subject;
     uint64_t start_ns, end_ns; /* since 1970 */
     int exit_code;
+    uint64_t missing_apis; /* bit per enum assay_op */
     bool judged[ASSAY_PROPERTY_COUNT];
+    const char *why[ASSAY_PROPERTY_COUNT]; /* not judged, where the command alone knows; or NULL */
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     struct assay_output_finding *findings; /* accepted and suppressed ones too */
     size_t count;
@@ -60,6 +62,8 @@ void assay_output_print_clusters(FILE *out, const struct assay_output_run *run);
 /* Lines of the suppressions that fitted nothing: warned of on standard error, and returned as an
  * array of strings. New reference; suppressions may be NULL. */
 json_t *assay_output_unused(const struct assay_suppressions *suppressions, const char *path);
+/* Whether what the options want can be written: asked before the run. */
+int assay_output_ready(const struct assay_output_options *options, struct assay_error *err);
 /* Writes what the options want, stops the clock. Returns 0 or ASSAY_E_*; on failure no file of that
  * name is new. */
 int assay_output_write(const struct assay_output_options *options, struct assay_output_run *run,
@@ -75,7 +79,10 @@ void assay_junit_print(FILE *out, const struct assay_output_run *run);
 const char *assay_output_reason(const json_t *finding);
 /* "2026-01-31T12:00:00Z"; without the Z if bare. */
 void assay_output_time(char *ret_text, size_t bytes, uint64_t ns, bool bare);
-/* What needs the row has that the stream lacks, as words: "content, usable". */
+/* What the row needs of a stream, as words: "content, usable". */
 void assay_output_needs(char *ret_text, size_t bytes, unsigned property);
+/* Why the row was not judged: "the subject has no malloc_good_size". */
+void assay_output_why(char *ret_text, size_t bytes, const struct assay_output_run *run,
+                      unsigned property);
 
 #endif

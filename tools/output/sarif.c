@@ -271,7 +271,7 @@ static json_t *result(const struct assay_output_finding *finding)
 
 static json_t *invocation(const struct assay_output_run *run)
 {
-    char start[32], end[32], *line = NULL, needs[200];
+    char start[32], end[32], *line = NULL, why[256];
     size_t size = 0;
     json_t *arguments = made(json_array()), *notifications = made(json_array());
     FILE *out = open_memstream(&line, &size);
@@ -288,11 +288,10 @@ static json_t *invocation(const struct assay_output_run *run)
         char *text = NULL;
         if (run->judged[p] && run->evaluations[p] > 0)
             continue;
-        assay_output_needs(needs, sizeof needs, p);
-        ASSAY_CHECK(asprintf(&text,
-                             run->judged[p] ? "%s was never evaluated%s%s"
-                                            : "%s was not judged; it needs %s%s",
-                             assay_property_info(p)->id, run->judged[p] ? "" : needs, "") >= 0);
+        assay_output_why(why, sizeof why, run, p);
+        ASSAY_CHECK(asprintf(&text, "%s was %s%s", assay_property_info(p)->id,
+                             run->judged[p] ? "never evaluated" : "not judged: ",
+                             run->judged[p] ? "" : why) >= 0);
         ASSAY_CHECK(json_array_append_new(
                         notifications,
                         made(json_pack("{s:s, s:o, s:{s:s, s:i}}", "level", "note", "message",

@@ -32,8 +32,14 @@ static int start(void **state)
     assay_output_begin(&run, "fuzz", 3, arguments);
     run.subject = "sub\xffject";
     run.exit_code = 1;
+    run.missing_apis = UINT64_C(1) << ASSAY_OP_GOOD_SIZE;
+    run.why[ASSAY_PROPERTY_C31] = "no directed program came to it";
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++) {
-        run.judged[p] = p != ASSAY_PROPERTY_C28;
+        run.judged[p] = p != ASSAY_PROPERTY_C28 && p != ASSAY_PROPERTY_C25 &&
+                        p != ASSAY_PROPERTY_C36 && p != ASSAY_PROPERTY_C31 &&
+                        p != ASSAY_PROPERTY_C34 &&
+                        assay_property_info(p)->severity != ASSAY_SEVERITY_PROGRAM &&
+                        !(assay_property_info(p)->needs & ASSAY_HAS_THREAD);
         run.evaluations[p] = p == ASSAY_PROPERTY_C20 ? 0 : 10;
     }
     json_t *crash = finding("C26", "00000000000000aa");
@@ -82,7 +88,9 @@ static void sarif(void **state)
     assert_string_equal(at(log, "version"), "2.1.0");
     assert_string_equal(at(one, "tool.driver.version"), ASSAY_VERSION);
     assert_string_equal(at(one, "invocations.0.exitCode"), "1");
-    assert_string_equal(at(one, "properties.not_judged.0"), "C28");
+    assert_string_equal(at(one, "properties.not_judged.0"), "C25");
+    assert_string_equal(at(one, "invocations.0.toolExecutionNotifications.1.message.text"),
+                        "C25 was not judged: the subject has no malloc_good_size");
     /* the subject's line where it is known, else what shows it */
     assert_string_equal(at(one, "results.0.locations.0.physicalLocation.artifactLocation.uri"),
                         "file:///src/a%20b/heap.c");
@@ -131,10 +139,15 @@ static void junit(void **state)
     snprintf(count, sizeof count, "tests=\"%u\" failures=\"2\"", occurrences(text, "<testcase"));
     assert_int_equal(occurrences(text, count), 2);
     assert_int_equal(occurrences(text, "<failure"), 2);
-    assert_non_null(strstr(text, "skipped=\"3\"")); /* suppressed, no occasion, not judged */
-    assert_non_null(strstr(text, "accepted: &lt;known&gt; &amp; wanted"));
+    assert_non_null(strstr(text, "suppressed: &lt;known&gt; &amp; wanted"));
     assert_non_null(strstr(text, "evaluated 0 times"));
-    assert_non_null(strstr(text, "not judged; it needs"));
+    /* each with its own reason: no such function, no such fact, no promise, no such program */
+    assert_non_null(strstr(text, "not judged: the subject has no malloc_good_size\""));
+    assert_non_null(strstr(text, "not judged: it needs thread\""));
+    assert_non_null(strstr(text, "not judged: the profile does not promise it\""));
+    assert_non_null(strstr(text, "not judged: no directed program came to it\""));
+    assert_non_null(strstr(text, "not judged: no call of this run is about it\""));
+    assert_non_null(strstr(text, "not judged: it is about the program that made the calls"));
     assert_non_null(strstr(text, "subject: &lt;&amp;&gt;&quot;?"));
     assert_non_null(strstr(text, "#1 heap_free /src/a b/heap.c:17"));
     assert_non_null(strstr(text, "time=\"1.500\""));

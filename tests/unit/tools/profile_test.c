@@ -144,6 +144,7 @@ static void contradictions_are_told_from_the_rest(void **state)
     assay_fact_tell(&measure, fact("realloc_zero"), ASSAY_ZERO_RESIZE_UNIQUE);
     assay_fact_tell(&measure, fact("usable_writable"), ASSAY_ANSWER_NO);
     assay_fact_tell(&measure, fact("detects_double_free"), ASSAY_ANSWER_YES);
+    assay_fact_tell(&measure, fact("detects_sized_mismatch"), ASSAY_ANSWER_YES);
     static const struct {
         const char *key;
         enum assay_profile_check check;
@@ -157,7 +158,8 @@ static void contradictions_are_told_from_the_rest(void **state)
         {"usable_writable", ASSAY_PROFILE_BY_HAND},
         {"detects_double_free", ASSAY_PROFILE_CONTRADICTS},
         {"zero_size_faults", ASSAY_PROFILE_NOT_TOLD},
-        {"delays_reuse", ASSAY_PROFILE_PROMISES_LESS},
+        {"delays_reuse", ASSAY_PROFILE_NOT_TOLD}, /* neither says anything */
+        {"detects_sized_mismatch", ASSAY_PROFILE_PROMISES_LESS},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (assay_measuring_check(&measure, fact(cases[i].key), &hand) != cases[i].check)
