@@ -162,7 +162,7 @@ static unsigned relation_by_name(const char *name)
     return ASSAY_RELATION_NONE;
 }
 
-/* "C22", "C22 pvalloc" or "C22 pvalloc not-null" = reason. */
+/* "C22", "C22 pvalloc", "C22 pvalloc not-null" or "C22 any not-null" = reason. */
 static int add_accepted(struct loading *loading, const char *name, const char *reason)
 {
     struct assay_profile *profile = &loading->profile;
@@ -174,11 +174,12 @@ static int add_accepted(struct loading *loading, const char *name, const char *r
     if (words > 3)
         return complain(loading, "too many words in", name, "");
     accepted->property = (uint16_t)assay_property_by_id(id);
-    accepted->kind = words > 1 ? (uint8_t)assay_op_by_name(op, strlen(op)) : 0;
+    bool named = words > 1 && strcmp(op, "any") != 0;
+    accepted->kind = named ? (uint8_t)assay_op_by_name(op, strlen(op)) : 0;
     accepted->relation = words > 2 ? (uint8_t)relation_by_name(relation) : 0;
     if (words < 1 || accepted->property == ASSAY_PROPERTY_NONE)
         return complain(loading, "unknown property in", name, "");
-    if (words > 1 && accepted->kind == ASSAY_OP_NONE)
+    if (named && accepted->kind == ASSAY_OP_NONE)
         return complain(loading, "unknown op in", name, "");
     if (words > 2 && accepted->relation == ASSAY_RELATION_NONE)
         return complain(loading, "unknown relation in", name, "");

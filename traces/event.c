@@ -53,6 +53,7 @@ const char *assay_context_name(unsigned context)
         [ASSAY_CONTEXT_PREPARE] = "prepare handler",
         [ASSAY_CONTEXT_PARENT] = "parent handler",
         [ASSAY_CONTEXT_CHILD] = "child handler",
+        [ASSAY_CONTEXT_CROWDED] = "crowded process",
     };
     return context < ASSAY_CONTEXT_COUNT ? names[context] : "unknown";
 }

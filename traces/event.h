@@ -72,7 +72,19 @@ enum assay_context {
     ASSAY_CONTEXT_PREPARE,      /* pthread_atfork's prepare handler, until FORK */
     ASSAY_CONTEXT_PARENT,       /* its parent handler, directly behind FORK and the child's ops */
     ASSAY_CONTEXT_CHILD,        /* its child handler, the child's first ops */
+    ASSAY_CONTEXT_CROWDED,      /* from here on: size is of enum assay_crowd, of the main thread */
     ASSAY_CONTEXT_COUNT
+};
+
+/* Registrations of a process with which the C library has no room left that it need not ask malloc
+ * for: then it asks while it serves an allocator that registers something itself. FULL: the next
+ * one asks; BEYOND: the program's own did. */
+enum assay_crowd {
+    ASSAY_CROWD_KEYS = 1 << 0, /* thread keys: the next one's values need memory in each thread */
+    ASSAY_CROWD_FORK_FULL = 1 << 1, /* handlers of fork */
+    ASSAY_CROWD_FORK_BEYOND = 1 << 2,
+    ASSAY_CROWD_EXIT_BEYOND = 1 << 3, /* handlers of exit */
+    ASSAY_CROWD_ALL = (1 << 4) - 1
 };
 
 enum assay_flag {

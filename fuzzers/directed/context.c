@@ -168,11 +168,43 @@ static void first_of_thread(struct assay_directed *d)
         }
 }
 
+/* In processes in which the C library has no room to spare: what an allocator registers at its
+ * first call, or a thread's, makes the C library call it again; so does what a program registers
+ * before that. */
+static void first_in_crowd(struct assay_directed *d)
+{
+    static const uint64_t crowds[] = {0,
+                                      ASSAY_CROWD_KEYS,
+                                      ASSAY_CROWD_FORK_FULL,
+                                      ASSAY_CROWD_FORK_BEYOND,
+                                      ASSAY_CROWD_EXIT_BEYOND,
+                                      ASSAY_CROWD_KEYS | ASSAY_CROWD_FORK_FULL};
+    enum { CROWDS = sizeof crowds / sizeof *crowds };
+    uint16_t child = 0, thread = 0;
+    for (unsigned i = 0; i < FIRST_CALLS; i++)
+        for (unsigned c = 0; c < CROWDS && !(d->missing >> first_calls[i].kind & 1); c++) {
+            if (i % 4 != 0 && c > 1)
+                continue; /* which one it is matters to few */
+            fork_child(d, ++child);
+            if (crowds[c])
+                context(d, ASSAY_CONTEXT_CROWDED, crowds[c]);
+            call_and_go_on(d, first_calls[i], crowds[c] > 0);
+            start_thread(d, ++thread);
+            call_and_go_on(d, first_calls[i], crowds[c] > 0);
+            some_and_back(d);
+            end_thread(d);
+            some_and_back(d);
+            end_child(d);
+        }
+}
+
 ASSAY_DIRECTED_BUILDER(first_call)
 {
     if (d->stage > 0)
         return false;
-    if (argument == FIRST_OF_PROCESS)
+    if (argument == FIRST_IN_CROWD)
+        first_in_crowd(d);
+    else if (argument == FIRST_OF_PROCESS)
         first_of_process(d);
     else
         first_of_thread(d);

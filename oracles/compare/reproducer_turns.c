@@ -30,7 +30,8 @@ bool reproducer_stops(const struct assay_violation *v)
 static const char *step_name(const struct assay_event *op)
 {
     static const char *const contexts[ASSAY_CONTEXT_COUNT] = {
-        "NONE", "FIRST", "LOOP", "KEY", "ATEXIT", "ATEXIT_FIRST", "PREPARE", "PARENT", "CHILD"};
+        "NONE",         "FIRST",   "LOOP",   "KEY",   "ATEXIT",
+        "ATEXIT_FIRST", "PREPARE", "PARENT", "CHILD", "CROWDED"};
     switch (op->kind) {
     case ASSAY_OP_THREAD_START: return "THREAD_START";
     case ASSAY_OP_THREAD_EXIT: return "THREAD_EXIT";
@@ -79,7 +80,7 @@ static void write_steps(const struct reproducer_writer *w)
             "/* Who makes which step, in this order: the thread and process that are named. */\n"
             "enum what { OP, THREAD_START, THREAD_EXIT, FORK, EXIT, NONE, FIRST, LOOP, KEY, "
             "ATEXIT, ATEXIT_FIRST,\n"
-            "            PREPARE, PARENT, CHILD };\n"
+            "            PREPARE, PARENT, CHILD, CROWDED };\n"
             "enum { THREADS = %u };\n"
             "static const struct step {\n"
             "    enum what what;\n"
@@ -143,6 +144,22 @@ static void write_turns(const struct reproducer_writer *w)
                        "    while (next_step < STEPS && steps[next_step].process != process)\n"
                        "        next_step++;\n"
                        "    return next_step < STEPS ? &steps[next_step] : NULL;\n"
+                       "}\n");
+    reproducer_line(w, "static void nothing(void)\n"
+                       "{\n"
+                       "}\n\n"
+                       "/* what is registered beyond the room that the C library has at once: its "
+                       "next calls allocate */\n"
+                       "static void crowd(unsigned what)\n"
+                       "{\n"
+                       "    pthread_key_t more;\n"
+                       "    unsigned forks = what & 4 ? 56 : what & 2 ? 48 : 0;\n"
+                       "    for (int i = 0; i < 40 && what & 1; i++)\n"
+                       "        (void)pthread_key_create(&more, NULL);\n"
+                       "    for (unsigned i = 0; i < forks; i++)\n"
+                       "        (void)pthread_atfork(nothing, nothing, nothing);\n"
+                       "    for (int i = 0; i < 40 && what & 8; i++)\n"
+                       "        (void)atexit(nothing);\n"
                        "}\n");
     reproducer_line(w, "/* the steps that follow, until it is this thread's turn again */\n"
                        "static void loop(int me, unsigned count)\n"
@@ -357,6 +374,7 @@ static void write_serve(const struct reproducer_writer *w)
            "            _exit(0);\n"
            "        next_step = STEPS;\n"
            "        return 1;\n"
+           "    case CROWDED: crowd(s->value); return 0;\n"
            "    case NONE: return in_fork == PARENT || in_fork == CHILD;\n"
            "    default: return 0;\n"
            "    }\n"

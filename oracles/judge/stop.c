@@ -16,6 +16,8 @@ __attribute__((noinline, cold)) uint8_t assay_judge_exact(const struct assay_jud
     unsigned property = fork ? ASSAY_PROPERTY_C30 : ASSAY_PROPERTY_NONE;
     if (kind == ASSAY_OP_THREAD_EXIT || kind == ASSAY_OP_EXIT)
         property = ASSAY_PROPERTY_C35;
+    if (kind == ASSAY_OP_CONTEXT) /* the C library calls, as others may at their start */
+        property = ASSAY_PROPERTY_C27;
     if (judge->context_thread == thread && judge->context == ASSAY_CONTEXT_FIRST)
         property = ASSAY_PROPERTY_C27;
     else if (judge->context_thread == thread && judge->context > ASSAY_CONTEXT_LOOP)
@@ -28,6 +30,8 @@ __attribute__((noinline, cold)) void assay_judge_note_place(struct assay_judge *
 {
     switch (event->kind) {
     case ASSAY_OP_CONTEXT:
+        if (event->arg == ASSAY_CONTEXT_CROWDED)
+            break;
         judge->context = event->arg < ASSAY_CONTEXT_COUNT ? (uint8_t)event->arg : 0;
         judge->context_thread = event->thread;
         break;

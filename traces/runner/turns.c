@@ -218,6 +218,12 @@ static bool change_context(struct worker *self, const struct assay_event *event)
         assay_turns_pass(turns);
         return true;
     }
+    if (event->arg == ASSAY_CONTEXT_CROWDED && main) {
+        assay_turns_begin(turns);
+        assay_turns_crowd(event->size);
+        assay_turns_pass(turns);
+        return false;
+    }
     if (main && event->arg < ASSAY_CONTEXT_COUNT)
         return assay_turns_context(turns, context);
     assay_turns_skip(turns);

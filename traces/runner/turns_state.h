@@ -53,6 +53,9 @@ void assay_turns_begin(struct assay_turns *turns);
 void assay_turns_pass(struct assay_turns *turns);
 void assay_turns_skip(struct assay_turns *turns);
 
+/* Registers what enum assay_crowd says, without an end. */
+void assay_turns_crowd(uint64_t what);
+
 void assay_turns_fork_init(struct assay_turns *turns);
 /* FORK, EXIT and CONTEXT events of the main thread. Returns true where what it stands in ends. */
 bool assay_turns_fork(struct assay_turns *turns);

@@ -695,6 +695,18 @@ static void c27_first_calls(void **state)
     ASSERT_ONLY(&s, C26, CRASH);
 }
 
+static void c27_registrations(void **state)
+{
+    (void)state;
+    PUT(&s, CONTEXT, .arg = ASSAY_CONTEXT_CROWDED, .size = ASSAY_CROWD_KEYS);
+    stream_malloc(&s, 1, 40, BASE); /* in no other place than before */
+    stop((struct assay_event){.kind = ASSAY_OP_FREE, .object = 1}, SIGSEGV);
+    ASSERT_ONLY(&s, C26, CRASH);
+    stop((struct assay_event){.kind = ASSAY_OP_CONTEXT, .arg = ASSAY_CONTEXT_CROWDED, .size = 4},
+         0);
+    ASSERT_ONLY(&s, C27, HANG);
+}
+
 static void c28_stops(void **state)
 {
     (void)state;
@@ -1026,6 +1038,7 @@ int main(void)
         TEST(c26_crash_abort_hang),
         TEST(c27_first_calls),
         TEST(c28_across_threads),
+        TEST(c27_registrations),
         TEST(c28_stops),
         TEST(c30_forks),
         TEST(c30_needs_proof),

@@ -123,6 +123,7 @@ static void bad_lines_are_named(void **state)
         {"[accepted]\nC22 palloc = no such op\n", ":2: ", "unknown op"},
         {"[accepted]\nC22 malloc nil = no such relation\n", ":2: ", "unknown relation"},
         {"[accepted]\nC22 malloc null x = reason\n", ":2: ", "too many words"},
+        {"[accepted]\nC22 any nul = reason\n", ":2: ", "unknown relation"},
         {"[accepted]\nC22 =\n", ":2: ", "reason"},
     };
     (void)state;

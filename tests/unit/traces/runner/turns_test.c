@@ -182,6 +182,27 @@ static void children_run_between_their_parents_ops(void **state)
     assert_true(ops[no_fork].flags & ASSAY_FLAG_SKIPPED);
 }
 
+static void crowded_processes(void **state)
+{
+    (void)state;
+    put_malloc(0, 0, 10);
+    put(0, 0, ASSAY_OP_FORK, 1, 0);
+    put(1, 0, ASSAY_OP_CONTEXT, ASSAY_CONTEXT_CROWDED, ASSAY_CROWD_ALL);
+    size_t crowded = put_malloc(1, 0, 10);
+    put(1, 0, ASSAY_OP_THREAD_START, 1, 0);
+    size_t in_thread = put_malloc(1, 1, 10);
+    put(1, 1, ASSAY_OP_CONTEXT, ASSAY_CONTEXT_CROWDED, ASSAY_CROWD_KEYS); /* the main thread's */
+    size_t by_thread = count - 1;
+    put(1, 1, ASSAY_OP_THREAD_EXIT, 0, 0);
+    put(1, 0, ASSAY_OP_EXIT, 0, 0);
+    run();
+    assert_int_equal(status.state, ASSAY_SESSION_ENDED);
+    assert_int_equal(place(crowded), FORKED);
+    assert_int_equal(place(in_thread), FORKED | THREAD);
+    assert_true(ops[by_thread].flags & ASSAY_FLAG_SKIPPED);
+    assert_true(ops[2].flags & ASSAY_FLAG_EXECUTED);
+}
+
 static void handlers_of_exit(void **state)
 {
     (void)state;
@@ -377,6 +398,7 @@ int main(void)
         TEST(destructors_run_at_the_threads_end),
         TEST(a_destructor_waits_for_no_round_that_is_not_to_come),
         TEST(children_run_between_their_parents_ops),
+        TEST(crowded_processes),
         TEST(handlers_of_exit),
         TEST(handlers_of_fork),
         TEST(where_fork_fails_there_is_no_child),
