@@ -399,20 +399,29 @@ static json_t *evidence_json(const struct assay_violation *v)
     return evidence;
 }
 
+/* JSON has no names that are not UTF-8. */
+static json_t *subject_json(const char *subject)
+{
+    struct assay_printable shown;
+    json_t *name = json_string(subject);
+    return name ? name : json_string(assay_printable(&shown, subject));
+}
+
 json_t *assay_finding_json(const struct assay_violation *violation, const char *subject)
 {
     const struct assay_property_info *info = assay_property_info(violation->property);
     char fingerprint[ASSAY_FINGERPRINT_BYTES], op[160];
     assay_finding_fingerprint(violation, fingerprint);
     assay_finding_call(op, sizeof op, &violation->event);
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "property",
-        info->id, "op", assay_op_info(violation->kind)->name, "fingerprint", fingerprint, "subject",
-        subject, "severity", assay_severity_name(info->severity), "statement", info->statement,
-        "source", info->source, "relation", assay_relation_name(violation->relation), "size_class",
-        assay_finding_size_class(violation), "call", op, "op_index",
-        (json_int_t)violation->op_index, "object", (json_int_t)violation->object, "other",
-        (json_int_t)violation->other, "evidence", evidence_json(violation));
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o}",
+                  "property", info->id, "op", assay_op_info(violation->kind)->name, "fingerprint",
+                  fingerprint, "subject", subject_json(subject), "severity",
+                  assay_severity_name(info->severity), "statement", info->statement, "source",
+                  info->source, "relation", assay_relation_name(violation->relation), "size_class",
+                  assay_finding_size_class(violation), "call", op, "op_index",
+                  (json_int_t)violation->op_index, "object", (json_int_t)violation->object, "other",
+                  (json_int_t)violation->other, "evidence", evidence_json(violation));
     if (object && violation->crash_class)
         json_object_set_new(object, "crash_class",
                             json_string(assay_crash_class_name(violation->crash_class)));

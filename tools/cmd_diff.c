@@ -7,6 +7,7 @@
 #include "oracles/compare/behaviour.h"
 #include "tools/command.h"
 #include "tools/interrupt.h"
+#include "tools/named_subject.h"
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/replay_source.h"
@@ -271,9 +272,9 @@ static void note_end(struct diff *diff, const struct side *side, char letter)
         return;
     char name[2] = {letter, 0};
     json_array_append_new(diff->ends,
-                          json_pack("{s:s, s:s, s:s, s:I, s:i, s:o}", "side", name, "subject",
-                                    side->option, "state", state_name(status), "op",
-                                    (json_int_t)status->op_index, "signal", status->signal,
+                          json_pack("{s:s, s:o, s:s, s:I, s:i, s:o}", "side", name, "subject",
+                                    assay_emit_string(side->option), "state", state_name(status),
+                                    "op", (json_int_t)status->op_index, "signal", status->signal,
                                     "stderr", assay_emit_string(status->stderr_text)));
 }
 
@@ -417,9 +418,9 @@ static uint64_t own_compared(const struct diff *diff)
 
 static json_t *side_json(const struct side *side)
 {
-    json_t *object =
-        json_pack("{s:s, s:s, s:b, s:b}", "subject", side->option, "build_id", side->spec.build_id,
-                  "frozen", side->status.frozen, "frozen_calls", side->status.supervision.works);
+    json_t *object = json_pack("{s:o, s:s, s:b, s:b}", "subject", assay_emit_string(side->option),
+                               "build_id", side->spec.build_id, "frozen", side->status.frozen,
+                               "frozen_calls", side->status.supervision.works);
     ASSAY_CHECK(object);
     if (side->cost.ns_per_event > 0) {
         json_object_set_new(object, "ns_per_event", json_real(side->cost.ns_per_event));
@@ -590,17 +591,18 @@ static int print_results(struct diff *diff, struct diff_options *options)
 
 int assay_cmd_diff(int argc, char **argv)
 {
+    static char absolute[2][PATH_MAX];
     struct diff_options options = {.process = -1, .seed = 1};
     struct assay_error err = {0};
     int result;
     assay_options_parse(&argp, argc, argv, 0, &options);
     struct diff diff = {.options = &options, .ends = json_array()};
-    diff.sides[0].option = options.a;
-    diff.sides[1].option = options.b;
+    diff.sides[0].option = assay_subject_anywhere(options.a, absolute[0]);
+    diff.sides[1].option = assay_subject_anywhere(options.b, absolute[1]);
     int code = 0;
     assay_catch_interrupts(true);
     for (int i = 0; i < 2 && code >= 0; i++)
-        code = assay_subject_find(diff.sides[i].option, &diff.sides[i].spec, &err);
+        code = assay_subject_find(i ? options.b : options.a, &diff.sides[i].spec, &err);
     if (code >= 0)
         code = assay_replay_open(options.file, options.allow_lossy, options.process, &diff.source,
                                  &err);

@@ -257,7 +257,7 @@ static int find_subject(struct options *options, struct assay_fuzz_config *confi
     int code = assay_named_subject(options->subject, options->profile, spec, &config->profile, err);
     if (code < 0 || (code = assay_subject_probe(spec, err)) < 0)
         return code;
-    config->subject = assay_finding_dir_subject(options->subject, absolute);
+    config->subject = assay_subject_anywhere(options->subject, absolute);
     return 0;
 }
 

@@ -193,7 +193,7 @@ static void print_grid(struct assay_emit *emit, const struct assay_matrix *matri
                                  text_of(first, "variant"));
         for (size_t s = 0; s < subjects; s++) {
             const json_t *row = json_array_get(rows, i + s);
-            json_object_set_new(line, text_of(row, "subject"), json_string(text_of(row, "cell")));
+            json_object_set_new(line, text_of(row, "name"), json_string(text_of(row, "cell")));
         }
         json_array_append_new(grid, line);
     }
@@ -204,8 +204,8 @@ static void print_contradictions(FILE *out, const json_t *rows)
 {
     size_t i;
     const json_t *row;
-    json_array_foreach(rows, i, row) if (json_is_true(json_object_get(row, "contradicts"))) fprintf(
-        out, "contradiction: %s %s\n", text_of(row, "subject"), text_of(row, "contradiction"));
+    json_array_foreach(rows, i, row) if (json_is_true(json_object_get(row, "contradicts")))
+        fprintf(out, "contradiction: %s %s\n", text_of(row, "name"), text_of(row, "contradiction"));
 }
 
 static void print_list(FILE *out, const char *title, const json_t *list)
@@ -271,12 +271,14 @@ static int find_tags(const char *text, struct assay_tags *ret_tags, struct assay
 }
 
 static int find_subjects(const struct options *options, struct assay_subject_spec *specs,
-                         struct assay_profile *profiles, struct assay_tags *tags,
-                         struct assay_error *err)
+                         struct assay_profile *profiles, const char **ret_shown,
+                         struct assay_tags *tags, struct assay_error *err)
 {
+    static char absolute[ASSAY_MATRIX_SUBJECTS][PATH_MAX];
     int code = 0;
     for (size_t i = 0; i < options->subject_count && code == 0; i++) {
         const char *name = options->subjects[i];
+        ret_shown[i] = assay_subject_anywhere(name, absolute[i]);
         if (strncmp(name, "tags:", 5) == 0) {
             code = find_tags(name + 5, &tags[i], err);
             snprintf(specs[i].name, sizeof specs[i].name, "%s", name);
@@ -347,6 +349,7 @@ int assay_cmd_matrix(int argc, char **argv)
         .size = ASSAY_MATRIX_SIZE, .max_trials = 1000, .max_time_ns = UINT64_C(600000000000)};
     static struct assay_subject_spec specs[ASSAY_MATRIX_SUBJECTS];
     static struct assay_profile profiles[ASSAY_MATRIX_SUBJECTS];
+    static const char *shown[ASSAY_MATRIX_SUBJECTS];
     struct assay_progress progress;
     struct assay_matrix matrix;
     struct assay_error err = {0};
@@ -360,6 +363,7 @@ int assay_cmd_matrix(int argc, char **argv)
     if (!options.seeded && getrandom(&options.seed, 4, 0) != 4)
         options.seed = start_ns;
     struct assay_matrix_config config = {.subjects = specs,
+                                         .shown = shown,
                                          .profiles = profiles,
                                          .subject_count = options.subject_count,
                                          .seed = options.seed,
@@ -369,7 +373,7 @@ int assay_cmd_matrix(int argc, char **argv)
                                          .jobs = options.jobs,
                                          .interrupted = &interrupted};
     if ((options.html && assay_whole_file_ready(options.html, &err) < 0) ||
-        find_subjects(&options, specs, profiles, config.tags, &err) < 0)
+        find_subjects(&options, specs, profiles, shown, config.tags, &err) < 0)
         return assay_report_error(&err);
     for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++)
         config.rows[p] = options.some_rows ? options.rows[p] : has_variants(p);

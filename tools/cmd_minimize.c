@@ -219,7 +219,7 @@ static int find_subject(struct work *work, char absolute[PATH_MAX], struct assay
     work->profile_path = options->profile                                  ? options->profile
                          : work->from.profile_path[0] && !options->subject ? work->from.profile_path
                                                                            : NULL;
-    work->subject = assay_finding_dir_subject(subject, absolute);
+    work->subject = assay_subject_anywhere(subject, absolute);
     if (!assay_emit_is_utf8(work->subject) || (options->out && !assay_emit_is_utf8(options->out)))
         return assay_fail(err, ASSAY_E_USAGE, "--%s: the name is not UTF-8",
                           assay_emit_is_utf8(work->subject) ? "out" : "subject");

@@ -9,6 +9,7 @@
 
 #include "tools/command.h"
 #include "tools/interrupt.h"
+#include "tools/named_subject.h"
 #include "tools/options.h"
 #include "tools/profile.h"
 #include "tools/whole_file.h"
@@ -146,6 +147,7 @@ static json_t *summary(const struct options *options, const struct result *resul
 {
     const struct assay_measuring *measure = result->measure;
     const struct assay_subject_spec *spec = measure->config.spec;
+    char absolute[PATH_MAX];
     json_int_t told = 0, wanted = 0;
     json_t *missing = json_array();
     for (size_t i = 0; i < measure->count; i++) {
@@ -155,12 +157,13 @@ static json_t *summary(const struct options *options, const struct result *resul
     for (unsigned kind = 1; kind < ASSAY_OP_COUNT; kind++)
         if (spec->missing_apis >> kind & 1)
             json_array_append_new(missing, json_string(assay_op_info(kind)->name));
-    return json_pack(
-        "{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "subject", spec->name,
-        "name", result->name, "build_id", spec->build_id, "missing", missing, "keys", wanted,
-        "told", told, "candidates", (json_int_t)json_array_size(measure->candidates), "asked",
-        (json_int_t)measure->asked, "trials", (json_int_t)measure->trials, "programs",
-        (json_int_t)measure->programs, "seed", (json_int_t)options->seed, "seconds", seconds);
+    return json_pack("{s:o, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "subject",
+                     assay_emit_string(assay_subject_anywhere(options->subject, absolute)), "name",
+                     result->name, "build_id", spec->build_id, "missing", missing, "keys", wanted,
+                     "told", told, "candidates", (json_int_t)json_array_size(measure->candidates),
+                     "asked", (json_int_t)measure->asked, "trials", (json_int_t)measure->trials,
+                     "programs", (json_int_t)measure->programs, "seed", (json_int_t)options->seed,
+                     "seconds", seconds);
 }
 
 static void print_summary(FILE *text, const struct options *options, const struct result *result,

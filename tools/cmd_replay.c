@@ -34,6 +34,7 @@ struct options {
     struct assay_common common;
     struct assay_output_options output;
     const char *file, *subject, *profile, *suppressions;
+    const char *shown; /* the subject as JSON has it */
     enum assay_order order;
     enum assay_touch touch;
     bool touch_given, allow_lossy, content_full, unchecked, recorded, leaks;
@@ -218,7 +219,7 @@ static void print_findings(const struct options *options, struct assay_emit *emi
     char *reproduce = reproduce_line(options);
     for (size_t i = 0; i < assay_finding_set_count(result->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(result->findings, i);
-        json_t *object = assay_finding_json(&finding->violation, options->subject);
+        json_t *object = assay_finding_json(&finding->violation, options->shown);
         ASSAY_CHECK(object);
         json_object_set_new(object, "count", json_integer((json_int_t)finding->count));
         if (finding->accepted)
@@ -388,10 +389,10 @@ static void print_summary(const struct options *options, struct assay_emit *emit
                           ? result->ns_per_event - result->bare_ns_per_event
                           : 0;
     json_t *object = json_pack(
-        "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "subject", options->subject, "events",
-        (json_int_t)0, "end", end_name(result->end), "processes", (json_int_t)result->images,
-        "executed", (json_int_t)result->executed, "skipped", (json_int_t)result->skipped,
-        "left_out",
+        "{s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "subject",
+        assay_emit_string(options->shown), "events", (json_int_t)0, "end", end_name(result->end),
+        "processes", (json_int_t)result->images, "executed", (json_int_t)result->executed,
+        "skipped", (json_int_t)result->skipped, "left_out",
         (json_int_t)(out->library + out->unknown + out->dead + out->refused + out->reserved),
         "library_calls", (json_int_t)result->library_calls, "order", orders[options->order],
         "touch", touches[options->touch]);
@@ -577,18 +578,20 @@ int assay_cmd_replay(int argc, char **argv)
         NULL,
         NULL};
     struct options options = {.touch = ASSAY_TOUCH_FULL, .process = -1, .seed = 1};
+    static char absolute[PATH_MAX];
     struct assay_replay_result result = {0};
     struct assay_suppressions *suppressions = NULL;
     struct assay_output_run run;
     struct assay_error err = {0};
     assay_options_parse(&argp, argc, argv, 0, &options);
+    options.shown = assay_subject_anywhere(options.subject, absolute);
     if (options.unchecked && !options.touch_given)
         options.touch = ASSAY_TOUCH_NONE;
     if (options.memory_bytes == 0)
         options.memory_bytes = half_of_memory();
     assay_catch_interrupts(true);
     assay_output_begin(&run, "replay", argc, argv);
-    run.subject = options.subject;
+    run.subject = options.shown;
     int code = assay_output_ready(&options.output, &err);
     if (code == 0 && options.suppressions)
         code = assay_suppressions_load(options.suppressions, &suppressions, &err);

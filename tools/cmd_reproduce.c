@@ -4,6 +4,7 @@
 
 #include "tools/command.h"
 #include "tools/finding_dir.h"
+#include "tools/named_subject.h"
 #include "tools/options.h"
 #include "tools/output/output.h"
 #include "tools/shell.h"
@@ -141,15 +142,17 @@ int assay_cmd_reproduce(int argc, char **argv)
     if (assay_output_ready(&options.output, &err) < 0 ||
         assay_finding_dir_read(options.folder, &dir, &err) < 0)
         return assay_report_error(&err);
-    const char *subject = options.subject ? options.subject : dir.subject;
+    char absolute[PATH_MAX];
+    const char *given = options.subject ? options.subject : dir.subject;
+    const char *subject = assay_subject_anywhere(given, absolute);
     const char *ini = options.profile                           ? options.profile
                       : dir.profile_path[0] && !options.subject ? dir.profile_path
                                                                 : NULL;
     struct assay_error of_subject = {0};
     int code =
-        ini ? assay_profile_load(ini, &profile, &err) : assay_profile_find(subject, &profile, &err);
+        ini ? assay_profile_load(ini, &profile, &err) : assay_profile_find(given, &profile, &err);
     const struct assay_subject_names *names = code == 0 ? &profile.names : NULL;
-    if (assay_subject_find_named(subject, names, &spec, &of_subject) < 0 ||
+    if (assay_subject_find_named(given, names, &spec, &of_subject) < 0 ||
         assay_subject_probe(&spec, &of_subject) < 0) {
         assay_finding_dir_free(&dir);
         return subject_error(&of_subject);
@@ -180,9 +183,9 @@ int assay_cmd_reproduce(int argc, char **argv)
     if (hits)
         assay_crash_site_text(text, &last.circumstances.site);
     assay_emit_object(&options.common.emit, "assay.reproduce",
-                      json_pack("{s:s, s:s, s:b, s:i, s:i, s:i}", "fingerprint", fingerprint,
-                                "subject", subject, "reproduced", hits > 0, "hits", (int)hits,
-                                "others", (int)others, "trials", (int)trials));
+                      json_pack("{s:s, s:o, s:b, s:i, s:i, s:i}", "fingerprint", fingerprint,
+                                "subject", assay_emit_string(subject), "reproduced", hits > 0,
+                                "hits", (int)hits, "others", (int)others, "trials", (int)trials));
     run.subject = subject;
     run.missing_apis = spec.missing_apis;
     run.exit_code = hits ? ASSAY_EXIT_FINDINGS : ASSAY_EXIT_CLEAN;

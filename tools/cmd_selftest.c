@@ -253,12 +253,12 @@ static json_t *summary_of(const struct options *options, const struct score *sco
     const unsigned *n = score->verdicts;
     json_t *object = json_pack(
         "{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:s?, s:f, s:I}", "killed",
-        (int)n[ASSAY_SELFTEST_KILLED], "killed_otherwise", (int)n[ASSAY_SELFTEST_MISTAKEN],
-        "survived", (int)n[ASSAY_SELFTEST_SURVIVED], "let_live", (int)n[ASSAY_SELFTEST_LET_LIVE],
-        "clean", (int)n[ASSAY_SELFTEST_CLEAN], "false_alarms", (int)n[ASSAY_SELFTEST_FALSE_ALARM],
-        "unsure", (int)n[ASSAY_SELFTEST_UNSURE], "not_run", (int)n[ASSAY_SELFTEST_NOT_RUN],
-        "median_cpu_s", score->median_cpu_s, "slowest_cpu_s", score->slowest_cpu_s, "slowest",
-        score->slowest, "seconds", score->seconds, "seed", (json_int_t)options->seed);
+        (int)n[ASSAY_SELFTEST_KILLED], "misjudged", (int)n[ASSAY_SELFTEST_MISTAKEN], "survived",
+        (int)n[ASSAY_SELFTEST_SURVIVED], "let_live", (int)n[ASSAY_SELFTEST_LET_LIVE], "clean",
+        (int)n[ASSAY_SELFTEST_CLEAN], "false_alarms", (int)n[ASSAY_SELFTEST_FALSE_ALARM], "unsure",
+        (int)n[ASSAY_SELFTEST_UNSURE], "not_run", (int)n[ASSAY_SELFTEST_NOT_RUN], "median_cpu_s",
+        score->median_cpu_s, "slowest_cpu_s", score->slowest_cpu_s, "slowest", score->slowest,
+        "seconds", score->seconds, "seed", (json_int_t)options->seed);
     ASSAY_CHECK(object);
     return object;
 }
@@ -272,7 +272,7 @@ static void print_summary(FILE *out, const struct score *score)
         n[ASSAY_SELFTEST_CLEAN] + n[ASSAY_SELFTEST_FALSE_ALARM] + n[ASSAY_SELFTEST_UNSURE];
     fprintf(
         out,
-        "\n%u of %u broken allocators killed as expected, %u otherwise; %u survived, %u let live\n",
+        "\n%u of %u broken allocators killed as expected, %u misjudged; %u survived, %u let live\n",
         n[ASSAY_SELFTEST_KILLED], broken, n[ASSAY_SELFTEST_MISTAKEN], n[ASSAY_SELFTEST_SURVIVED],
         n[ASSAY_SELFTEST_LET_LIVE]);
     if (score->slowest)

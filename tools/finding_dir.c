@@ -71,18 +71,6 @@ static int write_trace(const char *folder, const struct assay_finding_record *re
     return assay_trace_close(writer, &totals, err);
 }
 
-const char *assay_finding_dir_subject(const char *subject, char absolute[PATH_MAX])
-{
-    char real[PATH_MAX];
-    if (strncmp(subject, "adapter:", 8) == 0) {
-        if (!realpath(subject + 8, real))
-            return subject;
-        snprintf(absolute, PATH_MAX, "adapter:%.*s", PATH_MAX - 16, real);
-        return absolute;
-    }
-    return strchr(subject, '/') && realpath(subject, absolute) ? absolute : subject;
-}
-
 enum { TRIALS_MOST = 2000 };
 
 unsigned assay_finding_dir_trials(unsigned hits, unsigned trials)

@@ -39,10 +39,6 @@ struct assay_finding_record {
     const struct assay_circumstances *circumstances; /* NULL: not known */
 };
 
-/* The subject as findings name it, so that the name works from any folder: paths are made absolute
- * in the caller's buffer. */
-const char *assay_finding_dir_subject(const char *subject, char absolute[PATH_MAX]);
-
 /* Writes FOLDER/<fingerprint>; *ret_path is where. */
 int assay_finding_dir_write(const char *folder, const struct assay_finding_record *record,
                             char ret_path[PATH_MAX], struct assay_error *err);

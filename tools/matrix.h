@@ -31,6 +31,8 @@ enum {
 
 struct assay_matrix_config {
     const struct assay_subject_spec *subjects; /* outlive the matrix */
+    const char *const
+        *shown; /* what they are called in JSON beside their short names, which differ */
     const struct assay_profile *profiles;
     struct assay_tags tags[ASSAY_MATRIX_SUBJECTS]; /* granule not 0: the subject is the tag model */
     size_t subject_count;

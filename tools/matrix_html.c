@@ -179,7 +179,7 @@ static void page(FILE *out, const json_t *summary, const json_t *rows)
         {"undecided", "not decided yet; an edge: all trials agree so far"},
         {"measured", "a figure"},
         {"none", "not judged"}};
-    const json_t *subjects = json_object_get(summary, "subjects"), *subject;
+    const json_t *subjects = json_object_get(summary, "names"), *subject;
     size_t columns = json_array_size(subjects), n = json_array_size(rows), i;
     const char *last = "";
     fputs(head, out);

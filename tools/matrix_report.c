@@ -190,12 +190,13 @@ json_t *assay_matrix_row(const struct assay_matrix *matrix, const struct assay_m
     bool contradicts = assay_matrix_contradicts(cell, profile);
     enum assay_matrix_state state = assay_matrix_state(cell);
     uint64_t n = cell->trials - cell->outcomes[ASSAY_OUTCOME_VOID];
-    json_t *row =
-        json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:I}", "row", info->id, "variant",
-                  cell->info->variant, "subject", matrix->config.subjects[cell->subject].name,
-                  "verdict", state_name(state), "cell", cell_text(cell, contradicts), "unit",
-                  assay_unit_name(info->unit == ASSAY_UNIT_EVENT ? ASSAY_UNIT_OP : info->unit),
-                  "trials", (json_int_t)n, "void", (json_int_t)cell->outcomes[ASSAY_OUTCOME_VOID]);
+    json_t *row = json_pack(
+        "{s:s, s:s, s:o, s:o, s:s, s:o, s:s, s:I, s:I}", "row", info->id, "variant",
+        cell->info->variant, "subject", assay_emit_string(matrix->config.shown[cell->subject]),
+        "name", assay_emit_string(matrix->config.subjects[cell->subject].name), "verdict",
+        state_name(state), "cell", cell_text(cell, contradicts), "unit",
+        assay_unit_name(info->unit == ASSAY_UNIT_EVENT ? ASSAY_UNIT_OP : info->unit), "trials",
+        (json_int_t)n, "void", (json_int_t)cell->outcomes[ASSAY_OUTCOME_VOID]);
     ASSAY_CHECK(row);
     json_object_set_new(row, "reason",
                         state == ASSAY_MATRIX_NOT_JUDGED
@@ -233,12 +234,15 @@ static bool is_state(const json_t *row, enum assay_matrix_state state)
 
 json_t *assay_matrix_summary(const struct assay_matrix *matrix, json_t *rows, double seconds)
 {
-    json_t *subjects = json_array(), *judged = json_array(), *not_judged = json_array();
+    json_t *subjects = json_array(), *names = json_array(), *judged = json_array(),
+           *not_judged = json_array();
     json_int_t contradictions = 0, undecided = 0;
     size_t i;
     const json_t *row;
-    for (size_t s = 0; s < matrix->config.subject_count; s++)
-        json_array_append_new(subjects, json_string(matrix->config.subjects[s].name));
+    for (size_t s = 0; s < matrix->config.subject_count; s++) {
+        json_array_append_new(subjects, assay_emit_string(matrix->config.shown[s]));
+        json_array_append_new(names, assay_emit_string(matrix->config.subjects[s].name));
+    }
     for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++) {
         const char *id = assay_property_info(p)->id;
         bool any = false;
@@ -253,12 +257,12 @@ json_t *assay_matrix_summary(const struct assay_matrix *matrix, json_t *rows, do
         contradictions += json_is_true(json_object_get(row, "contradicts"));
         undecided += is_state(row, ASSAY_MATRIX_UNDECIDED);
     }
-    json_t *summary = json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "subjects",
-                                subjects, "judged", judged, "not_judged", not_judged, "cells",
-                                (json_int_t)json_array_size(rows), "contradictions", contradictions,
-                                "undecided", undecided, "trials", (json_int_t)matrix->trials,
-                                "seed", (json_int_t)matrix->config.seed, "object_bytes",
-                                (json_int_t)matrix->config.size, "seconds", seconds);
+    json_t *summary = json_pack(
+        "{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "subjects", subjects, "names",
+        names, "judged", judged, "not_judged", not_judged, "cells",
+        (json_int_t)json_array_size(rows), "contradictions", contradictions, "undecided", undecided,
+        "trials", (json_int_t)matrix->trials, "seed", (json_int_t)matrix->config.seed,
+        "object_bytes", (json_int_t)matrix->config.size, "seconds", seconds);
     ASSAY_CHECK(summary);
     return summary;
 }

@@ -4,6 +4,8 @@
 #ifndef ASSAY_NAMED_SUBJECT_H
 #define ASSAY_NAMED_SUBJECT_H
 
+#include <limits.h>
+
 #include "oracles/profile.h"
 #include "traces/runner/session.h"
 
@@ -11,5 +13,9 @@
  * untouched on failure; errors as of assay_subject_find, then of assay_profile_load. */
 int assay_named_subject(const char *subject, const char *ini, struct assay_subject_spec *ret_spec,
                         struct assay_profile *ret_profile, struct assay_error *err);
+
+/* The name of the subject in every JSON object and in findings, so that it is one subject in all of
+ * them and works from any folder: paths are made absolute in the caller's buffer. */
+const char *assay_subject_anywhere(const char *subject, char absolute[PATH_MAX]);
 
 #endif

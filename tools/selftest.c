@@ -515,7 +515,6 @@ enum assay_selftest_verdict assay_selftest_judge(const struct assay_selftest_sub
 const char *assay_selftest_verdict_name(enum assay_selftest_verdict verdict)
 {
     static const char *const names[ASSAY_SELFTEST_VERDICTS] = {
-        "killed",   "let live",    "clean",  "killed otherwise",
-        "survived", "false alarm", "unsure", "not run"};
+        "killed", "let live", "clean", "misjudged", "survived", "false alarm", "unsure", "not run"};
     return names[verdict];
 }

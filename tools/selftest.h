@@ -47,11 +47,11 @@ struct assay_selftest_result {
 };
 
 enum assay_selftest_verdict {
-    ASSAY_SELFTEST_KILLED,      /* by a property that was expected */
-    ASSAY_SELFTEST_LET_LIVE,    /* survived, as its list says with a reason */
-    ASSAY_SELFTEST_CLEAN,       /* correct, and nothing was said against it */
-    ASSAY_SELFTEST_MISTAKEN,    /* killed by another property, or though listed as a survivor */
-    ASSAY_SELFTEST_SURVIVED,    /* broken, and not noticed */
+    ASSAY_SELFTEST_KILLED,   /* by a property that was expected */
+    ASSAY_SELFTEST_LET_LIVE, /* survived, as its list says with a reason */
+    ASSAY_SELFTEST_CLEAN,    /* correct, and nothing was said against it */
+    ASSAY_SELFTEST_MISTAKEN, /* "misjudged": by another property, or though listed as a survivor */
+    ASSAY_SELFTEST_SURVIVED, /* broken, and not noticed */
     ASSAY_SELFTEST_FALSE_ALARM, /* correct, and accused */
     ASSAY_SELFTEST_UNSURE,      /* correct, but suspicions came and went */
     ASSAY_SELFTEST_NOT_RUN,     /* could not be run to its end */

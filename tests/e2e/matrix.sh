@@ -21,7 +21,7 @@ cell() { # ROW VARIANT SUBJECT EXPECTED: a shell pattern of the cell
 import json, sys
 for line in open("out"):
     row = json.loads(line)
-    if (row.get("row"), row.get("variant"), row.get("subject")) == tuple(sys.argv[1:4]):
+    if (row.get("row"), row.get("variant"), row.get("name")) == tuple(sys.argv[1:4]):
         print(row["cell"])' "$1" "$2" "$3")
     # shellcheck disable=SC2254
     case $seen in $4) ;; *) fail "$3, $1 ($2): '$seen', expected '$4'" ;; esac

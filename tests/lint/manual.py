@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The options and exit codes in each command's --help are those of its manual page, in both directions.
 
-The page must have SEE ALSO with assay(1), and every key of a profile must stand in assay-profile(5).
+The page must have SEE ALSO with assay(1); every key of a profile must stand in assay-profile(5), every verdict of assay
+selftest in its page.
 
 usage: manual.py ROOT ASSAY
 """
@@ -71,6 +72,15 @@ def profile_keys(root):
     ]
 
 
+def verdicts(root):
+    """Verdicts of tools/selftest.c that assay-selftest(1) does not explain."""
+    with open(f"{root}/tools/selftest.c", encoding="utf-8") as source:
+        table = source.read().partition("names[ASSAY_SELFTEST_VERDICTS] = {")[2].partition("}")[0]
+    with open(f"{root}/tools/man/assay-selftest.1.scd", encoding="utf-8") as page:
+        text = page.read()
+    return [f"assay-selftest(1) lacks the verdict {name}" for name in re.findall(r'"([^"]+)"', table) if f"_{name}_" not in text]
+
+
 def main():
     root, assay = sys.argv[1:3]
     problems = 0
@@ -91,7 +101,7 @@ def main():
         for problem in codes_and_links(root, assay, command):
             print(f"assay {command}: {problem}")
             problems += 1
-    for problem in profile_keys(root):
+    for problem in profile_keys(root) + verdicts(root):
         print(problem)
         problems += 1
     return 1 if problems else 0
