@@ -15,6 +15,7 @@ struct view {
     FILE *out;
     uint32_t sites[SITES_MAX]; /* of the events shown */
     size_t site_count;
+    uint64_t ops; /* of the image looked at last */
     bool shown;
 };
 
@@ -72,6 +73,7 @@ static int print_image(struct view *view, size_t index, const struct assay_repla
         }
     if (code == 0 && n < 0)
         code = (int)n;
+    view->ops = op;
     if (code == 0)
         print_sites(view);
     return code;
@@ -94,8 +96,10 @@ int assay_around_print(const struct assay_around *around, FILE *out, struct assa
             code = print_image(&view, i, &images[i], events, err);
     }
     if (code == 0 && !view.shown)
-        code = assay_fail(err, ASSAY_E_NOT_FOUND, "the trace has no op %" PRIu64 "%s", around->at,
-                          around->process < 0 ? " in its first process" : " in this process");
+        code = assay_fail(err, ASSAY_E_NOT_FOUND,
+                          "the trace has no op %" PRIu64 " in %s process, which has %" PRIu64 "%s",
+                          around->at, around->process < 0 ? "its first" : "this", view.ops,
+                          around->process < 0 ? "; --process takes another" : "");
     assay_replay_close(view.source);
     free(events);
     return code;

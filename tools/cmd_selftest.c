@@ -270,20 +270,24 @@ static void print_summary(FILE *out, const struct score *score)
                       n[ASSAY_SELFTEST_SURVIVED] + n[ASSAY_SELFTEST_LET_LIVE];
     unsigned correct =
         n[ASSAY_SELFTEST_CLEAN] + n[ASSAY_SELFTEST_FALSE_ALARM] + n[ASSAY_SELFTEST_UNSURE];
-    fprintf(
-        out,
-        "\n%u of %u broken allocators killed as expected, %u misjudged; %u survived, %u let live\n",
-        n[ASSAY_SELFTEST_KILLED], broken, n[ASSAY_SELFTEST_MISTAKEN], n[ASSAY_SELFTEST_SURVIVED],
-        n[ASSAY_SELFTEST_LET_LIVE]);
+    fputc('\n', out);
+    if (broken)
+        fprintf(out,
+                "%u of %u broken allocators killed as expected, %u misjudged; %u survived, %u let "
+                "live\n",
+                n[ASSAY_SELFTEST_KILLED], broken, n[ASSAY_SELFTEST_MISTAKEN],
+                n[ASSAY_SELFTEST_SURVIVED], n[ASSAY_SELFTEST_LET_LIVE]);
     if (score->slowest)
         fprintf(out, "CPU seconds to a kill: median %.2f, longest %.2f (%s)\n", score->median_cpu_s,
                 score->slowest_cpu_s, score->slowest);
-    fprintf(out, "%u of %u correct allocators without a false alarm",
-            correct - n[ASSAY_SELFTEST_FALSE_ALARM], correct);
+    if (correct)
+        fprintf(out, "%u of %u correct allocators without a false alarm",
+                correct - n[ASSAY_SELFTEST_FALSE_ALARM], correct);
     if (n[ASSAY_SELFTEST_UNSURE])
         fprintf(out, ", %u of them with suspicions that did not come back",
                 n[ASSAY_SELFTEST_UNSURE]);
-    fputc('\n', out);
+    if (correct)
+        fputc('\n', out);
     if (n[ASSAY_SELFTEST_NOT_RUN])
         fprintf(out, "%u not run to the end\n", n[ASSAY_SELFTEST_NOT_RUN]);
 }

@@ -215,6 +215,7 @@ static void print_findings(FILE *out, const struct assay_fuzz_state *state)
 
 static void print_directed(FILE *out, const struct assay_fuzz_state *state)
 {
+    enum { LATE_SHOWN = 12 };
     json_t *directed = directed_object(state), *row;
     struct assay_printable name, why;
     size_t i;
@@ -227,10 +228,14 @@ static void print_directed(FILE *out, const struct assay_fuzz_state *state)
                 assay_printable(&name, json_string_value(json_object_get(row, "name"))),
                 assay_printable(&why, json_string_value(json_object_get(row, "why"))));
     const json_t *late = json_object_get(directed, "not_reached");
-    if (json_array_size(late) > 0)
-        fprintf(out, "not reached, for time was up:");
-    json_array_foreach(late, i, row) fprintf(out, " %s", json_string_value(row));
-    if (json_array_size(late) > 0)
+    size_t n = json_array_size(late);
+    if (n > 0)
+        fprintf(out, "not reached before the end:");
+    for (i = 0; i < n && i < LATE_SHOWN; i++)
+        fprintf(out, " %s", json_string_value(json_array_get(late, i)));
+    if (n > LATE_SHOWN)
+        fprintf(out, " and %zu more, named in stats.json", n - LATE_SHOWN);
+    if (n > 0)
         fputc('\n', out);
     json_decref(directed);
 }

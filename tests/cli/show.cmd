@@ -20,3 +20,5 @@ assay show whole.trace --text | grep -E '^(gap|%total [dfl])'
 head -c 400 $SOURCE/tests/format/golden-1.trace >bare.trace; assay show bare.trace >/dev/null
 assay import bare.trace -o none.trace; ls none.trace*
 cat $SOURCE/tests/format/golden-1.trace | assay show - --text | cmp - $SOURCE/tests/format/golden-1.txt
+# a side that dies in several process images is told once
+python3 -c 'p = lambda n, q: "".join(f"malloc size=16 born={n + i} process={q}\n" for i in range(60)); print("%assay-text 1\n%has order\n" + p(1, 0) + "fork arg=1\nfork arg=2\n" + p(61, 1) + p(121, 2), end="")' >forks.txt; assay import forks.txt --format text -o forks.trace >/dev/null; assay diff forks.trace --a "$BUILD/lib/support/crashes.so" --b glibc --no-cost -q | sed -n 2p

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The options and exit codes in each command's --help are those of its manual page, in both directions.
 
-The page must have SEE ALSO with assay(1); every key of a profile must stand in assay-profile(5), every verdict of assay
+The page must have EXAMPLES, and SEE ALSO with assay(1); every key of a profile must stand in assay-profile(5), every verdict of assay
 selftest in its page.
 
 usage: manual.py ROOT ASSAY
@@ -57,6 +57,8 @@ def codes_and_links(root, assay, command):
     problems = []
     if help_codes(assay, command) != page_codes:
         problems.append(f"exit codes: --help ends with {sorted(help_codes(assay, command))}, the page says {sorted(page_codes)}")
+    if not any(section(page, name).strip() for name in ("EXAMPLE", "EXAMPLES")):
+        problems.append("the page has no EXAMPLES")
     if "*assay*(1)" not in section(page, "SEE ALSO"):
         problems.append("the page's SEE ALSO lacks *assay*(1)")
     return problems
