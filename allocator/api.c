@@ -16,6 +16,11 @@ struct bw_heap *bw_heap_create(const struct bw_config *config)
     return heap;
 }
 
+void bw_heap_sweep(struct bw_heap *heap)
+{
+    bw_heap_sweep_for(heap, SIZE_MAX, "on demand");
+}
+
 /* A mapping of its own takes about as much as a slot of this size. */
 enum { SPILL_SLOT = 16384 };
 
@@ -62,9 +67,22 @@ static inline void *or_enomem(void *p)
     return p;
 }
 
+/* An object that was just made, and how. */
+static inline void *noted(struct bw_heap *heap, void *p, enum bw_family family, size_t alignment)
+{
+    if (BW_NOTES && p != NULL)
+        bw_note_allocated(heap, p, bw_made(family, alignment));
+    return p;
+}
+
 void *bw_malloc(struct bw_heap *heap, size_t size)
 {
-    return or_enomem(allocate(heap, size, 1));
+    return or_enomem(noted(heap, allocate(heap, size, 1), BW_FAMILY_MALLOC, 1));
+}
+
+void *bw_new(struct bw_heap *heap, size_t size, enum bw_family family, size_t alignment)
+{
+    return noted(heap, allocate(heap, size, alignment), family, alignment);
 }
 
 void *bw_calloc(struct bw_heap *heap, size_t count, size_t size)
@@ -72,7 +90,7 @@ void *bw_calloc(struct bw_heap *heap, size_t count, size_t size)
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) && !bw_mutant_product_wraps)
         return or_enomem(NULL);
-    void *p = or_enomem(allocate(heap, bytes, 1));
+    void *p = or_enomem(noted(heap, allocate(heap, bytes, 1), BW_FAMILY_MALLOC, 1));
     if (!(bw_policy_zero_on_free && bw_policy_check_on_reuse) && p != NULL && bytes != 0)
         memset(p, 0, bytes);
     return p;
@@ -80,14 +98,19 @@ void *bw_calloc(struct bw_heap *heap, size_t count, size_t size)
 
 void bw_free(struct bw_heap *heap, void *p)
 {
+    if (BW_NOTES)
+        bw_note_freeing(heap, p, BW_FAMILY_MALLOC, NULL);
     if (__builtin_expect(bw_slab_owns(heap, p), 1))
         bw_slab_free(heap, p, NULL);
     else if (p != NULL)
         bw_large_free(heap, p, NULL);
 }
 
-static void free_claimed(struct bw_heap *heap, void *p, const struct bw_claim *claim)
+static void free_claimed(struct bw_heap *heap, void *p, enum bw_family family,
+                         const struct bw_claim *claim)
 {
+    if (BW_NOTES)
+        bw_note_freeing(heap, p, family, claim);
     if (bw_slab_owns(heap, p))
         bw_slab_free(heap, p, claim);
     else if (p != NULL)
@@ -96,30 +119,37 @@ static void free_claimed(struct bw_heap *heap, void *p, const struct bw_claim *c
 
 void bw_free_sized(struct bw_heap *heap, void *p, size_t size)
 {
-    free_claimed(heap, p, &(struct bw_claim){.size = size});
+    free_claimed(heap, p, BW_FAMILY_MALLOC, &(struct bw_claim){.size = size});
 }
 
 void bw_free_aligned_sized(struct bw_heap *heap, void *p, size_t alignment, size_t size)
 {
     /* 0 is no alignment at all: 3 stands for it, which no object can have. */
-    free_claimed(heap, p,
+    free_claimed(heap, p, BW_FAMILY_MALLOC,
                  &(struct bw_claim){.size = size, .alignment = alignment == 0 ? 3 : alignment});
+}
+
+void bw_delete(struct bw_heap *heap, void *p, enum bw_family family, size_t size, size_t alignment)
+{
+    free_claimed(heap, p, family, &(struct bw_claim){.size = size, .alignment = alignment});
 }
 
 void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
 {
     if (p == NULL)
         return bw_malloc(heap, size);
+    if (BW_NOTES)
+        bw_note_freeing(heap, p, BW_FAMILY_MALLOC, NULL);
     size_t old;
     bool small = bw_slab_owns(heap, p);
     bool done = small ? bw_slab_resize(heap, p, size, &old) : bw_large_resize(heap, p, size, &old);
     if (done)
-        return p;
+        return noted(heap, p, BW_FAMILY_MALLOC, 1);
     if (!small && size > BW_REQUEST_MAX && size <= PTRDIFF_MAX) {
         void *relocated = bw_large_relocate(heap, p, old, size);
         if (relocated == NULL && bw_mutant_resize_frees)
             bw_free(heap, p);
-        return or_enomem(relocated);
+        return or_enomem(noted(heap, relocated, BW_FAMILY_MALLOC, 1));
     }
     void *moved = bw_malloc(heap, size);
     if (moved == NULL) {
@@ -154,14 +184,14 @@ void *bw_aligned_alloc(struct bw_heap *heap, size_t alignment, size_t size)
         errno = EINVAL;
         return NULL;
     }
-    return or_enomem(allocate(heap, size, alignment));
+    return or_enomem(noted(heap, allocate(heap, size, alignment), BW_FAMILY_MALLOC, alignment));
 }
 
 int bw_posix_memalign(struct bw_heap *heap, void **out, size_t alignment, size_t size)
 {
     if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
         return EINVAL;
-    void *p = allocate(heap, size, alignment);
+    void *p = noted(heap, allocate(heap, size, alignment), BW_FAMILY_MALLOC, alignment);
     if (p != NULL || bw_mutant_out_written)
         *out = p;
     if (p == NULL)
@@ -176,7 +206,8 @@ void *bw_memalign(struct bw_heap *heap, size_t alignment, size_t size)
 
 void *bw_valloc(struct bw_heap *heap, size_t size)
 {
-    return or_enomem(allocate(heap, size, bw_page_size()));
+    size_t page = bw_page_size();
+    return or_enomem(noted(heap, allocate(heap, size, page), BW_FAMILY_MALLOC, page));
 }
 
 void *bw_pvalloc(struct bw_heap *heap, size_t size)
@@ -184,7 +215,8 @@ void *bw_pvalloc(struct bw_heap *heap, size_t size)
     size_t page = bw_page_size();
     if (size > PTRDIFF_MAX - page)
         return or_enomem(NULL);
-    return or_enomem(allocate(heap, size == 0 ? page : bw_round_up(size, page), page));
+    size_t bytes = size == 0 ? page : bw_round_up(size, page);
+    return or_enomem(noted(heap, allocate(heap, bytes, page), BW_FAMILY_MALLOC, page));
 }
 
 static size_t size_of(struct bw_heap *heap, void *p)

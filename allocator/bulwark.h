@@ -29,6 +29,9 @@ void bw_heap_destroy(struct bw_heap *heap);
 /* Walks the whole heap (metadata, canaries, freed memory). Returns true if sound; otherwise the
  * reason in ret_reason. */
 bool bw_heap_check(struct bw_heap *heap, const char **ret_reason);
+/* Looks at freed memory and at the canaries of live objects; damage is treated as misuse. Other
+ * threads may use the heap meanwhile. */
+void bw_heap_sweep(struct bw_heap *heap);
 
 /* Each as its C, POSIX or glibc namesake. */
 void *bw_malloc(struct bw_heap *heap, size_t size);
@@ -46,6 +49,16 @@ void *bw_pvalloc(struct bw_heap *heap, size_t size);
 size_t bw_malloc_usable_size(struct bw_heap *heap, void *p);
 size_t bw_malloc_object_size(struct bw_heap *heap, void *p);
 int bw_malloc_trim(struct bw_heap *heap, size_t pad);
+
+/* What a heap holds; bytes are those requested, unless they are said to be of pages. */
+struct bw_statistics {
+    size_t small_objects, small_bytes; /* live, in slots */
+    size_t large_objects, large_bytes; /* live, in mappings of their own; bytes of pages */
+    size_t free_slots, quarantined_slots;
+    size_t committed_bytes; /* of slabs: readable pages */
+    size_t empty_bytes;     /* of those, what malloc_trim gives back */
+};
+void bw_heap_statistics(struct bw_heap *heap, struct bw_statistics *ret_statistics);
 
 /* What Bulwark does when it detects misuse: by default one line on stderr and abort(). A hook may
  * longjmp away, after which the heap may only be reset or destroyed. line is the text without

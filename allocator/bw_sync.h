@@ -43,6 +43,13 @@ static inline void bw_lock(struct bw_lock *lock)
         bw_lock_slow(lock);
 }
 
+static inline bool bw_trylock(struct bw_lock *lock)
+{
+    uint32_t expected = BW_LOCK_FREE;
+    return __atomic_compare_exchange_n(&lock->word, &expected, BW_LOCK_HELD, false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 static inline void bw_unlock(struct bw_lock *lock)
 {
     if (BW_SINGLE_THREADED && lock->word == BW_LOCK_HELD) {

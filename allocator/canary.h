@@ -71,6 +71,9 @@ static inline bool bw_canary_intact(uint64_t secret, const void *slot, const uin
 /* Offset from `slot` of the first damaged byte of a slack that is not intact. For the message. */
 size_t bw_canary_first_damaged(uint64_t secret, const uint8_t *slot, const uint8_t *end,
                                size_t slack);
+/* The end of the last damaged byte. */
+const uint8_t *bw_canary_last_damaged(uint64_t secret, const uint8_t *slot, const uint8_t *end,
+                                      size_t slack);
 
 /* bytes a multiple of 16, p aligned to 16. */
 static inline bool bw_is_zero(const void *p, size_t bytes)

@@ -101,6 +101,8 @@ static struct bw_heap *reserve(unsigned shift, const uint32_t key[8])
         bw_pages_release(meta, total);
         return NULL;
     }
+    bw_pages_label(meta, total, "bulwark metadata");
+    bw_pages_label(slabs, slab_reserved, "bulwark slabs");
     heap->reserved = meta;
     heap->reserved_bytes = total;
     heap->slab_start = slabs;
@@ -134,8 +136,10 @@ static uintptr_t reserve_window(void)
     for (int trial = 0; trial < WINDOW_TRIALS; trial++) {
         bw_pages_entropy(&gigabytes, sizeof gigabytes);
         uintptr_t window = ((uintptr_t)32 << 40) + ((uintptr_t)gigabytes << 30);
-        if (bw_pages_reserve_at((void *)window, BW_LARGE_WINDOW) != NULL)
+        if (bw_pages_reserve_at((void *)window, BW_LARGE_WINDOW) != NULL) {
+            bw_pages_label((void *)window, BW_LARGE_WINDOW, "bulwark large");
             return window;
+        }
     }
     return 0;
 }
@@ -219,6 +223,28 @@ bool bw_heap_check(struct bw_heap *heap, const char **ret_reason)
             return false;
     }
     return bw_large_check(heap, ret_reason);
+}
+
+void bw_heap_statistics(struct bw_heap *heap, struct bw_statistics *ret_statistics)
+{
+    *ret_statistics = (struct bw_statistics){0};
+    for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
+        bw_slab_count(heap, &heap->classes[i], ret_statistics);
+    bw_large_count(heap, ret_statistics);
+}
+
+void bw_heap_sweep_for(struct bw_heap *heap, size_t budget, const char *seen)
+{
+    struct bw_sweep sweep = {.settled = true, .budget = budget};
+    bool sound = true;
+    for (int part = BW_SWEEP_QUARANTINE; part <= BW_SWEEP_SLOTS; part++)
+        for (unsigned i = 0; i < BW_CLASS_COUNT && sound && sweep.budget != 0; i++)
+            sound = bw_slab_sweep(heap, &heap->classes[i], (enum bw_sweep_part)part, &sweep);
+    sound = sound && bw_large_sweep(heap, &sweep);
+    if (sound || sweep.misuse.rule == NULL)
+        return;
+    sweep.misuse.seen = seen;
+    bw_fatal(&sweep.misuse);
 }
 
 /* ---- fork: the child must find every lock free and every heap consistent ---- */

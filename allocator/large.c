@@ -4,6 +4,7 @@
 #include "pages.h"
 #include "place.h"
 #include "table.h"
+#include "thread.h"
 
 /* The random stream of large objects; classes use their index. */
 enum { LARGE_NONCE = 1000 };
@@ -186,8 +187,8 @@ static void check_canary(struct bw_heap *heap, const struct bw_large_object *obj
     size_t slack;
     const uint8_t *end = canary_end(&copy, &slack);
     const uint8_t *p = (const uint8_t *)copy.address;
-    bw_fatal(&(struct bw_misuse){"overflow", p, copy.size, "live", "first changed byte at offset",
-                                 bw_canary_first_damaged(heap->secret, p, end, slack)});
+    struct bw_misuse misuse = bw_overflow_of(heap->secret, p, copy.size, end, slack, NULL);
+    bw_fatal(&misuse);
 }
 
 /* The object is out of the program's hands: its pages become a spare or go back, its addresses stay
@@ -351,4 +352,69 @@ bool bw_large_check(struct bw_heap *heap, const char **ret_reason)
     if (reason != NULL)
         *ret_reason = reason;
     return reason == NULL;
+}
+
+bool bw_large_sweep(struct bw_heap *heap, struct bw_sweep *sweep)
+{
+    struct bw_large *large = &heap->large;
+    if (!bw_trylock(&large->lock))
+        return true;
+    sweep->reason = NULL;
+    for (uint32_t i = 0; i < large->capacity && sweep->reason == NULL; i++) {
+        struct bw_large_object object = large->table[i];
+        if (object.address == 0 || object.live != LIVE || canary_intact(heap, &object))
+            continue;
+        size_t slack;
+        const uint8_t *end = canary_end(&object, &slack);
+        sweep->misuse = bw_overflow_of(heap->secret, (const uint8_t *)object.address, object.size,
+                                       end, slack, NULL);
+        sweep->reason = "overflow: the canary of a large object is damaged";
+    }
+    bw_unlock(&large->lock);
+    return sweep->reason == NULL;
+}
+
+void bw_large_count(struct bw_heap *heap, struct bw_statistics *statistics)
+{
+    struct bw_large *large = &heap->large;
+    bw_lock(&large->lock);
+    for (uint32_t i = 0; i < large->capacity; i++) {
+        const struct bw_large_object *object = &large->table[i];
+        if (object->address == 0 || object->live != LIVE)
+            continue;
+        statistics->large_objects++;
+        statistics->large_bytes += object->usable;
+    }
+    bw_unlock(&large->lock);
+}
+
+bool bw_large_note(struct bw_heap *heap, const void *p, const struct bw_note *from,
+                   struct bw_note *to)
+{
+    struct bw_large *large = &heap->large;
+    bw_lock(&large->lock);
+    struct bw_large_object *object = bw_large_find(large, (uintptr_t)p);
+    bool live = object != NULL && object->live == LIVE;
+    if (live && from != NULL)
+        memcpy(object->notes, from, sizeof object->notes);
+    if (live && to != NULL) {
+        memcpy(to, object->notes, sizeof object->notes);
+        if (bw_policy_sites)
+            object->notes[0].freed_at[0] = bw_thread()->caller;
+    }
+    bw_unlock(&large->lock);
+    return live;
+}
+
+bool bw_large_note_around(struct bw_heap *heap, const void *p, struct bw_note *to)
+{
+    const struct bw_large *large = &heap->large;
+    for (uint32_t i = 0; i < large->capacity; i++) {
+        const struct bw_large_object *object = &large->table[i];
+        if (object->address == 0 || (uintptr_t)p - object->address >= object->usable)
+            continue;
+        memcpy(to, object->notes, sizeof object->notes);
+        return BW_NOTES;
+    }
+    return false;
 }

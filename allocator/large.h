@@ -19,6 +19,14 @@ void *bw_large_relocate(struct bw_heap *heap, void *p, size_t old, size_t size);
 /* Unmaps everything, the table too. */
 void bw_large_drop(struct bw_large *large);
 bool bw_large_trim(struct bw_heap *heap);
+void bw_large_count(struct bw_heap *heap, struct bw_statistics *statistics);
+/* Sets (from) or reads (to) the note of the live object that starts at p. false: there is none. */
+bool bw_large_note(struct bw_heap *heap, const void *p, const struct bw_note *from,
+                   struct bw_note *to);
+/* Reads that of any object around p; takes no lock. */
+bool bw_large_note_around(struct bw_heap *heap, const void *p, struct bw_note *to);
+/* As bw_slab_sweep, of the canaries of live objects. */
+bool bw_large_sweep(struct bw_heap *heap, struct bw_sweep *sweep);
 bool bw_large_check(struct bw_heap *heap, const char **ret_reason);
 
 #endif

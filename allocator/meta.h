@@ -15,6 +15,7 @@
 #include "bulwark.h"
 #include "bw_sync.h"
 #include "fatal.h"
+#include "note.h"
 #include "policy.h"
 #include "random.h"
 #include "sizeclass.h"
@@ -25,7 +26,7 @@ enum bw_list { BW_LIST_NONE, BW_LIST_PARTIAL, BW_LIST_EMPTY, BW_LIST_PURGED, BW_
 
 /* One slab: a bit per slot for live, free and fresh (never handed out; implies free). Then the
  * slack (slot size less requested size) of every slot: one byte where the class is below 256, else
- * two. */
+ * two. Then a note of each, where the variant keeps them. */
 struct bw_slab {
     uint32_t next, prev; /* index + 1 on the list; 0 = none */
     uint16_t free_count;
@@ -57,6 +58,7 @@ struct bw_class {
     uint32_t lists[BW_LIST_COUNT]; /* first slab, index + 1 */
     uint32_t empty_count;
     uint32_t quarantine_length;
+    uint32_t patrol; /* the entry of it that was looked at last */
     uint32_t quarantine[bw_policy_quarantine_slots_max]; /* slab * 256 + slot */
     struct bw_random random;
 } __attribute__((aligned(64)));
@@ -76,6 +78,7 @@ struct bw_large_object {
     uint32_t live;              /* or in quarantine, or leaving: large.c */
     uint32_t excess;            /* of a spare just taken: bytes behind usable, still readable */
     uint8_t ready;              /* readable */
+    struct bw_note notes[BW_NOTES];
 };
 
 struct bw_large {
@@ -113,12 +116,21 @@ static inline struct bw_slab *bw_slab_record(const struct bw_class *class, uint3
     return (struct bw_slab *)(class->meta + (size_t)index * class->meta_stride);
 }
 
+/* A look over the heap for damage. */
+enum bw_sweep_part { BW_SWEEP_QUARANTINE, BW_SWEEP_SLOTS };
+struct bw_sweep {
+    bool settled;       /* other threads may be at work: only slots that none can be working on */
+    size_t budget;      /* bytes that may still be read */
+    const char *reason; /* what is wrong, NULL: nothing */
+    struct bw_misuse misuse; /* the damaged object; no rule where the metadata are wrong */
+};
+
 /* What a caller wants of an object: it decides the words of the message. */
 enum bw_intent { BW_INTENT_FREE, BW_INTENT_REALLOC, BW_INTENT_ASK };
 
 /* What free_sized and free_aligned_sized claim. */
 struct bw_claim {
-    size_t size;
+    size_t size;      /* BW_SIZE_UNKNOWN = not claimed */
     size_t alignment; /* 0 = not claimed */
 };
 
@@ -126,6 +138,11 @@ _Noreturn void bw_not_an_object(enum bw_intent intent, const void *p, size_t siz
                                 const char *state, const char *detail, size_t number);
 _Noreturn void bw_freed_object(enum bw_intent intent, const void *p, size_t size,
                                const char *state);
+/* Damage as words; end and slack of the canary as canary.h has them. */
+struct bw_misuse bw_overflow_of(uint64_t secret, const uint8_t *p, size_t size, const uint8_t *end,
+                                size_t slack, const uint8_t *behind);
+struct bw_misuse bw_stale_write_of(const uint8_t *p, size_t size, size_t bytes, const char *state,
+                                   const uint8_t *before);
 void bw_check_claim(const struct bw_claim *claim, const void *p, size_t size, unsigned class_index,
                     bool spilled);
 

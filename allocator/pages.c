@@ -4,8 +4,10 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +20,13 @@
 #endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
+#endif
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA           0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
 #endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -117,6 +126,24 @@ size_t bw_pages_resident(const void *p, size_t bytes)
     }
     errno = saved;
     return count;
+}
+
+bool bw_pages_seal(void *p, size_t bytes)
+{
+    int saved = errno;
+    int result = mprotect(p, bytes, PROT_READ);
+    (void)syscall(SYS_mseal, p, bytes, 0ul);
+    errno = saved;
+    return result == 0;
+}
+
+void bw_pages_label(void *p, size_t bytes, const char *name)
+{
+    if (!bw_policy_labels)
+        return;
+    int saved = errno;
+    (void)prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, bytes, name);
+    errno = saved;
 }
 
 bool bw_pages_purge(void *p, size_t bytes)

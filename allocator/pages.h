@@ -31,6 +31,11 @@ enum bw_moved { BW_MOVED, BW_NOT_MOVED, BW_MOVE_LOST };
 enum bw_moved bw_pages_move(void *to, void *from, size_t bytes);
 /* How many of the pages are in memory; 0 where the system does not tell. */
 size_t bw_pages_resident(const void *p, size_t bytes);
+/* Read-only from now on, and by no call to be changed again where the kernel has mseal. Returns
+ * whether the pages are read-only. */
+bool bw_pages_seal(void *p, size_t bytes);
+/* The name of the pages in /proc/PID/maps, where the kernel has such names. */
+void bw_pages_label(void *p, size_t bytes, const char *name);
 /* Gives the memory back; the range stays committed and reads as zero. Guards inside stay. */
 bool bw_pages_purge(void *p, size_t bytes);
 /* A guard inside committed memory: MADV_GUARD_INSTALL, which costs no mapping; else mprotect, up to

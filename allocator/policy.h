@@ -1,9 +1,27 @@
-/* The rows of policy.def as constants. Build-time: a mechanism that is off costs nothing. */
+/* The rows of policy.def as constants, from the column of the variant that is built. Build-time: a
+ * mechanism that is off costs nothing. */
 #ifndef BW_POLICY_H
 #define BW_POLICY_H
 
-#define BW_POLICY(name, value, what) bw_policy_##name = (value),
-enum {
+#define BW_VARIANT(name, what) bw_variant_##name,
+enum bw_variant {
+#include "variants.def"
+};
+#undef BW_VARIANT
+
+#ifndef BW_VARIANT_BUILT
+#define BW_VARIANT_BUILT default
+#endif
+#define BW_VARIANT_INDEX_(name) bw_variant_##name
+#define BW_VARIANT_INDEX(name)  BW_VARIANT_INDEX_(name)
+#define bw_variant_built        BW_VARIANT_INDEX(BW_VARIANT_BUILT)
+
+#define BW_POLICY(name, default_, light, max, debug, what)                                         \
+    bw_policy_##name = bw_variant_built == bw_variant_default ? (default_)                         \
+                       : bw_variant_built == bw_variant_light ? (light)                            \
+                       : bw_variant_built == bw_variant_max   ? (max)                              \
+                                                              : (debug),
+enum bw_policy {
 #include "policy.def"
 };
 #undef BW_POLICY

@@ -2,14 +2,20 @@
 
 #include "canary.h"
 #include "pages.h"
+#include "slab_slot.h"
 
 enum { COMMIT_MIN = 64 << 10, COMMIT_MAX = 1 << 20, SLAB_TARGET = 16 << 10 };
 
 /* ---- geometry ---- */
 
-static bool slack_is_wide(const struct bw_class *class)
+static uint32_t quarantine_slots(uint32_t size)
 {
-    return class->size >= 256;
+    if (bw_policy_quarantine_bytes == 0)
+        return 0;
+    uint32_t slots = bw_policy_quarantine_bytes / size;
+    if (slots > bw_policy_quarantine_slots_max)
+        return bw_policy_quarantine_slots_max;
+    return slots < bw_policy_quarantine_slots_min ? bw_policy_quarantine_slots_min : slots;
 }
 
 void bw_slab_geometry(struct bw_class *class, unsigned index)
@@ -28,13 +34,11 @@ void bw_slab_geometry(struct bw_class *class, unsigned index)
     class->stride_reciprocal = (1ull << 32) / (class->stride >> 12) + 1;
     class->slot_reciprocal = (1ull << 32) / (class->size >> 4) + 1;
     size_t slack = (size_t)(class->slots) * (slack_is_wide(class) ? 2 : 1);
-    class->meta_stride = (uint32_t)bw_round_up(sizeof(struct bw_slab) + slack, 8);
-    uint32_t quarantine = bw_policy_quarantine_bytes / class->size;
-    if (quarantine > bw_policy_quarantine_slots_max)
-        quarantine = bw_policy_quarantine_slots_max;
-    if (quarantine < bw_policy_quarantine_slots_min)
-        quarantine = bw_policy_quarantine_slots_min;
-    class->quarantine_max = bw_policy_quarantine_bytes == 0 ? 0 : quarantine;
+    class->meta_stride =
+        (uint32_t)bw_round_up(sizeof(struct bw_slab) + slack +
+                                  (BW_NOTES ? (size_t)(class->slots) * sizeof(struct bw_note) : 0),
+                              8);
+    class->quarantine_max = quarantine_slots(class->size);
 }
 
 void bw_slab_start(struct bw_class *class, const uint32_t *key, unsigned index)
@@ -43,40 +47,10 @@ void bw_slab_start(struct bw_class *class, const uint32_t *key, unsigned index)
     class->carved = 0;
     class->empty_count = 0;
     class->quarantine_length = 0;
+    class->patrol = 0;
     for (int list = 0; list < BW_LIST_COUNT; list++)
         class->lists[list] = 0;
     bw_random_start(&class->random, key, index);
-}
-
-static inline uint32_t get_slack(const struct bw_class *class, const struct bw_slab *slab,
-                                 uint32_t slot)
-{
-    return slack_is_wide(class) ? ((const uint16_t *)(const void *)slab->slack)[slot]
-                                : slab->slack[slot];
-}
-
-static inline void set_slack(const struct bw_class *class, struct bw_slab *slab, uint32_t slot,
-                             uint32_t slack)
-{
-    if (slack_is_wide(class))
-        ((uint16_t *)(void *)slab->slack)[slot] = (uint16_t)slack;
-    else
-        slab->slack[slot] = (uint8_t)slack;
-}
-
-static inline bool has(const uint64_t *bits, uint32_t slot)
-{
-    return (bits[slot / 64] >> slot % 64 & 1) != 0;
-}
-
-static inline void set(uint64_t *bits, uint32_t slot)
-{
-    bits[slot / 64] |= 1ull << slot % 64;
-}
-
-static inline void clear(uint64_t *bits, uint32_t slot)
-{
-    bits[slot / 64] &= ~(1ull << slot % 64);
 }
 
 /* The slots of word w. */
@@ -92,23 +66,6 @@ static void all_fresh(const struct bw_class *class, struct bw_slab *slab)
 {
     for (uint32_t w = 0; w < BW_SLAB_WORDS; w++)
         slab->fresh[w] = word_mask(class, w);
-}
-
-static bool is_unreadable(const struct bw_heap *heap, const struct bw_class *class)
-{
-    return class == &heap->classes[0];
-}
-
-/* The canary stands in [requested, end); what follows end in the slot stays zero. */
-static uint32_t canary_slack(const struct bw_class *class, uint32_t slack)
-{
-    uint32_t most = (slack & 15) + bw_policy_canary_bytes_max;
-    return slack < most ? slack : most;
-}
-
-static uint8_t *canary_end(const struct bw_class *class, uint8_t *slot, uint32_t slack)
-{
-    return slot + class->size - slack + canary_slack(class, slack);
 }
 
 /* ---- lists of slabs ---- */
@@ -155,6 +112,15 @@ static bool commit_up_to(uint8_t *base, size_t *committed, size_t wanted, size_t
     return true;
 }
 
+static bool wants_guard(struct bw_class *class, uint32_t index)
+{
+    if (!bw_policy_guard_slabs || bw_mutant_guard_missing)
+        return false;
+    if (bw_policy_guard_random)
+        return bw_random_below(&class->random, bw_policy_guard_interval) == 0;
+    return index % bw_policy_guard_interval == 0;
+}
+
 static bool carve(struct bw_heap *heap, struct bw_class *class)
 {
     uint32_t index = class->carved;
@@ -169,9 +135,11 @@ static bool carve(struct bw_heap *heap, struct bw_class *class)
         if (!commit_up_to(class->base, &class->committed, (size_t)(index + 1) * class->stride,
                           (size_t)(class->slab_max) * class->stride))
             return false;
-        if (bw_policy_guard_slabs && !bw_mutant_guard_missing && index >= class->guarded) {
-            (void)bw_pages_guard(class->base + (size_t)index * class->stride + class->slab_bytes,
-                                 class->stride - class->slab_bytes);
+        if (index >= class->guarded) {
+            if (wants_guard(class, index))
+                (void)bw_pages_guard(class->base + (size_t)index * class->stride +
+                                         class->slab_bytes,
+                                     class->stride - class->slab_bytes);
             class->guarded = index + 1;
         }
     }
@@ -246,6 +214,15 @@ static inline uint32_t choose_free_slot(struct bw_heap *heap, struct bw_class *c
     return w * 64 + select_bit(heap, slab->free[w], rank - before[w]);
 }
 
+/* ---- damage ---- */
+
+static _Noreturn __attribute__((cold, noinline)) void
+report_stale_write(struct bw_heap *heap, const struct bw_class *class, uint8_t *p)
+{
+    struct bw_misuse misuse = bw_slab_stale_write(heap, class, p, BW_SIZE_UNKNOWN, "free");
+    bw_fatal(&misuse);
+}
+
 void *bw_slab_alloc(struct bw_heap *heap, unsigned index, size_t size)
 {
     struct bw_class *class = &heap->classes[index];
@@ -276,47 +253,9 @@ void *bw_slab_alloc(struct bw_heap *heap, unsigned index, size_t size)
     bool unchecked =
         (fresh && class->size > bw_policy_fresh_unchecked_above) || bw_mutant_zero_skipped;
     if (bw_policy_check_on_reuse && !unchecked && __builtin_expect(!bw_is_zero(p, class->size), 0))
-        bw_fatal(&(struct bw_misuse){"write after free", p, BW_SIZE_UNKNOWN, "free",
-                                     "first changed byte at offset",
-                                     bw_first_nonzero(p, class->size)});
+        report_stale_write(heap, class, p);
     bw_canary_fill(heap->secret, p, canary_end(class, p, slack), canary_slack(class, slack));
     return p;
-}
-
-/* ---- finding the slot of an address ---- */
-
-struct place {
-    struct bw_class *class;
-    unsigned class_index;
-    uint32_t slab_index, slot, offset; /* offset into the slot */
-    bool in_slot;                      /* false: in no slot of a carved slab */
-};
-
-static inline __attribute__((always_inline)) struct place locate(struct bw_heap *heap,
-                                                                 const void *p)
-{
-    struct place place = {0};
-    size_t from_start = (size_t)((uintptr_t)p - (uintptr_t)heap->slab_start);
-    place.class_index = (unsigned)(from_start >> heap->class_shift);
-    struct bw_class *class = place.class = &heap->classes[place.class_index];
-    size_t from_base = (size_t)((uintptr_t)p - (uintptr_t)(class->base));
-    if (from_base >= (size_t)(class->slab_max) * class->stride)
-        return place;
-    place.slab_index = (uint32_t)((from_base >> 12) * class->stride_reciprocal >> 32);
-    uint32_t rest = (uint32_t)(from_base - (size_t)place.slab_index * class->stride);
-    place.slot = (uint32_t)((rest >> 4) * class->slot_reciprocal >> 32);
-    place.offset = rest - place.slot * class->size;
-    place.in_slot = place.slot < class->slots;
-    return place;
-}
-
-static const char *state_name(const struct bw_class *class, struct bw_slab *slab, uint32_t slot)
-{
-    if (has(slab->live, slot))
-        return "live";
-    if (!has(slab->free, slot))
-        return "quarantined";
-    return has(slab->fresh, slot) ? "never handed out" : "free";
 }
 
 /* p is not the address of a live object: says what it is instead. Takes the lock held, lets go. */
@@ -330,7 +269,7 @@ static _Noreturn __attribute__((cold, noinline)) void refuse(struct bw_heap *hea
         bw_not_an_object(intent, p, BW_SIZE_UNKNOWN, "no object", NULL, 0);
     }
     struct bw_slab *slab = bw_slab_record(class, place.slab_index);
-    const char *state = state_name(class, slab, place.slot);
+    const char *state = bw_slab_state_name(class, slab, place.slot);
     bool fresh = has(slab->fresh, place.slot);
     size_t size = BW_SIZE_UNKNOWN;
     if (!fresh)
@@ -361,10 +300,8 @@ lock_live(struct bw_heap *heap, const void *p, enum bw_intent intent)
 static _Noreturn __attribute__((cold, noinline)) void
 report_overflow(struct bw_heap *heap, struct bw_class *class, uint8_t *p, uint32_t slack)
 {
-    size_t at = bw_canary_first_damaged(heap->secret, p, canary_end(class, p, slack),
-                                        canary_slack(class, slack));
-    bw_fatal(&(struct bw_misuse){"overflow", p, class->size - slack, "live",
-                                 "first changed byte at offset", at});
+    struct bw_misuse misuse = bw_slab_overflow(heap, class, p, slack);
+    bw_fatal(&misuse);
 }
 
 static inline void check_canary(struct bw_heap *heap, struct bw_class *class, uint8_t *p,
@@ -410,6 +347,23 @@ static inline void release(struct bw_heap *heap, struct bw_class *class, uint32_
         became_empty(heap, class, slab_index);
 }
 
+/* A long quarantine would notice a write late: so one entry is read per free, in turn. */
+static void patrol(struct bw_heap *heap, struct bw_class *class)
+{
+    if (++class->patrol >= class->quarantine_length)
+        class->patrol = 0;
+    uint32_t id = class->quarantine[class->patrol];
+    uint32_t slab_index = id / BW_SLAB_SLOTS_MAX, slot = id % BW_SLAB_SLOTS_MAX;
+    uint8_t *p = class->base + (size_t)slab_index * class->stride + (size_t)slot * class->size;
+    if (is_unreadable(heap, class) || bw_is_zero(p, class->size))
+        return;
+    struct bw_slab *slab = bw_slab_record(class, slab_index);
+    struct bw_misuse misuse = bw_slab_stale_write(
+        heap, class, p, class->size - get_slack(class, slab, slot), "quarantined");
+    bw_unlock(&class->lock);
+    bw_fatal(&misuse);
+}
+
 /* The freed slot enters the quarantine at a random place; what stood there is free again. */
 static inline void quarantine(struct bw_heap *heap, struct bw_class *class, uint32_t slab_index,
                               uint32_t slot)
@@ -423,6 +377,8 @@ static inline void quarantine(struct bw_heap *heap, struct bw_class *class, uint
         class->quarantine[class->quarantine_length++] = id;
         return;
     }
+    if (bw_policy_quarantine_patrol)
+        patrol(heap, class);
     uint32_t at = bw_random_below(&class->random, class->quarantine_max);
     uint32_t out = class->quarantine[at];
     class->quarantine[at] = id;
@@ -551,53 +507,4 @@ void bw_slab_reset(struct bw_class *class)
     for (uint32_t i = 0; i < class->carved; i++)
         if (!bw_policy_zero_on_free || any_live(bw_slab_record(class, i)))
             memset(class->base + (size_t)i * class->stride, 0, class->slab_bytes);
-}
-
-/* ---- the walk ---- */
-
-static const char *check_slot(struct bw_heap *heap, struct bw_class *class, struct bw_slab *slab,
-                              uint32_t slot, uint8_t *p)
-{
-    bool live = has(slab->live, slot);
-    if (live && has(slab->free, slot))
-        return "metadata: a slot is live and free";
-    if (is_unreadable(heap, class))
-        return NULL;
-    if (live) {
-        uint32_t slack = get_slack(class, slab, slot);
-        uint8_t *end = canary_end(class, p, slack);
-        if (!bw_canary_intact(heap->secret, p, end, canary_slack(class, slack)))
-            return "overflow: the canary of a live object is damaged";
-        if (bw_policy_zero_on_free && !bw_is_zero(end, (size_t)(p + class->size - end)))
-            return "overflow: bytes behind the canary of a live object are not zero";
-        return NULL;
-    }
-    if (has(slab->fresh, slot) && class->size > bw_policy_fresh_unchecked_above)
-        return NULL;
-    if (bw_policy_zero_on_free && !bw_is_zero(p, class->size))
-        return "write after free: a slot that is not live is not zero";
-    return NULL;
-}
-
-bool bw_slab_check(struct bw_heap *heap, struct bw_class *class, const char **ret_reason)
-{
-    const char *reason = NULL;
-    bw_lock(&class->lock);
-    for (uint32_t i = 0; i < class->carved && reason == NULL; i++) {
-        struct bw_slab *slab = bw_slab_record(class, i);
-        uint32_t free = 0;
-        for (uint32_t slot = 0; slot < class->slots && reason == NULL; slot++) {
-            uint8_t *p = class->base + (size_t)i * class->stride + (size_t)slot * class->size;
-            free += has(slab->free, slot);
-            reason = check_slot(heap, class, slab, slot, p);
-        }
-        if (reason == NULL && free != slab->free_count)
-            reason = "metadata: the count of free slots is wrong";
-        if (reason == NULL && (slab->list == BW_LIST_NONE) != (free == 0))
-            reason = "metadata: a slab is on the wrong list";
-    }
-    bw_unlock(&class->lock);
-    if (reason != NULL)
-        *ret_reason = reason;
-    return reason == NULL;
 }

@@ -24,6 +24,11 @@ bool bw_slab_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old)
 /* Gives empty slabs back. Returns whether there was one. */
 bool bw_slab_trim(struct bw_heap *heap);
 void bw_slab_reset(struct bw_class *class);
+/* Adds what the class holds. */
+void bw_slab_count(struct bw_heap *heap, struct bw_class *class, struct bw_statistics *statistics);
+/* False where something is wrong; see struct bw_sweep. */
+bool bw_slab_sweep(struct bw_heap *heap, struct bw_class *class, enum bw_sweep_part part,
+                   struct bw_sweep *sweep);
 bool bw_slab_check(struct bw_heap *heap, struct bw_class *class, const char **ret_reason);
 
 #endif

@@ -21,6 +21,7 @@ static struct bw_large_object *table_make(uint32_t capacity)
         bw_pages_release(p, bytes + 2 * page);
         return NULL;
     }
+    bw_pages_label(p, bytes + 2 * page, "bulwark metadata");
     return (struct bw_large_object *)(p + page);
 }
 

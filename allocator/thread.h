@@ -6,7 +6,8 @@
 #include <stdbool.h>
 
 struct bw_thread {
-    bool forking; /* this thread holds every lock, between the fork handlers */
+    const void *caller; /* of the public function that runs, where sites are kept */
+    bool forking;       /* this thread holds every lock, between the fork handlers */
 };
 
 struct bw_thread *bw_thread(void);

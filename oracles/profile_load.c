@@ -277,8 +277,9 @@ int assay_profile_find(const char *subject, struct assay_profile *profile, struc
 {
     /* the first whose name stands in the file's */
     static const char *const shipped[] = {
-        "bulwark",         "jemalloc", "mimalloc-secure", "mimalloc", "tcmalloc", "scudo",
-        "hardened_malloc", "snmalloc", "starmalloc",      "isoalloc", "glibc"};
+        "bulwark-light",   "bulwark-max", "bulwark-debug", "bulwark", "jemalloc",
+        "mimalloc-secure", "mimalloc",    "tcmalloc",      "scudo",   "hardened_malloc",
+        "snmalloc",        "starmalloc",  "isoalloc",      "glibc"};
     const char *slash = strrchr(subject, '/'), *file = slash ? slash + 1 : subject;
     char path[PATH_MAX + 64];
     const char *name = "generic";

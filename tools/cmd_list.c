@@ -74,8 +74,8 @@ static void list_formats(struct assay_emit *emit)
 
 static void list_subjects(struct assay_emit *emit)
 {
-    static const char *const names[] = {"bulwark",  "glibc", "jemalloc", "mimalloc",
-                                        "tcmalloc", "scudo", NULL};
+    static const char *const names[] = {ASSAY_BULWARK_NAMES, "glibc", "jemalloc", "mimalloc",
+                                        "tcmalloc",          "scudo", NULL};
     static const struct assay_emit_field fields[] = {
         {"name", "subject", ASSAY_EMIT_PLAIN},
         {"path", "library", ASSAY_EMIT_PLAIN},

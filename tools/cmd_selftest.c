@@ -86,8 +86,8 @@ static int scan_beside(struct assay_selftest_list *list, const char *group, stru
 static int find_all(const struct options *options, struct assay_selftest_list *list,
                     struct assay_error *err)
 {
-    static const char *const known[] = {"bulwark",  "glibc",    "jemalloc",
-                                        "mimalloc", "tcmalloc", "scudo"};
+    static const char *const known[] = {ASSAY_BULWARK_NAMES, "glibc",    "jemalloc",
+                                        "mimalloc",          "tcmalloc", "scudo"};
     static struct assay_subject_spec spec;
     int code;
     if (options->zoo) {

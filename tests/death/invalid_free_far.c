@@ -1,4 +1,5 @@
-/* expect ABRT: bulwark: invalid free: address ADDRESS, size unknown, state no object */
+/* expect ABRT: bulwark: invalid free: address ADDRESS, size unknown, state no object, in (memory
+ * without a name|\[anon:bulwark slabs\]) */
 #include "death.h"
 
 int main(void)

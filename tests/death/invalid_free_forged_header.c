@@ -1,4 +1,5 @@
-/* expect ABRT: bulwark: invalid free: address ADDRESS, size unknown, state no object */
+/* expect ABRT: bulwark: invalid free: address ADDRESS, size unknown, state no object, in
+ * death_invalid_free_forged_header\+0x[0-9a-f]+ */
 #include "death.h"
 static size_t place[16] __attribute__((aligned(16)));
 

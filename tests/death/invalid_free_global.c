@@ -1,4 +1,5 @@
-/* expect ABRT: bulwark: invalid free: address ADDRESS, size unknown, state no object */
+/* expect ABRT: bulwark: invalid free: address ADDRESS, size unknown, state no object, in
+ * death_invalid_free_global\+0x[0-9a-f]+ */
 #include "death.h"
 static char place[64];
 

@@ -1,5 +1,5 @@
-/* expect ABRT: bulwark: (invalid free: address ADDRESS, size unknown, state (no object|never handed
- * out)) */
+/* expect ABRT: bulwark: (invalid free: address ADDRESS, size unknown, state (no object, in
+ * (memory without a name|\[anon:bulwark slabs\])|never handed out)) */
 #include "death.h"
 
 int main(void)

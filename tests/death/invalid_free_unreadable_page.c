@@ -1,4 +1,5 @@
-/* expect ABRT: bulwark: invalid free: address ADDRESS, size unknown, state no object */
+/* expect ABRT: bulwark: invalid free: address ADDRESS, size unknown, state no object, in memory
+ * without a name */
 #include "death.h"
 #include <sys/mman.h>
 

@@ -1,5 +1,5 @@
 /* expect ABRT: bulwark: overflow: address ADDRESS, size 20, state live, first changed byte at
- * offset 20 */
+ * offset 20, looks like a write past its end */
 #include "death.h"
 
 int main(void)

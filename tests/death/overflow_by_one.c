@@ -1,5 +1,5 @@
 /* expect ABRT: bulwark: overflow: address ADDRESS, size 24, state live, first changed byte at
- * offset 24 */
+ * offset 24, looks like a write past its end */
 #include "death.h"
 
 int main(void)

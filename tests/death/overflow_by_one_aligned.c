@@ -1,5 +1,5 @@
 /* expect ABRT: bulwark: overflow: address ADDRESS, size 10, state live, first changed byte at
- * offset 10 */
+ * offset 10, looks like the final NUL of a string that fills it */
 #include "death.h"
 
 int main(void)

@@ -1,5 +1,5 @@
 /* expect ABRT: bulwark: overflow: address ADDRESS, size 4096, state live, first changed byte at
- * offset 4096 */
+ * offset 4096, looks like a write past its end */
 #include "death.h"
 
 int main(void)

@@ -1,5 +1,5 @@
 /* expect ABRT: bulwark: overflow: address ADDRESS, size 200001, state live, first changed byte at
- * offset 200001 */
+ * offset 200001, looks like the final NUL of a string that fills it */
 #include "death.h"
 
 int main(void)

@@ -1,5 +1,5 @@
 /* expect ABRT: bulwark: overflow: address ADDRESS, size 16, state live, first changed byte at
- * offset 16 */
+ * offset 16, looks like the final NUL of a string that fills it */
 #include "death.h"
 
 int main(void)

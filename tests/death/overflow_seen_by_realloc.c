@@ -1,5 +1,5 @@
 /* expect ABRT: bulwark: overflow: address ADDRESS, size 24, state live, first changed byte at
- * offset 25 */
+ * offset 25, looks like an index too large, or a stray write */
 #include "death.h"
 
 int main(void)

@@ -1,5 +1,5 @@
-/* expect ABRT: bulwark: write after free: address ADDRESS, size unknown, state free, first changed
- * byte at offset 9 */
+/* expect ABRT: bulwark: write after free: address ADDRESS, (size 40, state quarantined|size
+ * unknown, state free), first changed byte at offset 9, looks like a pointer that was kept */
 #include "death.h"
 
 int main(void)

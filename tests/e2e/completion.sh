@@ -31,7 +31,7 @@ try() {
 try "assay repl" = replay
 try "assay help sho" = show
 try "assay replay --sub" = --subject=
-try "assay replay --subject = bul" = bulwark
+try "assay replay --subject = bul" = bulwark bulwark-light bulwark-max bulwark-debug
 try "assay replay --subject = ''" bulwark glibc recorded adapter: libmine.so
 try "assay replay -s lib" = libmine.so
 try "assay replay --subject=jem" = --subject=jemalloc

@@ -325,11 +325,22 @@ static int find_known(const char *text, struct assay_subject_spec *spec, struct 
     return 1;
 }
 
-static int find_bulwark(struct assay_subject_spec *spec, struct assay_error *err)
+static bool is_bulwark(const char *text)
+{
+    return strncmp(text, "bulwark", 7) == 0 && (text[7] == '\0' || text[7] == '-') &&
+           !strchr(text, '/');
+}
+
+/* "bulwark", or "bulwark-" and a variant. Positive where there is no such variant. */
+static int find_bulwark(const char *text, struct assay_subject_spec *spec, struct assay_error *err)
 {
     struct assay_part part;
-    if (assay_part_find(&part, "libbulwark.so"))
+    char file[64];
+    snprintf(file, sizeof file, "lib%.48s.so", text);
+    if (assay_part_find(&part, file))
         return set_path(spec, part.path, err);
+    if (strcmp(text, "bulwark") != 0)
+        return 1;
     return assay_fail(err, ASSAY_E_NOT_FOUND,
                       "libbulwark.so is not beside the program; build it or give a path");
 }
@@ -458,8 +469,8 @@ int assay_subject_find_named(const char *text, const struct assay_subject_names 
         dl_iterate_phdr(libc_path, libc);
         if (libc[0] == '\0')
             return assay_fail(err, ASSAY_E_SUBJECT, "this program does not use glibc");
-    } else if (strcmp(text, "bulwark") == 0) {
-        code = find_bulwark(&spec, err);
+    } else if (is_bulwark(text) && (code = find_bulwark(text, &spec, err)) <= 0) {
+        /* found, or said why not */
     } else if (strncmp(text, "adapter:", 8) == 0) {
         set_name(&spec, text + 8);
         char *dot = strrchr(spec.name, '.');

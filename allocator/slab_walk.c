@@ -1,0 +1,219 @@
+/* Looking at slots without taking or giving any: what is wrong with one, in words; the walk over a
+ * class. */
+#include "slab.h"
+
+#include "slab_slot.h"
+
+const char *bw_slab_state_name(const struct bw_class *class, const struct bw_slab *slab,
+                               uint32_t slot)
+{
+    if (has(slab->live, slot))
+        return "live";
+    if (!has(slab->free, slot))
+        return "quarantined";
+    return has(slab->fresh, slot) ? "never handed out" : "free";
+}
+
+/* ---- damage as words ---- */
+
+struct bw_misuse bw_slab_overflow(struct bw_heap *heap, const struct bw_class *class, uint8_t *p,
+                                  uint32_t slack)
+{
+    struct place place = locate(heap, p);
+    return bw_overflow_of(heap->secret, p, class->size - slack, canary_end(class, p, slack),
+                          canary_slack(class, slack),
+                          place.slot + 1 < class->slots ? p + class->size : NULL);
+}
+
+static bool canary_intact(const struct bw_heap *heap, const struct bw_class *class, uint8_t *p,
+                          uint32_t slack)
+{
+    return bw_canary_intact(heap->secret, p, canary_end(class, p, slack),
+                            canary_slack(class, slack));
+}
+
+struct bw_misuse bw_slab_stale_write(struct bw_heap *heap, const struct bw_class *class, uint8_t *p,
+                                     size_t size, const char *state)
+{
+    struct place place = locate(heap, p);
+    struct bw_slab *slab = bw_slab_record(class, place.slab_index);
+    uint8_t *before = NULL;
+    if (place.slot > 0 && has(slab->live, place.slot - 1) &&
+        !canary_intact(heap, class, p - class->size, get_slack(class, slab, place.slot - 1)))
+        before = p - class->size;
+    return bw_stale_write_of(p, size, class->size, state, before);
+}
+
+/* ---- the walk ---- */
+
+/* What a walk is about: which slots, and what was found. */
+struct walk {
+    struct bw_heap *heap;
+    struct bw_class *class;
+    struct bw_sweep *sweep;
+};
+
+static bool take(struct bw_sweep *sweep, size_t bytes)
+{
+    if (sweep->budget < bytes) {
+        sweep->budget = 0;
+        return false;
+    }
+    sweep->budget -= bytes;
+    return true;
+}
+
+/* A thread that was just given the slot may not have filled its canary yet: then all of the slot is
+ * zero but for what it has filled. */
+static bool is_half_made(const struct walk *walk, uint8_t *p, uint32_t slack)
+{
+    const uint8_t *end = canary_end(walk->class, p, slack);
+    size_t bytes = canary_slack(walk->class, slack), size = walk->class->size - slack;
+    bw_block pattern = bw_canary_pattern(walk->heap->secret, (uintptr_t)p);
+    for (const uint8_t *at = end - bytes; at < end; at++)
+        if (*at != 0 && *at != ((const uint8_t *)&pattern)[(uintptr_t)at % 16])
+            return false;
+    return bw_first_nonzero(p, size) == size;
+}
+
+static const char *look_at_live(struct walk *walk, const struct bw_slab *slab, uint32_t slot,
+                                uint8_t *p)
+{
+    struct bw_class *class = walk->class;
+    uint32_t slack = get_slack(class, slab, slot);
+    uint8_t *end = canary_end(class, p, slack);
+    size_t rest = (size_t)(p + class->size - end);
+    if (!take(walk->sweep, walk->sweep->settled ? canary_slack(class, slack) : class->size))
+        return NULL;
+    if (!canary_intact(walk->heap, class, p, slack)) {
+        if (walk->sweep->settled && is_half_made(walk, p, slack))
+            return NULL;
+        walk->sweep->misuse = bw_slab_overflow(walk->heap, class, p, slack);
+        return "overflow: the canary of a live object is damaged";
+    }
+    if (!walk->sweep->settled && bw_policy_zero_on_free && !bw_is_zero(end, rest))
+        return "overflow: bytes behind the canary of a live object are not zero";
+    return NULL;
+}
+
+/* A slot that is not live: zero, but for one that a thread is just freeing, which is held. */
+static const char *look_at_freed(struct walk *walk, const struct bw_slab *slab, uint32_t slot,
+                                 uint8_t *p)
+{
+    struct bw_class *class = walk->class;
+    size_t size = class->size;
+    if (!bw_policy_zero_on_free || !take(walk->sweep, size) || bw_is_zero(p, size))
+        return NULL;
+    if (!has(slab->fresh, slot))
+        size -= get_slack(class, slab, slot);
+    walk->sweep->misuse =
+        bw_slab_stale_write(walk->heap, class, p, size, bw_slab_state_name(class, slab, slot));
+    return "write after free: a slot that is not live is not zero";
+}
+
+static const char *look_at_slot(struct walk *walk, struct bw_slab *slab, uint32_t slot, uint8_t *p)
+{
+    bool live = has(slab->live, slot), free = has(slab->free, slot);
+    if (live && free)
+        return "metadata: a slot is live and free";
+    if (is_unreadable(walk->heap, walk->class))
+        return NULL;
+    if (live)
+        return look_at_live(walk, slab, slot, p);
+    /* what was never handed out may have no page yet */
+    if (has(slab->fresh, slot) &&
+        (walk->sweep->settled || walk->class->size > bw_policy_fresh_unchecked_above))
+        return NULL;
+    return !free && walk->sweep->settled ? NULL : look_at_freed(walk, slab, slot, p);
+}
+
+static const char *look_at_slab(struct walk *walk, uint32_t index)
+{
+    struct bw_class *class = walk->class;
+    struct bw_slab *slab = bw_slab_record(class, index);
+    const char *reason = NULL;
+    uint32_t free = 0;
+    for (uint32_t slot = 0; slot < class->slots && reason == NULL && walk->sweep->budget != 0;
+         slot++) {
+        uint8_t *p = class->base + (size_t)index * class->stride + (size_t)slot * class->size;
+        free += has(slab->free, slot);
+        reason = look_at_slot(walk, slab, slot, p);
+    }
+    if (walk->sweep->budget == 0)
+        return reason;
+    if (reason == NULL && free != slab->free_count)
+        reason = "metadata: the count of free slots is wrong";
+    if (reason == NULL && (slab->list == BW_LIST_NONE) != (free == 0))
+        reason = "metadata: a slab is on the wrong list";
+    return reason;
+}
+
+static const char *look_at_quarantine(struct walk *walk)
+{
+    struct bw_class *class = walk->class;
+    const char *reason = NULL;
+    if (is_unreadable(walk->heap, class))
+        return NULL;
+    for (uint32_t i = 0; i < class->quarantine_length && reason == NULL; i++) {
+        uint32_t index = class->quarantine[i] / BW_SLAB_SLOTS_MAX;
+        uint32_t slot = class->quarantine[i] % BW_SLAB_SLOTS_MAX;
+        uint8_t *p = class->base + (size_t)index * class->stride + (size_t)slot * class->size;
+        reason = look_at_freed(walk, bw_slab_record(class, index), slot, p);
+    }
+    return reason;
+}
+
+bool bw_slab_sweep(struct bw_heap *heap, struct bw_class *class, enum bw_sweep_part part,
+                   struct bw_sweep *sweep)
+{
+    struct walk walk = {.heap = heap, .class = class, .sweep = sweep};
+    const char *reason = NULL;
+    if (!sweep->settled)
+        bw_lock(&class->lock);
+    else if (!bw_trylock(&class->lock)) /* a signal's handler may have interrupted its holder */
+        return true;
+    if (part == BW_SWEEP_QUARANTINE)
+        reason = look_at_quarantine(&walk);
+    for (uint32_t i = 0;
+         part == BW_SWEEP_SLOTS && i < class->carved && reason == NULL && sweep->budget != 0; i++)
+        reason = look_at_slab(&walk, i);
+    bw_unlock(&class->lock);
+    sweep->reason = reason;
+    return reason == NULL;
+}
+
+bool bw_slab_check(struct bw_heap *heap, struct bw_class *class, const char **ret_reason)
+{
+    struct bw_sweep sweep = {.budget = SIZE_MAX};
+    if (bw_slab_sweep(heap, class, BW_SWEEP_SLOTS, &sweep))
+        return true;
+    *ret_reason = sweep.reason;
+    return false;
+}
+
+static size_t slack_of_live(const struct bw_class *class, const struct bw_slab *slab, uint32_t w)
+{
+    size_t slack = 0;
+    for (uint64_t word = slab->live[w]; word != 0; word &= word - 1)
+        slack += get_slack(class, slab, w * 64 + (uint32_t)__builtin_ctzll(word));
+    return slack;
+}
+
+void bw_slab_count(struct bw_heap *heap, struct bw_class *class, struct bw_statistics *statistics)
+{
+    bw_lock(&class->lock);
+    for (uint32_t i = 0; i < class->carved; i++) {
+        const struct bw_slab *slab = bw_slab_record(class, i);
+        for (uint32_t w = 0; w < BW_SLAB_WORDS; w++) {
+            size_t live = (size_t)__builtin_popcountll(slab->live[w]);
+            statistics->small_objects += live;
+            if (live != 0 && !is_unreadable(heap, class))
+                statistics->small_bytes += live * class->size - slack_of_live(class, slab, w);
+        }
+        statistics->free_slots += slab->free_count;
+    }
+    statistics->quarantined_slots += class->quarantine_length;
+    statistics->committed_bytes += class->committed;
+    statistics->empty_bytes += (size_t)(class->empty_count) * class->slab_bytes;
+    bw_unlock(&class->lock);
+}

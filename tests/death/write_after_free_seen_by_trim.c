@@ -1,0 +1,14 @@
+/* expect max ABRT: bulwark: write after free: address ADDRESS, size 24, state quarantined, first
+ * changed byte at offset 8, looks like a pointer that was kept, seen on demand */
+#include "death.h"
+
+int main(void)
+{
+    char *p = HIDE(malloc(24));
+    SHOW(p);
+    malloc_trim(0);
+    free(p);
+    PUT(p, 8, 1);
+    malloc_trim(0);
+    return 0;
+}
