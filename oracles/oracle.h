@@ -142,6 +142,18 @@ static inline enum assay_outcome assay_violated(struct assay_verdict *v,
     return ASSAY_OUTCOME_VIOLATED;
 }
 
+/* The new object stands on a live one. */
+static inline enum assay_outcome assay_overlap_violated(const struct assay_case *c,
+                                                        struct assay_verdict *v)
+{
+    v->other = c->overlap;
+    return assay_violated(v,
+                          c->overlap_flags & ASSAY_OVERLAP_SAME_START
+                              ? ASSAY_RELATION_OVERLAP_SAME_START
+                              : ASSAY_RELATION_OVERLAP_PARTIAL,
+                          0, c->event->address);
+}
+
 /* A fact that the executor found wrong; relation and offset follow in the EVIDENCE event. */
 static inline enum assay_outcome assay_fact_violated(struct assay_verdict *v, enum assay_fact fact)
 {

@@ -39,20 +39,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         options->compare.ignore |= 1u
                                    << assay_option_choice(state, "ignore", arg, assay_diff_fields);
         return 0;
-    case ARGP_KEY_ARG:
-        if (options->file)
-            return assay_usage(state, "one trace only, not also '%s'", arg);
-        options->file = arg;
-        return 0;
+    case ARGP_KEY_ARG: return assay_option_single(state, &options->file, arg, "trace");
     case ARGP_KEY_END:
         if (!options->file)
             return assay_usage(state, "no trace given");
         if (!options->a || !options->b)
             return assay_usage(state, "two subjects are needed: --a and --b");
-        if (strcmp(options->a, "recorded") == 0 || strcmp(options->b, "recorded") == 0)
-            return assay_usage(state, "--%s: 'recorded' goes with 'assay replay' only",
-                               strcmp(options->a, "recorded") == 0 ? "a" : "b");
-        return 0;
+        assay_option_not_recorded(state, "a", options->a);
+        return assay_option_not_recorded(state, "b", options->b);
     default: return ARGP_ERR_UNKNOWN;
     }
 }

@@ -58,10 +58,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &options->common;
-        state->child_inputs[1] = &options->output;
-        return 0;
+    case ARGP_KEY_INIT: return assay_output_inputs(state, &options->common, &options->output);
     case 's': options->subject = arg; return 0;
     case 'o': options->out = arg; return 0;
     case 'j': options->jobs = (unsigned)assay_option_number(state, "jobs", arg, 1, 256); return 0;
@@ -84,8 +81,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_SUPPRESSIONS: options->suppressions = arg; return 0;
     case ARGP_KEY_ARG: return assay_usage(state, "'%s' is one word too many", arg);
     case ARGP_KEY_END:
-        if (strcmp(options->subject, "recorded") == 0)
-            return assay_usage(state, "--subject: 'recorded' goes with 'assay replay' only");
+        assay_option_not_recorded(state, "subject", options->subject);
         if (options->mix && options->misuse)
             return assay_usage(state, "--mix is a legal mix: it cannot go with --misuse");
         if (options->mix && options->guidance == GUIDANCE_FEATURES)

@@ -35,10 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &options->common;
-        state->child_inputs[1] = &options->output;
-        return 0;
+    case ARGP_KEY_INIT: return assay_output_inputs(state, &options->common, &options->output);
     case 's': options->subject = arg; return 0;
     case 'o': options->out = arg; return 0;
     case KEY_PROPERTY:
@@ -53,17 +50,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_LOSSY: options->allow_lossy = true; return 0;
     case KEY_TIME: options->max_time_ns = assay_option_duration(state, "max-time", arg); return 0;
     case KEY_SEED: options->seed = assay_option_number(state, "seed", arg, 1, UINT64_MAX); return 0;
-    case ARGP_KEY_ARG:
-        if (options->path)
-            return assay_usage(state, "one finding or trace at a time, '%s' is the second", arg);
-        options->path = arg;
-        return 0;
+    case ARGP_KEY_ARG: return assay_option_single(state, &options->path, arg, "finding or trace");
     case ARGP_KEY_END:
         if (!options->path)
             return assay_usage(state, "no finding and no trace given");
-        if (options->subject && strcmp(options->subject, "recorded") == 0)
-            return assay_usage(state, "--subject: 'recorded' goes with 'assay replay' only");
-        return 0;
+        return assay_option_not_recorded(state, "subject", options->subject);
     default: return ARGP_ERR_UNKNOWN;
     }
 }

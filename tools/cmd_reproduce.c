@@ -24,26 +24,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &options->common;
-        state->child_inputs[1] = &options->output;
-        return 0;
+    case ARGP_KEY_INIT: return assay_output_inputs(state, &options->common, &options->output);
     case 's': options->subject = arg; return 0;
     case KEY_PROFILE: options->profile = arg; return 0;
     case KEY_TRIALS:
         options->trials = (unsigned)assay_option_number(state, "trials", arg, 1, 10000);
         return 0;
-    case ARGP_KEY_ARG:
-        if (options->folder)
-            return assay_usage(state, "one finding at a time, '%s' is the second", arg);
-        options->folder = arg;
-        return 0;
+    case ARGP_KEY_ARG: return assay_option_single(state, &options->folder, arg, "finding");
     case ARGP_KEY_END:
         if (!options->folder)
             return assay_usage(state, "no finding given");
-        if (options->subject && strcmp(options->subject, "recorded") == 0)
-            return assay_usage(state, "--subject: 'recorded' goes with 'assay replay' only");
-        return 0;
+        return assay_option_not_recorded(state, "subject", options->subject);
     default: return ARGP_ERR_UNKNOWN;
     }
 }

@@ -368,11 +368,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_PROCESS:
         options->process = (long)assay_option_number(state, "process", arg, 0, UINT16_MAX);
         return 0;
-    case ARGP_KEY_ARG:
-        if (options->path)
-            return assay_usage(state, "one trace at a time, '%s' is the second", arg);
-        options->path = arg;
-        return 0;
+    case ARGP_KEY_ARG: return assay_option_single(state, &options->path, arg, "trace");
     case ARGP_KEY_END:
         if (!options->path)
             return assay_usage(state, "no trace given");

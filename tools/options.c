@@ -163,6 +163,23 @@ error_t assay_usage_error(const struct argp_state *state, const char *name,
     return assay_usage(state, "%s", err->text);
 }
 
+error_t assay_option_single(const struct argp_state *state, const char **place, char *arg,
+                            const char *what)
+{
+    if (*place)
+        return assay_usage(state, "one %s at a time, '%s' is the second", what, arg);
+    *place = arg;
+    return 0;
+}
+
+error_t assay_option_not_recorded(const struct argp_state *state, const char *name,
+                                  const char *subject)
+{
+    if (subject && strcmp(subject, "recorded") == 0)
+        return assay_usage(state, "--%s: 'recorded' goes with 'assay replay' only", name);
+    return 0;
+}
+
 uint64_t assay_option_duration(const struct argp_state *state, const char *name, const char *arg)
 {
     struct assay_error err = {0};

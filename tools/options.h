@@ -42,6 +42,14 @@ error_t assay_usage_without_hint(const struct argp_state *state, const char *for
 error_t assay_usage_error(const struct argp_state *state, const char *name,
                           const struct assay_error *err);
 
+/* For an argument of which there is one: keeps it, or says that it is the second `what` ("trace").
+ */
+error_t assay_option_single(const struct argp_state *state, const char **place, char *arg,
+                            const char *what);
+/* Refuses the subject 'recorded', which only replay has; subject may be NULL. */
+error_t assay_option_not_recorded(const struct argp_state *state, const char *name,
+                                  const char *subject);
+
 /* The value of an option, or exit 2. `name` is the long option's name without dashes. A duration
  * is more than 0. */
 uint64_t assay_option_duration(const struct argp_state *state, const char *name, const char *arg);

@@ -1,237 +1,15 @@
-#include "tools/replay_source.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCH = 4096, BLOCK = 256, PROCESSES = 65536, IMAGES_MAX = 4096 };
+#include "tools/replay_scan.h"
 
 enum object_state { OBJECT_UNBORN, OBJECT_LIVE, OBJECT_DEAD };
-
-/* What re-creates an object in a forked child. */
-struct birth {
-    uint64_t size, arg, address;
-    uint32_t site;
-    uint8_t kind, family, state;
-};
-
-/* A trace of several images is sorted into a nameless file: each image is a chain of blocks. */
-struct block {
-    uint32_t next, count; /* next: block number, 0 = last */
-    struct assay_event events[BLOCK];
-};
-
-struct image {
-    struct assay_replay_image shown;
-    int32_t parent;   /* the image that forked it, -1 = none */
-    uint64_t fork_at; /* events of the parent before that */
-    uint32_t first_block, last_block;
-    struct block *open; /* while sorting */
-    bool after_gap;     /* it starts behind lost blocks */
-    uint64_t live;
-};
-
-struct forked {
-    int32_t image;
-    uint64_t at;
-};
-
-struct assay_replay_source {
-    struct assay_trace_reader *reader;
-    struct image *images;
-    size_t image_count;
-    struct assay_replay_image *shown; /* the chosen ones */
-    uint32_t *chosen;                 /* their indices in images */
-    size_t shown_count;
-    struct forked *forks; /* by process: where it was forked */
-    int32_t *by_process;  /* the image that a process is in */
-    uint32_t *execs;      /* by process */
-    int sorted_fd;        /* -1: one image, read straight from the trace */
-    uint32_t blocks;
-    uint64_t events;
-    uint32_t max_object, threads;
-    bool has_access, has_misuse, has_address, as_recorded;
-    bool lossy, gaps; /* events are missing; blocks in the middle are */
-    /* the image being read */
-    uint32_t lineage[IMAGES_MAX]; /* ancestors, oldest first, the image last */
-    size_t lineage_count, lineage_at;
-    uint64_t read_of_lineage; /* events read of the one at lineage_at */
-    uint32_t next_block;
-    struct birth *births;
-    uint32_t inherited; /* next object to re-create, 0 = none left */
-    bool misuse_next;
-    bool at_gap; /* nothing more is to be had of it as it was recorded */
-    struct assay_event *batch;
-    struct block block;
-    struct assay_event buffer[BATCH];
-    size_t batch_count, batch_at;
-    struct assay_replay_left_out left_out;
-    struct assay_replay_taken taken;
-};
-
-/* ---- scanning and sorting ------------------------------------------------------------------- */
 
 static int out_of_memory(struct assay_error *err)
 {
     return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
-}
-
-static struct image *image_of(struct assay_replay_source *source, uint16_t process)
-{
-    int32_t index = source->by_process[process];
-    uint32_t exec = source->execs[process];
-    if (index >= 0 && source->images[index].shown.exec == exec)
-        return &source->images[index];
-    if (source->image_count == IMAGES_MAX)
-        return NULL;
-    index = (int32_t)source->image_count++;
-    source->by_process[process] = index;
-    struct image *image = &source->images[index];
-    *image = (struct image){
-        .shown = {.process = process, .exec = exec}, .parent = -1, .after_gap = source->gaps};
-    if (exec == 0 && source->forks[process].image >= 0) {
-        image->parent = source->forks[process].image;
-        image->fork_at = source->forks[process].at;
-    }
-    return image;
-}
-
-static void scan_facts(struct assay_replay_source *source, const struct assay_event *event)
-{
-    if (event->object > source->max_object)
-        source->max_object = event->object;
-    if (event->born > source->max_object)
-        source->max_object = event->born;
-    if (event->thread + 1u > source->threads)
-        source->threads = event->thread + 1u;
-    source->has_access |= event->kind == ASSAY_OP_READ || event->kind == ASSAY_OP_WRITE;
-    source->has_misuse |= event->kind == ASSAY_OP_MISUSE || (event->flags & ASSAY_FLAG_MISUSE);
-}
-
-static int write_block(struct assay_replay_source *source, const struct block *block,
-                       uint32_t number, struct assay_error *err)
-{
-    if (pwrite(source->sorted_fd, block, sizeof *block, (off_t)number * (off_t)sizeof *block) !=
-        (ssize_t)sizeof *block)
-        return assay_fail_errno(err, "cannot write a temporary file");
-    return 0;
-}
-
-/* Adds an event to its image's chain. */
-static int sort_one(struct assay_replay_source *source, struct image *image,
-                    const struct assay_event *event, struct assay_error *err)
-{
-    if (!image->open) {
-        image->open = calloc(1, sizeof *image->open);
-        if (!image->open)
-            return out_of_memory(err);
-        image->first_block = image->last_block = ++source->blocks;
-    }
-    if (image->open->count == BLOCK) {
-        image->open->next = ++source->blocks;
-        int code = write_block(source, image->open, image->last_block, err);
-        if (code < 0)
-            return code;
-        image->last_block = image->open->next;
-        image->open->next = image->open->count = 0;
-    }
-    image->open->events[image->open->count++] = *event;
-    return 0;
-}
-
-static void count_live(struct image *image, const struct assay_event *event)
-{
-    enum assay_op_class op_class = assay_op_info(event->kind)->op_class;
-    if (event->flags & ASSAY_FLAG_BEGIN)
-        return;
-    if (op_class == ASSAY_CLASS_ALLOCATE && event->born)
-        image->live++;
-    else if (op_class == ASSAY_CLASS_RELEASE && event->object && image->live > 0)
-        image->live--;
-    if (image->live > image->shown.max_live)
-        image->shown.max_live = (uint32_t)image->live;
-}
-
-/* What is lost is lost to every image. */
-static int scan_gap(struct assay_replay_source *source, const struct assay_event *event, bool sort,
-                    struct assay_error *err)
-{
-    int code = 0;
-    source->gaps = true;
-    for (size_t i = 0; sort && i < source->image_count && code == 0; i++)
-        code = sort_one(source, &source->images[i], event, err);
-    return code;
-}
-
-static int scan_one(struct assay_replay_source *source, const struct assay_event *event, bool sort,
-                    struct assay_error *err)
-{
-    if (event->kind == ASSAY_OP_GAP)
-        return scan_gap(source, event, sort, err);
-    if (event->kind == ASSAY_OP_EXEC) {
-        source->execs[event->process]++;
-        return 0;
-    }
-    struct image *image = image_of(source, event->process);
-    if (!image)
-        return assay_fail(err, ASSAY_E_LIMIT, "the trace has more than %d process images",
-                          IMAGES_MAX);
-    image->shown.events++;
-    count_live(image, event);
-    if (event->kind == ASSAY_OP_FORK && event->arg < PROCESSES)
-        source->forks[event->arg] =
-            (struct forked){(int32_t)(image - source->images), image->shown.events};
-    return sort ? sort_one(source, image, event, err) : 0;
-}
-
-static int scan(struct assay_replay_source *source, bool sort, struct assay_error *err)
-{
-    uint64_t events = 0;
-    long n = 0;
-    int code = 0;
-    source->image_count = 0;
-    source->gaps = false;
-    memset(source->execs, 0, PROCESSES * sizeof *source->execs);
-    for (int i = 0; i < PROCESSES; i++) {
-        source->by_process[i] = -1;
-        source->forks[i].image = -1;
-    }
-    while (code == 0 && (n = assay_trace_read(source->reader, source->buffer, BATCH, err)) > 0) {
-        events += (uint64_t)n;
-        for (long i = 0; i < n && code == 0; i++) {
-            scan_facts(source, &source->buffer[i]);
-            code = scan_one(source, &source->buffer[i], sort, err);
-        }
-    }
-    if (code == 0 && n < 0)
-        code = (int)n;
-    for (size_t i = 0; i < source->image_count; i++) {
-        struct image *image = &source->images[i];
-        if (code == 0 && image->open)
-            code = write_block(source, image->open, image->last_block, err);
-        free(image->open);
-        image->open = NULL;
-    }
-    /* numbers are given one by one: a hostile file must not make us map what it likes */
-    if (code == 0 && source->max_object > (1u << 20) && source->max_object / 8 > events)
-        code = assay_fail(err, ASSAY_E_FORMAT, "object %u in a trace of %llu events",
-                          source->max_object, (unsigned long long)events);
-    return code;
-}
-
-static int open_sorted(struct assay_replay_source *source, struct assay_error *err)
-{
-    const char *chosen = getenv("TMPDIR");
-    const char *folder = chosen && *chosen ? chosen : "/tmp";
-    char path[4200];
-    snprintf(path, sizeof path, "%s/assay-replay-XXXXXX", folder);
-    source->sorted_fd = mkstemp(path);
-    if (source->sorted_fd < 0)
-        return assay_fail_errno(err, "cannot make a temporary file in '%s'", folder);
-    unlink(path);
-    int code = assay_trace_rewind(source->reader, err);
-    return code < 0 ? code : scan(source, true, err);
 }
 
 static int choose(struct assay_replay_source *source, long process, struct assay_error *err)
@@ -283,18 +61,18 @@ int assay_replay_open(const char *path, bool allow_lossy, long process,
     if (code < 0)
         goto fail;
     source->has_address = assay_trace_meta(source->reader)->has & ASSAY_HAS_ADDRESS;
-    source->images = calloc(IMAGES_MAX, sizeof *source->images);
-    source->shown = calloc(IMAGES_MAX, sizeof *source->shown);
-    source->chosen = calloc(IMAGES_MAX, sizeof *source->chosen);
-    source->forks = calloc(PROCESSES, sizeof *source->forks);
-    source->by_process = calloc(PROCESSES, sizeof *source->by_process);
-    source->execs = calloc(PROCESSES, sizeof *source->execs);
+    source->images = calloc(ASSAY_REPLAY_IMAGES, sizeof *source->images);
+    source->shown = calloc(ASSAY_REPLAY_IMAGES, sizeof *source->shown);
+    source->chosen = calloc(ASSAY_REPLAY_IMAGES, sizeof *source->chosen);
+    source->forks = calloc(ASSAY_REPLAY_PROCESSES, sizeof *source->forks);
+    source->by_process = calloc(ASSAY_REPLAY_PROCESSES, sizeof *source->by_process);
+    source->execs = calloc(ASSAY_REPLAY_PROCESSES, sizeof *source->execs);
     if (!source->images || !source->shown || !source->chosen || !source->forks ||
         !source->by_process || !source->execs) {
         code = out_of_memory(err);
         goto fail;
     }
-    code = scan(source, false, err);
+    code = assay_replay_scan(source, false, err);
     if (code == 0)
         code = assay_trace_check_rest(source->reader, err);
     source->lossy = assay_trace_totals(source->reader)->dropped > 0 ||
@@ -302,7 +80,7 @@ int assay_replay_open(const char *path, bool allow_lossy, long process,
     if (code == 0 && !allow_lossy)
         code = check_loss(source, path, err);
     if (code == 0 && source->image_count > 1)
-        code = open_sorted(source, err);
+        code = assay_replay_sort(source, err);
     if (code == 0)
         code = choose(source, process, err);
     if (code < 0)
@@ -360,14 +138,14 @@ int assay_replay_begin(struct assay_replay_source *source, size_t image, struct 
 
 static void bear(struct assay_replay_source *source, const struct assay_event *event)
 {
-    struct birth *birth = &source->births[event->born];
-    *birth = (struct birth){.size = event->size,
-                            .arg = event->arg,
-                            .kind = event->kind,
-                            .family = event->family,
-                            .address = event->address,
-                            .site = event->site,
-                            .state = OBJECT_LIVE};
+    struct assay_replay_birth *birth = &source->births[event->born];
+    *birth = (struct assay_replay_birth){.size = event->size,
+                                         .arg = event->arg,
+                                         .kind = event->kind,
+                                         .family = event->family,
+                                         .address = event->address,
+                                         .site = event->site,
+                                         .state = OBJECT_LIVE};
     if (assay_op_info(event->kind)->op_class == ASSAY_CLASS_RESIZE) {
         assay_event_bytes(event, &birth->size);
         birth->kind = ASSAY_OP_MALLOC;
@@ -443,7 +221,7 @@ static bool next_inherited(struct assay_replay_source *source, struct assay_even
 {
     while (source->inherited > 0 && source->inherited <= source->max_object) {
         uint32_t object = source->inherited++;
-        const struct birth *birth = &source->births[object];
+        const struct assay_replay_birth *birth = &source->births[object];
         if (birth->state != OBJECT_LIVE)
             continue;
         memset(event, 0, sizeof *event);
@@ -470,7 +248,7 @@ static long fill_batch(struct assay_replay_source *source, struct assay_error *e
     source->batch_at = source->batch_count = 0;
     if (source->sorted_fd < 0) {
         source->batch = source->buffer;
-        long got = assay_trace_read(source->reader, source->buffer, BATCH, err);
+        long got = assay_trace_read(source->reader, source->buffer, ASSAY_REPLAY_BATCH, err);
         source->batch_count = got > 0 ? (size_t)got : 0;
         return got;
     }

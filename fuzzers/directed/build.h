@@ -20,10 +20,22 @@ void assay_directed_check(struct assay_directed *d, uint32_t object);
 /* The executed event that bore the object; NULL: there is none. */
 const struct assay_event *assay_directed_birth(const struct assay_directed *d, uint32_t object);
 
+static inline bool assay_directed_offers(const struct assay_directed *d, enum assay_op kind)
+{
+    return (d->missing >> kind & 1) == 0;
+}
+/* As assay_directed_bear; 0 where the subject has no such function. */
+static inline uint32_t assay_directed_call(struct assay_directed *d, enum assay_op kind,
+                                           uint32_t object, uint64_t arg, uint64_t size)
+{
+    const struct assay_event op = {
+        .kind = (uint8_t)kind, .object = object, .arg = arg, .size = size};
+    return assay_directed_offers(d, kind) ? assay_directed_bear(d, op) : 0;
+}
 /* True, with the reason set, if the subject has no such function. */
 static inline bool lacks(struct assay_directed *d, enum assay_op kind)
 {
-    if (!(d->missing >> kind & 1))
+    if (assay_directed_offers(d, kind))
         return false;
     d->reason = "the subject lacks this function";
     return true;

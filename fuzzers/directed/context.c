@@ -62,9 +62,9 @@ static uint32_t some_of_each(struct assay_directed *d)
     enum { CALLS = sizeof calls / sizeof *calls };
     uint32_t objects[CALLS] = {0};
     for (unsigned i = 0; i < CALLS; i++)
-        if (!(d->missing >> calls[i].kind & 1))
+        if (assay_directed_offers(d, calls[i].kind))
             objects[i] = assay_directed_bear(d, calls[i]);
-    if (!(d->missing >> ASSAY_OP_REALLOC & 1))
+    if (assay_directed_offers(d, ASSAY_OP_REALLOC))
         for (unsigned i = 0; i < CALLS; i += 2)
             objects[i] = assay_directed_realloc(d, objects[i], calls[i].size + 200);
     for (unsigned i = 1; i < CALLS; i++)
@@ -126,7 +126,7 @@ static void first_of_process(struct assay_directed *d)
 {
     uint16_t child = 0;
     for (unsigned i = 0; i < FIRST_CALLS; i++)
-        for (int first = 0; first < 2 && !(d->missing >> first_calls[i].kind & 1); first++) {
+        for (int first = 0; first < 2 && assay_directed_offers(d, first_calls[i].kind); first++) {
             fork_child(d, ++child);
             call_and_go_on(d, first_calls[i], first);
             end_child(d);
@@ -137,14 +137,14 @@ static void first_of_thread(struct assay_directed *d)
 {
     uint16_t thread = 0;
     for (unsigned i = 0; i < FIRST_CALLS; i++)
-        for (int first = 0; first < 2 && !(d->missing >> first_calls[i].kind & 1); first++) {
+        for (int first = 0; first < 2 && assay_directed_offers(d, first_calls[i].kind); first++) {
             start_thread(d, ++thread);
             call_and_go_on(d, first_calls[i], first);
             end_thread(d);
         }
     /* and of another thread's object */
     static const uint64_t sizes[] = {SMALL, MEDIUM, LARGE};
-    bool resizes = !(d->missing >> ASSAY_OP_REALLOC & 1);
+    bool resizes = assay_directed_offers(d, ASSAY_OP_REALLOC);
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int first = 0; first < 2; first++) {
             uint32_t freed = assay_directed_malloc(d, sizes[i]);
@@ -182,7 +182,7 @@ static void first_in_crowd(struct assay_directed *d)
     enum { CROWDS = sizeof crowds / sizeof *crowds };
     uint16_t child = 0, thread = 0;
     for (unsigned i = 0; i < FIRST_CALLS; i++)
-        for (unsigned c = 0; c < CROWDS && !(d->missing >> first_calls[i].kind & 1); c++) {
+        for (unsigned c = 0; c < CROWDS && assay_directed_offers(d, first_calls[i].kind); c++) {
             if (i % 4 != 0 && c > 1)
                 continue; /* which one it is matters to few */
             fork_child(d, ++child);
@@ -222,7 +222,7 @@ ASSAY_DIRECTED_BUILDER(crossing)
 {
     uint32_t objects[SIZES * EACH];
     uint16_t thread = 0;
-    bool resizes = !(d->missing >> ASSAY_OP_REALLOC & 1);
+    bool resizes = assay_directed_offers(d, ASSAY_OP_REALLOC);
     if (d->stage > 0)
         return false;
     for (unsigned i = 0; i < SIZES; i++) { /* as it is without another thread */

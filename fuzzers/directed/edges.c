@@ -14,37 +14,28 @@ enum {
 enum { NOTE_HOW, NOTE_FROM, NOTE_COUNT, NOTE_PUT };
 enum { BY_USABLE, BY_DISTANCE };
 
-static bool offers(const struct assay_directed *d, enum assay_op kind)
-{
-    return (d->missing >> kind & 1) == 0;
-}
-
-/* 0 where the subject has no such function. */
 static uint32_t bear(struct assay_directed *d, enum assay_op kind, uint64_t arg, uint64_t size)
 {
-    return offers(d, kind)
-               ? assay_directed_bear(
-                     d, (struct assay_event){.kind = (uint8_t)kind, .arg = arg, .size = size})
-               : 0;
+    return assay_directed_call(d, kind, 0, arg, size);
 }
 
 static uint32_t bear_null(struct assay_directed *d, enum assay_op kind, uint64_t arg, uint64_t size)
 {
-    return offers(d, kind) ? assay_directed_bear(d, (struct assay_event){.kind = (uint8_t)kind,
-                                                                         .place = ASSAY_PLACE_NULL,
-                                                                         .arg = arg,
-                                                                         .size = size})
-                           : 0;
+    return assay_directed_offers(d, kind)
+               ? assay_directed_bear(d, (struct assay_event){.kind = (uint8_t)kind,
+                                                             .place = ASSAY_PLACE_NULL,
+                                                             .arg = arg,
+                                                             .size = size})
+               : 0;
 }
 
 /* A resize that must be granted: the object is another one then. */
 static uint32_t resize(struct assay_directed *d, enum assay_op kind, uint32_t object, uint64_t arg,
                        uint64_t size)
 {
-    if (!object || !offers(d, kind))
+    if (!object || !assay_directed_offers(d, kind))
         return object;
-    return assay_directed_bear(
-        d, (struct assay_event){.kind = (uint8_t)kind, .object = object, .arg = arg, .size = size});
+    return assay_directed_call(d, kind, object, arg, size);
 }
 
 static void release(struct assay_directed *d, uint32_t object)
@@ -55,7 +46,7 @@ static void release(struct assay_directed *d, uint32_t object)
 
 static void ask(struct assay_directed *d, enum assay_op kind, uint32_t object)
 {
-    if (object && offers(d, kind))
+    if (object && assay_directed_offers(d, kind))
         assay_directed_put(d, (struct assay_event){.kind = (uint8_t)kind, .object = object});
 }
 

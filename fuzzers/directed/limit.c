@@ -37,7 +37,7 @@ static void ask_by_every_function(struct assay_directed *d, uint32_t object, uin
         ASSAY_OP_REALLOC, ASSAY_OP_REALLOCARRAY, ASSAY_OP_MEMALIGN,      ASSAY_OP_VALLOC};
     for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct assay_event op = {.kind = (uint8_t)kinds[i], .size = size, .arg = 64};
-        if (d->missing >> kinds[i] & 1)
+        if (!assay_directed_offers(d, kinds[i]))
             continue;
         if (kinds[i] == ASSAY_OP_REALLOC || kinds[i] == ASSAY_OP_REALLOCARRAY)
             op.object = object;

@@ -5,24 +5,10 @@
 
 enum { PAGE = 4096, LARGEST_ALIGNMENT_LOG2 = 20 };
 
-static bool offers(const struct assay_directed *d, enum assay_op kind)
-{
-    return (d->missing >> kind & 1) == 0;
-}
-
-static uint32_t bear(struct assay_directed *d, enum assay_op kind, uint32_t object, uint64_t arg,
-                     uint64_t size)
-{
-    if (!offers(d, kind))
-        return 0;
-    return assay_directed_bear(
-        d, (struct assay_event){.kind = (uint8_t)kind, .object = object, .arg = arg, .size = size});
-}
-
 static void bear_and_release(struct assay_directed *d, enum assay_op kind, uint64_t arg,
                              uint64_t size)
 {
-    uint32_t object = bear(d, kind, 0, arg, size);
+    uint32_t object = assay_directed_call(d, kind, 0, arg, size);
     if (object)
         assay_directed_release(d, object);
 }
@@ -50,7 +36,7 @@ static void put_beyond(struct assay_directed *d, enum assay_op kind, uint64_t ar
     for (size_t i = 0; assay_boundary_beyond(i, &size); i++) {
         if (i % FREED_EVERY == 0)
             put_freed(d);
-        bear(d, kind, resize ? victim : 0, arg, size);
+        assay_directed_call(d, kind, resize ? victim : 0, arg, size);
     }
     assay_directed_check(d, victim);
     assay_directed_release(d, victim);
@@ -77,7 +63,7 @@ static void put_sums(struct assay_directed *d)
         put_freed(d);
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             for (size_t k = 0; k < sizeof kinds; k++)
-                bear(d, kinds[k], 0, alignment, sizes[i]);
+                assay_directed_call(d, kinds[k], 0, alignment, sizes[i]);
     }
 }
 
@@ -89,10 +75,10 @@ static void put_products(struct assay_directed *d)
     for (size_t i = 0; assay_boundary_product(i, &count, &size); i++) {
         if (i % FREED_EVERY == 0)
             put_freed(d);
-        bear(d, ASSAY_OP_CALLOC, 0, count, size);
-        bear(d, ASSAY_OP_CALLOC, 0, size, count);
-        bear(d, ASSAY_OP_REALLOCARRAY, 0, count, size);
-        bear(d, ASSAY_OP_REALLOCARRAY, victim, size, count);
+        assay_directed_call(d, ASSAY_OP_CALLOC, 0, count, size);
+        assay_directed_call(d, ASSAY_OP_CALLOC, 0, size, count);
+        assay_directed_call(d, ASSAY_OP_REALLOCARRAY, 0, count, size);
+        assay_directed_call(d, ASSAY_OP_REALLOCARRAY, victim, size, count);
     }
     assay_directed_check(d, victim);
     assay_directed_release(d, victim);
@@ -144,7 +130,7 @@ static void put_powers(struct assay_directed *d, enum assay_op kind)
                                   100,       alignment * 2 - (log2 > 3 ? 8 : 0)};
         uint32_t objects[sizeof sizes / sizeof *sizes];
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-            objects[i] = bear(d, kind, 0, alignment, sizes[i]);
+            objects[i] = assay_directed_call(d, kind, 0, alignment, sizes[i]);
             if (i >= SIDE_BY_SIDE)
                 assay_directed_release(d, objects[i - SIDE_BY_SIDE]);
         }
@@ -158,10 +144,10 @@ static void put_large_powers(struct assay_directed *d, enum assay_op kind)
 {
     for (unsigned log2 = LARGEST_ALIGNMENT_LOG2 + 1; log2 <= 30; log2++)
         for (uint64_t size = 1; size <= PAGE; size *= PAGE)
-            assay_directed_release(d, bear(d, kind, 0, UINT64_C(1) << log2, size));
+            assay_directed_release(d, assay_directed_call(d, kind, 0, UINT64_C(1) << log2, size));
     for (unsigned log2 = 48; log2 < 64; log2++)
         for (uint64_t size = 1; size <= PAGE; size *= PAGE)
-            bear(d, kind, 0, UINT64_C(1) << log2, size);
+            assay_directed_call(d, kind, 0, UINT64_C(1) << log2, size);
 }
 
 /* What is no power of two: posix_memalign refuses it, aligned_alloc does what the profile says;
@@ -173,13 +159,13 @@ static void put_bad(struct assay_directed *d)
     for (size_t i = 0; assay_boundary_bad_alignment(i, &alignment); i++) {
         bool power = alignment != 0 && (alignment & (alignment - 1)) == 0;
         for (uint64_t size = 8; size <= 4096; size *= 8) {
-            bear(d, ASSAY_OP_POSIX_MEMALIGN, 0, alignment, size);
+            assay_directed_call(d, ASSAY_OP_POSIX_MEMALIGN, 0, alignment, size);
             if (!power)
                 bear_and_release(d, ASSAY_OP_ALIGNED_ALLOC, alignment, size);
         }
     }
     for (uint64_t far = 1; far <= 1 << 12; far *= 8)
-        bear(d, ASSAY_OP_POSIX_MEMALIGN, 0, UINT64_MAX - far + 1 - 8, 8);
+        assay_directed_call(d, ASSAY_OP_POSIX_MEMALIGN, 0, UINT64_MAX - far + 1 - 8, 8);
     assay_directed_check(d, kept);
     assay_directed_release(d, kept);
 }
@@ -220,15 +206,15 @@ static void put_round(struct assay_directed *d, enum assay_op question, uint64_t
     for (unsigned i = 0; i < count; i++) {
         uint64_t own = size + i % 7;
         objects[n] = assay_directed_malloc(d, own);
-        if (i % 4 == 1 && offers(d, ASSAY_OP_REALLOC))
+        if (i % 4 == 1 && assay_directed_offers(d, ASSAY_OP_REALLOC))
             objects[n] = assay_directed_realloc(d, objects[n], own * 2);
-        else if (i % 4 == 2 && offers(d, ASSAY_OP_REALLOC))
+        else if (i % 4 == 2 && assay_directed_offers(d, ASSAY_OP_REALLOC))
             objects[n] = assay_directed_realloc(d, objects[n], own / 2 + 1);
         n++;
-        if (i % 8 == 3 && offers(d, ASSAY_OP_CALLOC))
-            objects[n++] = bear(d, ASSAY_OP_CALLOC, 0, 1, own);
-        if (i % 8 == 7 && offers(d, ASSAY_OP_POSIX_MEMALIGN))
-            objects[n++] = bear(d, ASSAY_OP_POSIX_MEMALIGN, 0, 256, own);
+        if (i % 8 == 3 && assay_directed_offers(d, ASSAY_OP_CALLOC))
+            objects[n++] = assay_directed_call(d, ASSAY_OP_CALLOC, 0, 1, own);
+        if (i % 8 == 7 && assay_directed_offers(d, ASSAY_OP_POSIX_MEMALIGN))
+            objects[n++] = assay_directed_call(d, ASSAY_OP_POSIX_MEMALIGN, 0, 256, own);
     }
     ask_heap(d, question);
     for (uint32_t i = 0; i < n; i += 2)

@@ -20,7 +20,8 @@ enum {
 
 static uint32_t put_zeroed(struct assay_directed *d, uint64_t size)
 {
-    enum assay_op kind = d->missing >> ASSAY_OP_CALLOC & 1 ? ASSAY_OP_MALLOC : ASSAY_OP_CALLOC;
+    enum assay_op kind =
+        !assay_directed_offers(d, ASSAY_OP_CALLOC) ? ASSAY_OP_MALLOC : ASSAY_OP_CALLOC;
     return assay_directed_bear(d,
                                (struct assay_event){.kind = (uint8_t)kind, .size = size, .arg = 1});
 }
@@ -36,8 +37,8 @@ static void put_pass(struct assay_directed *d, unsigned kind)
 {
     struct assay_random draw = d->draw;
     uint32_t objects[MOST];
-    bool aligns = !(d->missing >> ASSAY_OP_POSIX_MEMALIGN & 1);
-    bool resizes = !(d->missing >> ASSAY_OP_REALLOC & 1);
+    bool aligns = assay_directed_offers(d, ASSAY_OP_POSIX_MEMALIGN);
+    bool resizes = assay_directed_offers(d, ASSAY_OP_REALLOC);
     unsigned n = 0, small = kind == PASSES_SMALL ? SMALL_ALONE : SMALL;
     unsigned large = kind == PASSES_LARGE ? LARGE_ALONE : kind == PASSES_MIXED ? LARGE : 0;
     for (unsigned i = 0; i < small; i++)

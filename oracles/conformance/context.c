@@ -31,13 +31,7 @@ enum assay_outcome assay_oracle_C35(const struct assay_case *c, struct assay_ver
  * assay_content_blame(); memory that the other process gave away or took is seen here. */
 enum assay_outcome assay_oracle_C30(const struct assay_case *c, struct assay_verdict *v)
 {
-    if (c->exact == ASSAY_PROPERTY_C30 && c->forked && c->succeeded && c->overlap != 0) {
-        v->other = c->overlap;
-        return assay_violated(v,
-                              c->overlap_flags & ASSAY_OVERLAP_SAME_START
-                                  ? ASSAY_RELATION_OVERLAP_SAME_START
-                                  : ASSAY_RELATION_OVERLAP_PARTIAL,
-                              0, c->event->address);
-    }
+    if (c->exact == ASSAY_PROPERTY_C30 && c->forked && c->succeeded && c->overlap != 0)
+        return assay_overlap_violated(c, v);
     return assay_case_in_context(c, ASSAY_PROPERTY_C30, v);
 }

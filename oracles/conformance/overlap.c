@@ -12,12 +12,7 @@ enum assay_outcome assay_oracle_C05(const struct assay_case *c, struct assay_ver
     if ((c->overlap_flags & ASSAY_OVERLAP_BOTH_EMPTY) && assay_case_judges(c, ASSAY_PROPERTY_C18) &&
         c->kind != ASSAY_OP_REALLOC && c->kind != ASSAY_OP_REALLOCARRAY)
         return ASSAY_OUTCOME_HOLDS;
-    v->other = c->overlap;
-    return assay_violated(v,
-                          c->overlap_flags & ASSAY_OVERLAP_SAME_START
-                              ? ASSAY_RELATION_OVERLAP_SAME_START
-                              : ASSAY_RELATION_OVERLAP_PARTIAL,
-                          0, c->event->address);
+    return assay_overlap_violated(c, v);
 }
 
 enum assay_outcome assay_oracle_C06(const struct assay_case *c, struct assay_verdict *v)

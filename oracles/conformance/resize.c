@@ -50,14 +50,8 @@ enum assay_outcome assay_oracle_C13(const struct assay_case *c, struct assay_ver
             return assay_violated(v, ASSAY_RELATION_OTHER, usable, c->event->value);
         return ASSAY_OUTCOME_HOLDS;
     }
-    if (c->overlap != 0 && (c->overlap_flags & ASSAY_OVERLAP_SURVIVOR)) {
-        v->other = c->overlap;
-        return assay_violated(v,
-                              c->overlap_flags & ASSAY_OVERLAP_SAME_START
-                                  ? ASSAY_RELATION_OVERLAP_SAME_START
-                                  : ASSAY_RELATION_OVERLAP_PARTIAL,
-                              0, c->event->address);
-    }
+    if (c->overlap != 0 && (c->overlap_flags & ASSAY_OVERLAP_SURVIVOR))
+        return assay_overlap_violated(c, v);
     if (!is_resize(c) || !c->operand || c->succeeded || c->bytes == 0 || c->overflow)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     if (assay_case_refusal_damage(c))

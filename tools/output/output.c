@@ -49,6 +49,14 @@ static const struct argp progress_argp = {.parser = hand_on, .children = assay_p
 const struct argp_child assay_output_progress_children[] = {
     {&progress_argp, 0, NULL, 0}, {&output_argp, 0, NULL, 0}, {0}};
 
+error_t assay_output_inputs(struct argp_state *state, struct assay_common *common,
+                            struct assay_output_options *output)
+{
+    state->child_inputs[0] = common;
+    state->child_inputs[1] = output;
+    return 0;
+}
+
 void assay_output_begin(struct assay_output_run *run, const char *command, int argc, char **argv)
 {
     *run = (struct assay_output_run){

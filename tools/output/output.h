@@ -21,13 +21,16 @@ struct assay_output_options {
     const char *sarif, *junit; /* NULL: not wanted */
 };
 
-/* As assay_common_children, and --sarif and --junit:
- *     case ARGP_KEY_INIT:
- *         state->child_inputs[0] = &options->common;
- *         state->child_inputs[1] = &options->output; */
+/* As assay_common_children, and --sarif and --junit. */
 extern const struct argp_child assay_output_children[];
 /* The same with assay_progress_children. */
 extern const struct argp_child assay_output_progress_children[];
+
+/* For a parser with these children:
+ *     case ARGP_KEY_INIT: return assay_output_inputs(state, &options->common, &options->output); */
+struct assay_common;
+error_t assay_output_inputs(struct argp_state *state, struct assay_common *common,
+                            struct assay_output_options *output);
 
 struct assay_output_finding {
     json_t *object; /* schema assay.finding; its reference belongs to the list */
