@@ -91,10 +91,13 @@ struct assay_passes assay_passes_of(const struct assay_passes *before,
                                   .count = before->count,
                                   .measures = before->measures};
     size_t threads = 0, born = before->count * before->born;
+    size_t wanted = before->measures == UINT32_C(1) << ASSAY_MEASURE_MAPPINGS
+                        ? ASSAY_GROWTH_THREADS_MAPPINGS
+                        : ASSAY_GROWTH_THREADS;
     for (size_t i = 0; i < length; i++)
         threads += pass[i].kind == ASSAY_OP_THREAD_EXIT;
     if (threads)
-        for (passes.count = LEAST; passes.count * threads < ASSAY_GROWTH_THREADS;)
+        for (passes.count = LEAST; passes.count * threads < wanted;)
             passes.count *= 2;
     else
         /* growth may have to come to as much as before */

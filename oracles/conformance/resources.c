@@ -84,7 +84,9 @@ enum assay_outcome assay_oracle_C29(const struct assay_case *c, struct assay_ver
 {
     if (!by_threads(c))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    return judge_growth(c, c->resources->threads >= ASSAY_GROWTH_THREADS, v);
+    bool mappings = c->event->arg == ASSAY_MEASURE_MAPPINGS;
+    uint64_t enough = mappings ? ASSAY_GROWTH_THREADS_MAPPINGS : ASSAY_GROWTH_THREADS;
+    return judge_growth(c, c->resources->threads >= enough, v);
 }
 
 /* All of the largest is not asked for: what is freed may stay cut up, or in caches. */

@@ -19,7 +19,12 @@ enum { ASSAY_PASSES_LOG2 = 24 };
 /* Growth over passes is blamed only behind so much of it: so many objects died, so many passes went
  * by (allocators that give back what is old, or in turns, fill for a thousand), or so many threads.
  */
-enum { ASSAY_GROWTH_DEATHS = 16384, ASSAY_GROWTH_PASSES = 2048, ASSAY_GROWTH_THREADS = 1024 };
+enum {
+    ASSAY_GROWTH_DEATHS = 16384,
+    ASSAY_GROWTH_PASSES = 2048,
+    ASSAY_GROWTH_THREADS = 1024,
+    ASSAY_GROWTH_THREADS_MAPPINGS = 8192 /* quarantines of several arenas split more and more */
+};
 
 struct assay_resources {
     uint8_t scarcity; /* enum assay_scarcity: now */
