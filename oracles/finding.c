@@ -44,16 +44,49 @@ static unsigned relation_that_counts(const struct assay_violation *violation)
 void assay_finding_fingerprint(const struct assay_violation *violation,
                                char ret_hex[ASSAY_FINGERPRINT_BYTES])
 {
+    assay_finding_fingerprint_by(ASSAY_FINGERPRINT_SCHEME, violation, ret_hex);
+}
+
+void assay_finding_fingerprint_by(unsigned scheme, const struct assay_violation *violation,
+                                  char ret_hex[ASSAY_FINGERPRINT_BYTES])
+{
+    unsigned relation = scheme > 1 ? relation_that_counts(violation) : violation->relation;
     char key[256];
     int length =
         snprintf(key, sizeof key, "%s|%s|%s|%s", assay_property_info(violation->property)->id,
                  assay_op_info(violation->kind)->name, assay_finding_size_class(violation),
-                 assay_relation_name(relation_that_counts(violation)));
+                 assay_relation_name(relation));
     if (violation->function[0])
         length += snprintf(key + length, sizeof key - (size_t)length, "|%.*s",
                            (int)sizeof violation->function, violation->function);
     snprintf(ret_hex, ASSAY_FINGERPRINT_BYTES, "%016" PRIx64,
              (uint64_t)XXH3_64bits(key, (size_t)length));
+}
+
+static const char *word_of(const json_t *finding, const char *key)
+{
+    const char *text = json_string_value(json_object_get(finding, key));
+    return text ? text : "";
+}
+
+bool assay_finding_known(const json_t *finding, struct assay_violation *ret_violation)
+{
+    static const uint32_t bands[] = {0, 1, 11, 18, 64}; /* one of each size class */
+    struct assay_violation v = {.property =
+                                    (uint16_t)assay_property_by_id(word_of(finding, "property"))};
+    const char *op = word_of(finding, "op");
+    bool sized = false;
+    v.kind = (uint8_t)assay_op_by_name(op, strlen(op));
+    for (unsigned r = 1; r < ASSAY_RELATION_COUNT; r++)
+        if (strcmp(assay_relation_name(r), word_of(finding, "relation")) == 0)
+            v.relation = (uint8_t)r;
+    for (size_t i = 0; i < sizeof bands / sizeof *bands && !sized; i++) {
+        v.size_band = bands[i];
+        sized = strcmp(assay_finding_size_class(&v), word_of(finding, "size_class")) == 0;
+    }
+    snprintf(v.function, sizeof v.function, "%s", word_of(finding, "function"));
+    *ret_violation = v;
+    return v.property && v.kind && v.relation && sized;
 }
 
 const char *assay_finding_accepted(const struct assay_violation *violation,
@@ -422,6 +455,8 @@ json_t *assay_finding_json(const struct assay_violation *violation, const char *
                   assay_finding_size_class(violation), "call", op, "op_index",
                   (json_int_t)violation->op_index, "object", (json_int_t)violation->object, "other",
                   (json_int_t)violation->other, "evidence", evidence_json(violation));
+    if (object)
+        json_object_set_new(object, "fingerprint_scheme", json_integer(ASSAY_FINGERPRINT_SCHEME));
     if (object && violation->crash_class)
         json_object_set_new(object, "crash_class",
                             json_string(assay_crash_class_name(violation->crash_class)));

@@ -16,10 +16,18 @@
 
 enum { ASSAY_FINGERPRINT_BYTES = 17 }; /* 16 hex digits and a zero */
 
+/* What fingerprints are made of. 1: the relation as it was seen; 2: of lost content (C10, C12, C16,
+ * C17) only that it is lost. What was saved by an older scheme is known again by it. */
+enum { ASSAY_FINGERPRINT_SCHEME = 2 };
+
 /* "empty", "small" (to 1 KiB), "medium" (to 128 KiB), "large", "oversize" (over PTRDIFF_MAX). */
 const char *assay_finding_size_class(const struct assay_violation *violation);
 void assay_finding_fingerprint(const struct assay_violation *violation,
                                char ret_hex[ASSAY_FINGERPRINT_BYTES]);
+void assay_finding_fingerprint_by(unsigned scheme, const struct assay_violation *violation,
+                                  char ret_hex[ASSAY_FINGERPRINT_BYTES]);
+/* As far as fingerprints go: from what finding.json tells. False: it names what there is not. */
+bool assay_finding_known(const json_t *finding, struct assay_violation *ret_violation);
 /* The reason for which the profile accepts it, or NULL. Owned by the profile. */
 const char *assay_finding_accepted(const struct assay_violation *violation,
                                    const struct assay_profile *profile);

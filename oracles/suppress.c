@@ -187,11 +187,27 @@ static bool fits_subject(const struct entry *entry, const char *subject)
            (base && fnmatch(entry->subject, base + 1, 0) == 0);
 }
 
-static bool fits(const struct entry *entry, const struct assay_violation *violation,
-                 const char *fingerprint, const char *subject)
+/* By today's fingerprint, or by that of an older scheme. */
+static bool names(struct entry *entry, const struct assay_violation *violation)
+{
+    char today[ASSAY_FINGERPRINT_BYTES], then[ASSAY_FINGERPRINT_BYTES];
+    assay_finding_fingerprint(violation, today);
+    if (strcmp(entry->fingerprint, today) == 0)
+        return true;
+    for (unsigned scheme = 1; scheme < ASSAY_FINGERPRINT_SCHEME; scheme++) {
+        assay_finding_fingerprint_by(scheme, violation, then);
+        if (strcmp(entry->fingerprint, then) != 0)
+            continue;
+        memcpy(entry->shown.today, today, sizeof today);
+        return true;
+    }
+    return false;
+}
+
+static bool fits(struct entry *entry, const struct assay_violation *violation, const char *subject)
 {
     if (entry->fingerprint[0])
-        return strcmp(entry->fingerprint, fingerprint) == 0;
+        return names(entry, violation);
     return entry->property == violation->property &&
            (entry->kind == 0 || entry->kind == violation->kind) &&
            (entry->relation == 0 || entry->relation == violation->relation) &&
@@ -202,11 +218,9 @@ const struct assay_suppression *assay_suppressed(struct assay_suppressions *supp
                                                  const struct assay_violation *violation,
                                                  const char *subject, bool count)
 {
-    char fingerprint[ASSAY_FINGERPRINT_BYTES];
-    assay_finding_fingerprint(violation, fingerprint);
     for (size_t i = 0; i < suppressions->count; i++) {
         struct entry *entry = &suppressions->entries[i];
-        if (!fits(entry, violation, fingerprint, subject))
+        if (!fits(entry, violation, subject))
             continue;
         entry->shown.used += count;
         return &entry->shown;

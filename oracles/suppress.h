@@ -22,6 +22,7 @@ struct assay_suppression {
     const char *text; /* what stands before '=' */
     const char *reason;
     uint64_t used;
+    char today[20]; /* of a fingerprint by an older scheme, once it was used: what it is now */
 };
 
 /* Errors: ASSAY_E_NOT_FOUND and its kin, ASSAY_E_FORMAT with the line, ASSAY_E_LIMIT. */

@@ -314,6 +314,7 @@ static int write_finding(struct work *work, struct assay_error *err)
         .hits = work->shrunk.hits,
         .trials = work->shrunk.trials,
         .minimised = work->shrunk.minimised,
+        .as_is = work->shrunk.as_is,
         .said = work->result.said,
         .guidance = from->guidance,
         .environment = work->shrunk.environment,
@@ -341,9 +342,9 @@ static void tell(struct work *work, struct assay_output_run *run)
     fprintf(text, "%s -> %s in %.1f s: %s, %s (%s/s)\n",
             assay_human_of(&a, work->ops_before, "op", "ops"),
             assay_human_of(&b, work->from.count, "op", "ops"), seconds,
-            work->shrunk.minimised
-                ? "1-minimal"
-                : "not fully minimised: there was no time for more, or it shows only as it is",
+            work->shrunk.minimised ? "1-minimal"
+            : work->shrunk.as_is   ? "not fully minimised: it shows only as it is"
+                                   : "not fully minimised: there was no time for more",
             assay_human_of(&c, work->shrunk.runs, "trial", "trials"),
             assay_human_rate(&d, (double)work->shrunk.runs / seconds));
     assay_finding_line(line, sizeof line, &work->result.first);

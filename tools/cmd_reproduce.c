@@ -151,6 +151,11 @@ int assay_cmd_reproduce(int argc, char **argv)
     if (code == 0)
         code =
             run_trials(&options, &dir, &spec, &profile, &trials, &hits, &others, &last, &run, &err);
+    if (dir.was[0]) {
+        struct assay_printable saved;
+        fprintf(stderr, "note: saved as %s by an older scheme of fingerprints; it is %s today\n",
+                assay_printable(&saved, dir.was), dir.fingerprint);
+    }
     size_t ops = dir.count;
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
     memcpy(fingerprint, dir.fingerprint, sizeof fingerprint);

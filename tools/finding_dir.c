@@ -89,6 +89,12 @@ static void put_ops(FILE *out, const struct assay_event *ops, size_t n)
     }
 }
 
+/* Of a program that was not made as small as it can be. */
+static const char *why_whole(const struct assay_finding_record *record)
+{
+    return record->as_is ? "it shows only as it is" : "there was no time for more";
+}
+
 /* For people: a pass that is repeated is told once. */
 static void put_program(FILE *out, const struct assay_finding_record *record)
 {
@@ -188,8 +194,7 @@ static int write_report(const char *folder, const struct assay_finding_record *r
     fprintf(out, "; %zu of %zu op%s left", record->count, record->ops_found,
             record->ops_found == 1 ? " is" : "s are");
     if (!record->minimised)
-        fprintf(out,
-                " (not fully minimised: there was no time for more, or it shows only as it is)");
+        fprintf(out, " (not fully minimised: %s)", why_whole(record));
     if (record->history)
         fprintf(out, "; %llu program%s before it %s needed, and in it",
                 (unsigned long long)record->history, record->history == 1 ? "" : "s",
@@ -211,13 +216,14 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
     struct assay_interval rate = assay_wilson(record->hits, record->trials, 1.96);
     json_t *object = assay_finding_json(&record->violation, record->subject);
     json_t *more = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i, s:f, s:f}, s:b, s:s}", "schema",
-        "assay.finding", "reproduce", hints->reproduce, "next", hints->next, "seed",
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:i, s:i, s:f, s:f}, s:b, s:s?, s:s}",
+        "schema", "assay.finding", "reproduce", hints->reproduce, "next", hints->next, "seed",
         (json_int_t)record->seed, "program", (json_int_t)record->program, "history",
         (json_int_t)record->history, "ops", (json_int_t)record->count, "ops_found",
         (json_int_t)record->ops_found, "reproduced", "hits", (int)record->hits, "trials",
         (int)record->trials, "low", thousandths(rate.low), "high", thousandths(rate.high),
-        "minimised", (int)record->minimised, "guidance", record->guidance);
+        "minimised", (int)record->minimised, "not_minimised",
+        record->minimised ? NULL : why_whole(record), "guidance", record->guidance);
     if (!object || !more || json_object_update(object, more) != 0 ||
         (record->circumstances && assay_finding_report_json(object, record->circumstances) < 0)) {
         json_decref(object);
@@ -404,6 +410,28 @@ static int read_program(const char *path, struct assay_finding_dir *dir, struct 
     return code;
 }
 
+/* A finding that was saved by an older scheme gets the fingerprint that it has today. */
+static int renew_fingerprint(const json_t *object, struct assay_finding_dir *dir, const char *file,
+                             struct assay_error *err)
+{
+    const json_t *told = json_object_get(object, "fingerprint_scheme");
+    json_int_t scheme = told ? json_integer_value(told) : 1;
+    struct assay_violation known;
+    char today[ASSAY_FINGERPRINT_BYTES];
+    if (scheme > ASSAY_FINGERPRINT_SCHEME || scheme < 1)
+        return assay_fail(err, ASSAY_E_FORMAT,
+                          "'%s' has a fingerprint by scheme %lld, this assay knows up to %d", file,
+                          (long long)scheme, ASSAY_FINGERPRINT_SCHEME);
+    if (scheme == ASSAY_FINGERPRINT_SCHEME || !assay_finding_known(object, &known))
+        return 0;
+    assay_finding_fingerprint(&known, today);
+    if (strcmp(today, dir->fingerprint) != 0) {
+        memcpy(dir->was, dir->fingerprint, sizeof dir->was);
+        memcpy(dir->fingerprint, today, sizeof dir->fingerprint);
+    }
+    return 0;
+}
+
 int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
                            struct assay_error *err)
 {
@@ -425,6 +453,7 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
                             err)) == 0 &&
         (code = read_string(object, "fingerprint", ret_dir->fingerprint,
                             sizeof ret_dir->fingerprint, file, err)) == 0 &&
+        (code = renew_fingerprint(object, ret_dir, file, err)) == 0 &&
         (code = read_environment(object, &ret_dir->environment, file, err)) == 0) {
         read_origin(object, ret_dir);
         const char *function = json_string_value(json_object_get(object, "function"));

@@ -29,6 +29,7 @@ struct assay_finding_record {
     uint64_t history;         /* programs before it that it needed, 0 = none */
     size_t ops_found;         /* before minimising */
     unsigned hits, trials;    /* of the minimal program in fresh children */
+    bool as_is;               /* not minimised, for what is made of it does not show it */
     bool minimised;           /* false: there was no time to take away all that is not needed */
     const char *said;         /* first line that the subject wrote, "" if nothing */
     const char *guidance;
@@ -50,6 +51,8 @@ struct assay_finding_dir {
     char subject[PATH_MAX], fingerprint[ASSAY_FINGERPRINT_BYTES], property[8];
     char profile_path[PATH_MAX]; /* "" if none */
     char function[64];           /* of a crash, "" if not known */
+    char
+        was[ASSAY_FINGERPRINT_BYTES]; /* the fingerprint by the older scheme that it was saved by */
     struct assay_environment environment;
     /* As it was written, 0 where not known: how often it showed; what it came from. */
     unsigned hits, trials;

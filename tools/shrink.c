@@ -203,6 +203,30 @@ static void restore(struct hunt *hunt, struct assay_event *ops, size_t *count,
     hunt->last = before->result;
 }
 
+/* Notes which resizes are refused where it shows: from there on they decide what is live. */
+static void note_refusals(struct hunt *hunt, struct assay_event *ops, size_t n)
+{
+    struct assay_trial_result result;
+    struct assay_event *results = malloc(n * sizeof *results);
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        any |= ops[i].kind == ASSAY_OP_LIMIT || ops[i].kind == ASSAY_OP_REFUSE;
+    if (!results || !any || hunt->code < 0) {
+        free(results);
+        return;
+    }
+    memcpy(results, ops, n * sizeof *results);
+    hunt->code = assay_trial_begin(hunt->trial, true, &result, hunt->err);
+    if (hunt->code == 0)
+        hunt->code = assay_trial_part(hunt->trial, results, n, true, hunt->err);
+    hunt->code = hunt->code > 0 ? 0 : hunt->code;
+    hunt->spoiled = true;
+    hunt->shrunk->runs++;
+    if (hunt->code == 0)
+        assay_minimise_mark(ops, n, results);
+    free(results);
+}
+
 /* Where it always shows. Nothing behind the op that violated is needed. False: what is left does
  * not show it, and the program is as it was. */
 static bool minimise_certain(struct hunt *hunt, struct assay_event *ops, size_t *count,
@@ -217,7 +241,10 @@ static bool minimise_certain(struct hunt *hunt, struct assay_event *ops, size_t 
             return false;
         assay_trial_set_hang(hunt->trial, hang_ms[attempt]);
         *count = op_index + 1 < before->count ? (size_t)op_index + 1 : before->count;
+        note_refusals(hunt, ops, *count);
         struct assay_minimised outcome = minimise(hunt, ops, count);
+        assay_minimise_unmark(ops, *count);
+        hunt->shrunk->as_is = !outcome.shows && !out_of_time(hunt);
         assay_trial_set_hang(hunt->trial, hunt->shrink->trial.hang_ms);
         hunt->deadline_ns = UINT64_MAX;
         if (*hunt->shrink->interrupted) /* what is left was seen to show it when it was taken */
@@ -247,6 +274,7 @@ static void minimise_random(struct hunt *hunt, struct assay_event *ops, size_t *
             outcome = minimise(hunt, ops, count);
         }
         hunt->shrunk->minimised = outcome.minimal;
+        hunt->shrunk->as_is = !outcome.shows && !out_of_time(hunt);
     }
     assay_trial_set_hang(hunt->trial, hunt->shrink->trial.hang_ms);
 }

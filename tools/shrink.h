@@ -27,10 +27,11 @@ struct assay_shrink {
 };
 
 struct assay_shrunk {
-    unsigned hits, trials;                /* of the final program, in fresh children */
-    bool minimised;                       /* nothing more can be taken away */
-    bool random;                          /* it shows in some runs only */
-    uint64_t runs;                        /* programs run in all */
+    unsigned hits, trials; /* of the final program, in fresh children */
+    bool minimised;        /* nothing more can be taken away */
+    bool as_is;            /* else: made legal without what it does not need it shows nothing */
+    bool random;           /* it shows in some runs only */
+    uint64_t runs;         /* programs run in all */
     struct assay_environment environment; /* what of it the finding needs */
 };
 

@@ -89,6 +89,7 @@ static bool try_candidate(struct work *work, size_t count)
         return false;
     }
     memcpy(work->scratch, work->candidate, bytes);
+    assay_minimise_unmark(work->scratch, count);
     bool passed = minimise->test(minimise->self, work->scratch, count, work->careful);
     work->outcome->tests++;
     if (passed) {
@@ -259,6 +260,7 @@ size_t assay_minimise(struct assay_event *ops, size_t n, const struct assay_mini
     if (work.candidate && work.scratch && work.keep && work.places && work.lineage) {
         size_t count = assay_minimise_repair(ops, n, NULL, work.candidate);
         memcpy(work.scratch, work.candidate, count * sizeof *work.scratch);
+        assay_minimise_unmark(work.scratch, count);
         ret_outcome->tests = count > 0;
         ret_outcome->shows = count > 0 && minimise->test(minimise->self, work.scratch, count, true);
         result = n;
@@ -268,6 +270,7 @@ size_t assay_minimise(struct assay_event *ops, size_t n, const struct assay_mini
             minimise_all(&work);
             result = work.count;
         }
+        assay_minimise_unmark(ops, result);
     }
     forget(&work.rejected);
     free(work.candidate);

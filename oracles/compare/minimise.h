@@ -35,10 +35,16 @@ struct assay_minimised {
 };
 
 /* Makes a program of the ops with keep[i] (NULL: all): drops what became illegal, mends sizes of
- * sized releases, renumbers objects, clears the result half. A misuse stays in only as the misuse
- * that it was: on a live or on a dead object. `out` has room for n. Returns the number of ops. */
+ * sized releases, renumbers objects, clears the result half but for the mark of a resize that was
+ * seen to be refused, which leaves its operand alive (assay_minimise_mark). A misuse stays in only
+ * as the misuse that it was: on a live or on a dead object. `out` has room for n. Returns the
+ * number of ops. */
 size_t assay_minimise_repair(const struct assay_event *ops, size_t n, const bool *keep,
                              struct assay_event *out);
+/* What a run of the program showed of it: its resizes that were refused are marked, in errno's
+ * place. Candidates are tested without marks; minimised programs have none. */
+void assay_minimise_mark(struct assay_event *ops, size_t n, const struct assay_event *results);
+void assay_minimise_unmark(struct assay_event *ops, size_t n);
 uint32_t assay_minimise_highest(const struct assay_event *ops, size_t n);
 
 /* Minimises in place. Returns the new number of ops, or 0 when memory is short. */

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,11 +71,37 @@ static void inherit_new(const struct lives *lives, const struct assay_event *op)
             lives->objects[i].live |= bit_of(op->arg);
 }
 
+static bool is_resize(const struct assay_event *op)
+{
+    return assay_op_info(op->kind)->op_class == ASSAY_CLASS_RESIZE;
+}
+
+/* By its size, or as it was seen. */
+static bool is_refused(const struct assay_event *op)
+{
+    return assay_event_refused(op) || (is_resize(op) && op->error == ENOMEM);
+}
+
+void assay_minimise_mark(struct assay_event *ops, size_t n, const struct assay_event *results)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool refused = results[i].flags & ASSAY_FLAG_EXECUTED && results[i].address == 0 &&
+                       results[i].size != 0 && is_resize(&ops[i]);
+        ops[i].error = refused ? ENOMEM : 0;
+    }
+}
+
+void assay_minimise_unmark(struct assay_event *ops, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        ops[i].error = 0;
+}
+
 /* Follows the program as it was. Returns true if the operand lived before the op. */
 static bool follow(const struct lives *lives, const struct assay_event *op, bool misuse)
 {
     enum assay_op_class op_class = assay_op_info(op->kind)->op_class;
-    bool refused = assay_event_refused(op);
+    bool refused = is_refused(op);
     uint64_t here = bit_of(op->process);
     bool lived = op->object && (lives->was_live[op->object] & here);
     inherit_old(lives, op);
@@ -104,7 +131,7 @@ static bool mend_operand(const struct lives *lives, struct assay_event *op, uint
 
 static void bear(struct lives *lives, struct assay_event *op, uint32_t was)
 {
-    bool refused = assay_event_refused(op);
+    bool refused = is_refused(op);
     bool resize = assay_op_info(op->kind)->op_class == ASSAY_CLASS_RESIZE;
     struct object *object = &lives->objects[op->born = ++lives->born];
     lives->alias[was] = refused && resize && op->object ? op->object : op->born;
@@ -134,6 +161,7 @@ size_t assay_minimise_repair(const struct assay_event *ops, size_t n, const bool
                                  .size = ops[i].size,
                                  .arg = ops[i].arg};
         bool resize = op_class == ASSAY_CLASS_RESIZE, bears = assay_event_bears(&op);
+        op.error = resize ? ops[i].error : 0;
         bool misuse = (op.flags & ASSAY_FLAG_MISUSE) != 0;
         bool lived = follow(&lives, &ops[i], misuse);
 
@@ -147,7 +175,7 @@ size_t assay_minimise_repair(const struct assay_event *ops, size_t n, const bool
         if (ops[i].object && !mend_operand(&lives, &op, ops[i].object, lived, misuse))
             continue;
         if (op.object && !misuse &&
-            (op_class == ASSAY_CLASS_RELEASE || (resize && !assay_event_refused(&op))))
+            (op_class == ASSAY_CLASS_RELEASE || (resize && !is_refused(&op))))
             lives.objects[op.object].live &= ~bit_of(op.process);
         if (bears && ops[i].born)
             bear(&lives, &op, ops[i].born);

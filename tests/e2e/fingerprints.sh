@@ -37,6 +37,27 @@ others=("$first")
 for name in sized_null usable_null zero_calloc; do others+=("$(animal "$name" "$some")"); done
 [ "$(printf '%s\n' "${others[@]}" | sort -u | wc -l)" = 4 ] || fail "two bugs of the zoo have one fingerprint: ${others[*]}"
 
+# what an older assay saved is known again, and said so in one line; a newer one's is not guessed at
+rare='' fuzz "$lib/zoo/librealloc_loses.so" 1 --profile "$source/tests/zoo/realloc_loses.ini" --runs 100
+saved=$(grep -l '"property": "C12"' out/findings/*/finding.json | head -1)
+python3 - "$saved" <<'END'
+import json, sys
+with open(sys.argv[1]) as file:
+    finding = json.load(file)
+finding["fingerprint"], finding["relation"] = "0123456789abcdef", "content-foreign"
+del finding["fingerprint_scheme"]
+with open(sys.argv[1], "w") as file:
+    json.dump(finding, file)
+END
+status=0
+assay reproduce "$(dirname "$saved")" >log 2>&1 || status=$?
+[ "$status" = 1 ] || { cat log; fail "saved by an older scheme: exit $status"; }
+grep -q '^note: saved as 0123456789abcdef by an older scheme of fingerprints; it is ' log || { cat log; fail "no word of the scheme"; }
+sed -i 's/{/{"fingerprint_scheme": 99, /' "$saved"
+status=0
+assay reproduce "$(dirname "$saved")" >log 2>&1 || status=$?
+[ "$status" = 3 ] || { cat log; fail "saved by a newer scheme: exit $status"; }
+
 # crashes: the same signal from the same call, told apart by function; and the same after a rebuild
 build() { # OUT OPTION...
     local out=$1

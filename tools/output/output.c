@@ -200,6 +200,11 @@ json_t *assay_output_unused(const struct assay_suppressions *suppressions, const
     json_t *list = json_array();
     for (size_t i = 0; suppressions && i < assay_suppressions_count(suppressions); i++) {
         const struct assay_suppression *line = assay_suppressions_get(suppressions, i);
+        if (line->used && line->today[0])
+            fprintf(stderr,
+                    "assay: note: '%s' line %u is by an older scheme of fingerprints; it is %s "
+                    "today\n",
+                    assay_printable(&shown[0], path), line->line, line->today);
         if (line->used)
             continue;
         fprintf(stderr, "assay: warning: '%s' line %u suppresses nothing: %s\n",

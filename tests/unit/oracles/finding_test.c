@@ -73,6 +73,31 @@ static void what_stands_in_lost_contents_place_does_not_count(void **state)
     }
 }
 
+/* What was saved tells as much as it takes to make its fingerprint again, by any scheme. */
+static void saved_findings_are_known_again(void **state)
+{
+    struct assay_violation one = overlap(10, 4, 0x1000), again;
+    char was[ASSAY_FINGERPRINT_BYTES], now[ASSAY_FINGERPRINT_BYTES], of[ASSAY_FINGERPRINT_BYTES];
+    (void)state;
+    one.property = ASSAY_PROPERTY_C12;
+    one.relation = ASSAY_RELATION_CONTENT_FOREIGN;
+    one.kind = ASSAY_OP_REALLOC;
+    assay_finding_fingerprint_by(1, &one, was);
+    assay_finding_fingerprint(&one, now);
+    assert_string_not_equal(was, now);
+    json_t *saved = assay_finding_json(&one, "x");
+    assert_int_equal(json_integer_value(json_object_get(saved, "fingerprint_scheme")),
+                     ASSAY_FINGERPRINT_SCHEME);
+    assert_true(assay_finding_known(saved, &again));
+    assay_finding_fingerprint_by(1, &again, of);
+    assert_string_equal(of, was);
+    assay_finding_fingerprint(&again, of);
+    assert_string_equal(of, now);
+    json_object_set_new(saved, "op", json_string("never"));
+    assert_false(assay_finding_known(saved, &again));
+    json_decref(saved);
+}
+
 static void size_classes(void **state)
 {
     struct assay_violation v = {0};
@@ -211,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fingerprints_say_the_kind_only),
         cmocka_unit_test(what_stands_in_lost_contents_place_does_not_count),
+        cmocka_unit_test(saved_findings_are_known_again),
         cmocka_unit_test(size_classes),
         cmocka_unit_test(text_tells_the_history),
         cmocka_unit_test(lines_name_codes_and_signals),

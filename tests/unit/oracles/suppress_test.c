@@ -135,9 +135,26 @@ static void a_set_counts_them_as_accepted(void **state)
     assay_suppressions_free(all);
 }
 
+static void a_fingerprint_of_an_older_scheme_fits(void **state)
+{
+    struct assay_suppressions *all;
+    struct assay_violation v = violation(ASSAY_OP_REALLOC, ASSAY_RELATION_CONTENT_STALE);
+    char text[64], then[ASSAY_FINGERPRINT_BYTES], today[ASSAY_FINGERPRINT_BYTES];
+    (void)state;
+    v.property = ASSAY_PROPERTY_C12;
+    assay_finding_fingerprint_by(1, &v, then);
+    assay_finding_fingerprint(&v, today);
+    snprintf(text, sizeof text, "%s = of last year\n", then);
+    assert_int_equal(load(text, &all, NULL), 0);
+    assert_string_equal(reason(all, &v, "glibc"), "of last year");
+    assert_string_equal(assay_suppressions_get(all, 0)->today, today);
+    assay_suppressions_free(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fingerprint_of_an_older_scheme_fits),
         cmocka_unit_test(the_first_that_fits),
         cmocka_unit_test(what_is_none),
         cmocka_unit_test(a_set_counts_them_as_accepted),

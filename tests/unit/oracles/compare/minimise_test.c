@@ -351,6 +351,36 @@ static void a_fork_leaves_each_its_objects(void **state)
     assert_int_equal(out[1].process, 0);
 }
 
+/* Where memory ends no size tells that a resize is refused: that it was seen is kept with the op,
+ * through repairs, until the end. */
+static void refused_resizes_leave_what_they_were_asked_of(void **state)
+{
+    (void)state;
+    const struct assay_event program[] = {
+        {.kind = ASSAY_OP_MALLOC, .size = 40, .born = 1},
+        {.kind = ASSAY_OP_LIMIT, .size = 4096},
+        {.kind = ASSAY_OP_MALLOC, .size = 10, .born = 2},
+        {.kind = ASSAY_OP_REALLOC, .size = 4000, .object = 1, .born = 3},
+        {.kind = ASSAY_OP_FREE, .object = 1}};
+    enum { N = sizeof program / sizeof *program };
+    struct assay_event seen[N], marked[N], out[N], again[N];
+    const bool keep[N] = {true, true, false, true, true};
+    memcpy(seen, program, sizeof seen);
+    memcpy(marked, program, sizeof marked);
+    for (size_t i = 0; i < N; i++) {
+        seen[i].flags = ASSAY_FLAG_EXECUTED;
+        seen[i].address = i == 3 ? 0 : 4096 * (i + 1);
+    }
+    assert_int_equal(assay_minimise_repair(program, N, keep, out), 3); /* it is gone */
+    assay_minimise_mark(marked, N, seen);
+    assert_int_equal(assay_minimise_repair(marked, N, keep, out), 4);
+    assert_int_equal(out[3].kind, ASSAY_OP_FREE);
+    assert_int_equal(out[3].object, 1);
+    assert_int_equal(assay_minimise_repair(out, 4, NULL, again), 4);
+    assay_minimise_unmark(again, 4);
+    assert_int_equal(assay_minimise_repair(again, 4, NULL, out), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +388,7 @@ int main(void)
         cmocka_unit_test(no_candidate_is_asked_about_twice),
         cmocka_unit_test(stops_when_time_is_up_with_what_it_has),
         cmocka_unit_test(what_does_not_show_is_left_alone),
+        cmocka_unit_test(refused_resizes_leave_what_they_were_asked_of),
         cmocka_unit_test(a_misuse_stays_the_misuse_that_it_was),
         cmocka_unit_test(a_dropped_resize_lets_the_old_object_live_on),
         cmocka_unit_test(a_fork_leaves_each_its_objects),
