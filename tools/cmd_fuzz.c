@@ -79,7 +79,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             (enum programs)assay_option_choice(state, "programs", arg, program_kinds);
         return 0;
     case KEY_SUPPRESSIONS: options->suppressions = arg; return 0;
-    case ARGP_KEY_ARG: return assay_usage(state, "'%s' is one word too many", arg);
+    case ARGP_KEY_ARG:
+        return assay_usage(state, "'%s' is one word too many: --subject names the allocator", arg);
     case ARGP_KEY_END:
         assay_option_not_recorded(state, "subject", options->subject);
         if (options->mix && options->misuse)

@@ -120,7 +120,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_PROFILE: options->profile = arg; return 0;
     case KEY_HTML: options->html = arg; return 0;
-    case ARGP_KEY_ARG: return assay_usage(state, "'%s' is one word too many", arg);
+    case ARGP_KEY_ARG:
+        return assay_usage(state, "'%s' is one word too many: --subject names the allocator", arg);
     case ARGP_KEY_END:
         if (options->profile && options->subject_count > 1)
             return assay_usage(state, "--profile is for one subject");

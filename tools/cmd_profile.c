@@ -75,6 +75,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct options *options = state->input;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+    case 's':
+    case ARGP_KEY_ARG:
+        if (options->subject)
+            return assay_usage(state, "'%s' is one word too many", arg);
+        options->subject = arg;
+        return 0;
     case 'o': options->out = arg; return 0;
     case 'j': options->jobs = (unsigned)assay_option_number(state, "jobs", arg, 1, 256); return 0;
     case KEY_TIME: options->max_time_ns = assay_option_duration(state, "max-time", arg); return 0;
@@ -90,17 +96,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_KEYS: return add_keys(state, options, arg);
     case KEY_ABOUT: options->about = arg; return 0;
     case KEY_NAME: options->name = arg; return 0;
-    case ARGP_KEY_ARG:
-        if (options->subject)
-            return assay_usage(state, "'%s' is one word too many", arg);
-        options->subject = arg;
-        return 0;
     case ARGP_KEY_END: return end(state, options);
     default: return ARGP_ERR_UNKNOWN;
     }
 }
 
 static const struct argp_option table[] = {
+    {"subject", 's', "S", 0, "the subject, as other commands have it; the same as SUBJECT", 0},
     {"output", 'o', "FILE", 0, "write the profile to FILE; what was put into it by hand stays", 0},
     {"check", KEY_CHECK, "FILE", 0, "write nothing; does this profile say what is measured?", 0},
     {"keys", KEY_KEYS, "LIST", 0, "measure only these keys, as in malloc_zero_null,realloc_zero",

@@ -233,13 +233,20 @@ static json_t *rows_of(const struct assay_selftest_list *list,
     return rows;
 }
 
-static json_t *property_rows(const struct score *score)
+/* Rows for which no subject stood: ids in ret_idle, or, where that is NULL, rows like the others.
+ */
+static json_t *property_rows(const struct score *score, json_t *ret_idle)
 {
     json_t *rows = json_array();
     for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++) {
         const struct assay_property_info *info = assay_property_info(p);
         if (p >= ASSAY_PROPERTY_COUNT && info->id[0] != 'S')
             continue; /* of programs, not of allocators */
+        if (ret_idle && score->killed[p] + score->survived[p] == 0) {
+            if (info->severity != ASSAY_SEVERITY_PROGRAM)
+                json_array_append_new(ret_idle, json_string(info->id));
+            continue;
+        }
         json_t *row =
             json_pack("{s:s, s:i, s:i, s:s}", "property", info->id, "killed", (int)score->killed[p],
                       "survived", (int)score->survived[p], "statement", info->statement);
@@ -309,7 +316,15 @@ static void print(const struct options *options, const struct assay_selftest_lis
     assay_emit_table(&emit, "assay.selftest.subject", subject_fields, rows_of(list, results));
     if (!emit.json)
         putchar('\n');
-    assay_emit_table(&emit, "assay.selftest.property", property_fields, property_rows(score));
+    json_t *idle = emit.json ? NULL : json_array(), *id;
+    assay_emit_table(&emit, "assay.selftest.property", property_fields, property_rows(score, idle));
+    size_t i;
+    if (json_array_size(idle) > 0)
+        printf("rows without a kill or a survivor:");
+    json_array_foreach(idle, i, id) printf(" %s", json_string_value(id));
+    if (json_array_size(idle) > 0)
+        putchar('\n');
+    json_decref(idle);
     print_summary(assay_emit_text(&emit), score);
     assay_emit_object(&emit, "assay.selftest", summary_of(options, score));
 }

@@ -432,6 +432,34 @@ static int renew_fingerprint(const json_t *object, struct assay_finding_dir *dir
     return 0;
 }
 
+static bool holds_findings(const char *path)
+{
+    char file[PATH_MAX];
+    bool found = false;
+    DIR *folder = opendir(path);
+    for (const struct dirent *entry; folder && !found && (entry = readdir(folder)) != NULL;)
+        found = entry->d_name[0] != '.' &&
+                snprintf(file, sizeof file, "%s/%s/finding.json", path, entry->d_name) < PATH_MAX &&
+                access(file, R_OK) == 0;
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
+/* A run's folder, or the one in it that holds findings, is easily taken for one of them. */
+static int no_finding(const char *path, const char *file, struct assay_error *err)
+{
+    char inner[PATH_MAX];
+    int code = assay_fail_errno(err, "'%s' is not a finding: cannot read '%s'", path, file);
+    join(inner, path, "findings");
+    if (holds_findings(inner))
+        return assay_fail(err, code, "'%s' is a run's folder: name one of the findings in '%s'",
+                          path, inner);
+    if (holds_findings(path))
+        return assay_fail(err, code, "'%s' holds findings: name one of its folders", path);
+    return code;
+}
+
 int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
                            struct assay_error *err)
 {
@@ -442,7 +470,7 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
         return assay_fail(err, ASSAY_E_NOT_FOUND, "the path is too long");
     join(file, path, "finding.json");
     if (access(file, R_OK) != 0)
-        return assay_fail_errno(err, "'%s' is not a finding: cannot read '%s'", path, file);
+        return no_finding(path, file, err);
     json_t *object = json_load_file(file, 0, &json_error);
     if (!object)
         return assay_fail(err, ASSAY_E_FORMAT, "'%s' line %d: %s", file, json_error.line,

@@ -21,3 +21,8 @@ assay reproduce c/* | head -n 1 | cut -d ' ' -f 2
 assay minimize m/* --out n --quiet | sed -E 's/in [0-9.]+ s/in N s/; s/[0-9,]+ trials \([^)]*\)/N trials/' | head -n 1
 cmp m/*/program.trace n/*/program.trace && diff m/*/reproducer.c n/*/reproducer.c && echo the same
 assay minimize m/* --subject glibc | sed -E 's/[0-9a-f]{16}/FINGERPRINT/'
+# a run's folder, and the one that holds findings, are told from a finding
+mkdir run; cp -r m run/findings; assay reproduce run
+assay reproduce run/findings/
+assay minimize m
+assay reproduce .

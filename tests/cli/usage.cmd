@@ -30,3 +30,5 @@ assay fuzz --guidance coverage --subject glibc
 assay fuzz --subject recorded
 assay diff x --a glibc --b recorded
 for command in $(assay list commands --json | sed -nE 's/.*"name":"([^"]+)".*/\1/p'); do assay $command --help | grep -q "^Exit: 0" || echo "no exit codes: $command"; done
+assay matrix glibc
+assay profile --subject glibc jemalloc
