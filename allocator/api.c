@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "bulwark.h"
+#include "cache.h"
 #include "heap.h"
 #include "large.h"
 #include "pages.h"
 #include "slab.h"
+#include "slot.h"
 
 struct bw_heap *bw_heap_create(const struct bw_config *config)
 {
@@ -38,7 +40,7 @@ static void *allocate_elsewhere(struct bw_heap *heap, size_t size, size_t alignm
         while (++index < BW_CLASS_COUNT && bw_class_size(index) <= most) {
             if ((bw_class_size(index) & (alignment - 1)) != 0)
                 continue;
-            void *p = bw_slab_alloc(heap, index, size);
+            void *p = bw_slot_alloc(heap, index, size);
             if (p != NULL)
                 return p;
         }
@@ -52,7 +54,7 @@ static inline void *allocate(struct bw_heap *heap, size_t size, size_t alignment
     if (__builtin_expect(size <= BW_REQUEST_MAX && alignment <= BW_SLOT_ALIGNMENT_MAX, 1)) {
         index = bw_class_for(size, alignment);
         if (__builtin_expect(index < BW_CLASS_COUNT, 1)) {
-            void *p = bw_slab_alloc(heap, index, size);
+            void *p = bw_slot_alloc(heap, index, size);
             if (__builtin_expect(p != NULL, 1))
                 return p;
         }
@@ -101,7 +103,7 @@ void bw_free(struct bw_heap *heap, void *p)
     if (BW_NOTES)
         bw_note_freeing(heap, p, BW_FAMILY_MALLOC, NULL);
     if (__builtin_expect(bw_slab_owns(heap, p), 1))
-        bw_slab_free(heap, p, NULL);
+        bw_slot_free(heap, p);
     else if (p != NULL)
         bw_large_free(heap, p, NULL);
 }
@@ -112,7 +114,7 @@ static void free_claimed(struct bw_heap *heap, void *p, enum bw_family family,
     if (BW_NOTES)
         bw_note_freeing(heap, p, family, claim);
     if (bw_slab_owns(heap, p))
-        bw_slab_free(heap, p, claim);
+        bw_slot_free_claimed(heap, p, claim);
     else if (p != NULL)
         bw_large_free(heap, p, claim);
 }
@@ -142,7 +144,7 @@ void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
         bw_note_freeing(heap, p, BW_FAMILY_MALLOC, NULL);
     size_t old;
     bool small = bw_slab_owns(heap, p);
-    bool done = small ? bw_slab_resize(heap, p, size, &old) : bw_large_resize(heap, p, size, &old);
+    bool done = small ? bw_slot_resize(heap, p, size, &old) : bw_large_resize(heap, p, size, &old);
     if (done)
         return noted(heap, p, BW_FAMILY_MALLOC, 1);
     if (!small && size > BW_REQUEST_MAX && size <= PTRDIFF_MAX) {
@@ -223,7 +225,7 @@ static size_t size_of(struct bw_heap *heap, void *p)
 {
     if (p == NULL)
         return 0;
-    return bw_slab_owns(heap, p) ? bw_slab_size(heap, p, BW_INTENT_ASK)
+    return bw_slab_owns(heap, p) ? bw_slot_size(heap, p, BW_INTENT_ASK)
                                  : bw_large_size(heap, p, BW_INTENT_ASK);
 }
 
@@ -240,6 +242,9 @@ size_t bw_malloc_object_size(struct bw_heap *heap, void *p)
 int bw_malloc_trim(struct bw_heap *heap, size_t pad)
 {
     (void)pad;
+    struct bw_cache *cache = bw_cache_mine(heap);
+    if (cache != NULL)
+        bw_cache_flush(heap, cache);
     bool slabs = bw_slab_trim(heap);
     bool larges = bw_large_trim(heap);
     return slabs || larges;

@@ -9,6 +9,7 @@
 #define BW_SYNC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined(__has_include)
@@ -78,6 +79,42 @@ static inline void *bw_load_pointer(void *const *from)
 }
 
 static inline void bw_store_pointer(void **to, void *value)
+{
+    __atomic_store_n(to, value, __ATOMIC_RELEASE);
+}
+
+static inline uint16_t bw_load_u16(const uint16_t *from)
+{
+    return __atomic_load_n(from, __ATOMIC_ACQUIRE);
+}
+
+static inline void bw_store_u16(uint16_t *to, uint16_t value)
+{
+    __atomic_store_n(to, value, __ATOMIC_RELEASE);
+}
+
+/* Clears bits of a word that was just read as `seen`; returns what was there. Of two threads that
+ * clear the same bit one finds it gone. */
+static inline uint16_t bw_clear_u16(uint16_t *word, uint16_t seen, uint16_t bits)
+{
+    if (BW_SINGLE_THREADED) {
+        *word = (uint16_t)(seen & ~bits);
+        return seen;
+    }
+    return __atomic_exchange_n(word, (uint16_t)(seen & ~bits), __ATOMIC_ACQ_REL);
+}
+
+static inline uint64_t bw_next_u64(uint64_t *counter)
+{
+    return __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
+}
+
+static inline size_t bw_load_size(const size_t *from)
+{
+    return __atomic_load_n(from, __ATOMIC_ACQUIRE);
+}
+
+static inline void bw_store_size(size_t *to, size_t value)
 {
     __atomic_store_n(to, value, __ATOMIC_RELEASE);
 }

@@ -1,9 +1,11 @@
-/* Making, resetting and ending heaps; what all of them do around fork(). */
+/* Making, resetting and ending heaps; what all of them do around fork() and
+ * at the end of a thread. */
 #include "heap.h"
 
 #include <pthread.h>
 #include <string.h>
 
+#include "cache.h"
 #include "large.h"
 #include "pages.h"
 #include "slab.h"
@@ -169,6 +171,8 @@ struct bw_heap *bw_heap_make(const struct bw_config *config)
         heap = reserve(shift, key);
     if (heap == NULL)
         return NULL;
+    static uint64_t serials;
+    heap->serial = bw_next_u64(&serials);
     heap->deterministic = config->deterministic;
     heap->bit_instructions = cpu_has_bit_instructions();
     memcpy(heap->key, key, sizeof key);
@@ -195,6 +199,7 @@ void bw_heap_reset(struct bw_heap *heap, uint64_t seed)
         bw_slab_reset(class);
         bw_slab_start(class, heap->key, i);
     }
+    bw_cache_reset(heap);
     bw_large_drop(&heap->large);
     bw_large_start(&heap->large, heap->key);
 }
@@ -209,6 +214,7 @@ void bw_heap_destroy(struct bw_heap *heap)
         at = &(*at)->next;
     *at = heap->next;
     bw_unlock(&list_lock);
+    bw_cache_drop(heap);
     bw_large_drop(&heap->large);
     if (heap->large.window != 0)
         bw_pages_release((void *)heap->large.window, BW_LARGE_WINDOW);
@@ -253,6 +259,7 @@ static void fork_prepare(void)
 {
     bw_lock_for_fork(&list_lock);
     for (struct bw_heap *heap = all_heaps; heap != NULL; heap = heap->next) {
+        bw_lock_for_fork(&heap->cache_lock);
         for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
             bw_lock_for_fork(&heap->classes[i].lock);
         bw_lock_for_fork(&heap->large.lock);
@@ -264,6 +271,7 @@ static void fork_release(void)
 {
     bw_thread()->forking = false;
     for (struct bw_heap *heap = all_heaps; heap != NULL; heap = heap->next) {
+        bw_unlock_after_fork(&heap->cache_lock);
         for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
             bw_unlock_after_fork(&heap->classes[i].lock);
         bw_unlock_after_fork(&heap->large.lock);
@@ -275,17 +283,47 @@ static void fork_release(void)
 static void fork_child(void)
 {
     for (struct bw_heap *heap = all_heaps; heap != NULL; heap = heap->next) {
+        bw_cache_forget_others(heap);
         if (heap->deterministic)
             continue;
         choose_key(heap->key, false, 0);
         for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
             bw_random_start(&heap->classes[i].random, heap->key, i);
         bw_random_start(&heap->large.random, heap->key, heap->large.random.nonce);
+        bw_cache_restart(heap);
     }
     fork_release();
 }
 
-__attribute__((constructor)) static void register_fork_handlers(void)
+/* ---- the end of a thread ---- */
+
+static pthread_key_t exit_key;
+static bool exit_key_made;
+
+/* Other destructors may run later and allocate: then the thread is watched once more. */
+static void thread_ends(void *self)
+{
+    struct bw_thread *thread = bw_thread();
+    (void)self;
+    thread->watched = false;
+    thread->serial = 0;
+    bw_lock(&list_lock);
+    for (struct bw_heap *heap = all_heaps; heap != NULL; heap = heap->next)
+        bw_cache_leave(heap);
+    bw_unlock(&list_lock);
+}
+
+void bw_heap_watch_thread(void)
+{
+    struct bw_thread *thread = bw_thread();
+    if (!exit_key_made || thread->watched)
+        return;
+    thread->watched = true;
+    (void)pthread_setspecific(exit_key, thread);
+}
+
+__attribute__((constructor)) static void register_handlers(void)
 {
     (void)pthread_atfork(fork_prepare, fork_release, fork_child);
+    exit_key_made = pthread_key_create(&exit_key, thread_ends) == 0;
 }

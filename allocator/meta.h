@@ -2,9 +2,12 @@
  * a program owns, and no offset from an object leads here: heap and slab records stand in a
  * reservation of their own, with unreadable gaps of random size around each part.
  *
- * Invariants, for every slot of a carved slab: at most one of live and held is set; the slot is
- * free when neither is; a slot that is not live reads as zero (zero_on_free); `free` of the slab
- * counts the free slots; the slab is on the list that its count says (full: none). */
+ * Invariants, for every slot of a carved slab: it is live (its tag says so), free (its bit is set)
+ * or held: in a thread's cache or quarantine, or on its way there; never two of them; a slot that
+ * is not live reads as zero (zero_on_free); `free_count` of the slab counts the free slots; the
+ * slab is on the list that its count says (full: none), or owned by one cache, which alone takes
+ * slots of it.
+ */
 #ifndef BW_META_H
 #define BW_META_H
 
@@ -22,46 +25,79 @@
 
 enum { BW_SLAB_SLOTS_MAX = 256, BW_SLAB_WORDS = BW_SLAB_SLOTS_MAX / 64 };
 
-enum bw_list { BW_LIST_NONE, BW_LIST_PARTIAL, BW_LIST_EMPTY, BW_LIST_PURGED, BW_LIST_COUNT };
+enum bw_list {
+    BW_LIST_NONE,
+    BW_LIST_PARTIAL,
+    BW_LIST_EMPTY,
+    BW_LIST_PURGED,
+    BW_LIST_COUNT,
+    BW_LIST_OWNED = BW_LIST_COUNT /* a state, no list */
+};
 
-/* One slab: a bit per slot for live, free and fresh (never handed out; implies free). Then the
- * slack (slot size less requested size) of every slot: one byte where the class is below 256, else
- * two. Then a note of each, where the variant keeps them. */
+/* What is known of a slot: 0 = never handed out (since its pages were given back), else the slack
+ * (slot size less requested size) of its last object, plus 1, and whether that is live. Tags are
+ * read and written without a lock, by whoever has the slot. */
+enum { BW_TAG_LIVE = 0x8000, BW_TAG_SLACK = 0x7fff };
+
+/* One slab: a bit per free slot, under the class's lock, and a tag per slot. Then a note of each,
+ * where the variant keeps them. */
 struct bw_slab {
     uint32_t next, prev; /* index + 1 on the list; 0 = none */
     uint16_t free_count;
     uint8_t list;
-    uint64_t live[BW_SLAB_WORDS];
     uint64_t free[BW_SLAB_WORDS];
-    uint64_t fresh[BW_SLAB_WORDS];
-    uint8_t slack[];
+    uint16_t tags[];
 };
 
 struct bw_class {
-    struct bw_lock lock; /* guards all that is not geometry, and the slab records */
     /* Geometry: constant once the heap is made. */
-    uint32_t size;
-    uint64_t stride_reciprocal;  /* of stride / 4096, times 2^32, rounded up */
-    uint64_t slot_reciprocal;    /* of size / 16, the same */
-    uint32_t slab_bytes, stride; /* stride - slab_bytes is guard */
-    uint32_t slots;
-    uint32_t meta_stride;
-    uint32_t slab_max;
+    uint32_t size, stride;      /* stride - slab_bytes is guard */
+    uint64_t stride_reciprocal; /* of stride / 4096, times 2^32, rounded up */
+    uint64_t slot_reciprocal;   /* of size / 16, the same */
+    uint8_t *base;              /* slab i stands at base + i * stride */
+    uint8_t *meta;              /* and its record at meta + i * meta_stride */
+    size_t extent;              /* carved * stride; grows under the lock, read without it */
+    uint32_t meta_stride, slots;
+    uint32_t slab_bytes, slab_max;
+    uint32_t batch; /* slots that a cache takes or gives at a time */
     uint32_t quarantine_max;
-    uint8_t *base; /* slab i stands at base + i * stride */
-    uint8_t *meta; /* and its record at meta + i * meta_stride */
+
+    struct bw_lock lock
+        __attribute__((aligned(64))); /* guards what follows, and the slab records */
     /* What the system gave: survives a reset. */
     uint32_t guarded; /* slabs [0, guarded) have their guard */
+    uint32_t carved;  /* slabs [0, carved) are in use */
     size_t committed, meta_committed;
     /* State. */
-    uint32_t carved;               /* slabs [0, carved) are in use */
     uint32_t lists[BW_LIST_COUNT]; /* first slab, index + 1 */
     uint32_t empty_count;
-    uint32_t quarantine_length;
-    uint32_t patrol; /* the entry of it that was looked at last */
-    uint32_t quarantine[bw_policy_quarantine_slots_max]; /* slab * 256 + slot */
-    struct bw_random random;
+    struct bw_random random; /* for what is no cache's */
 } __attribute__((aligned(64)));
+
+/* What a thread keeps of one class. An id is slab * 256 + slot. */
+enum { BW_BATCH_MAX = 32 };
+
+struct bw_bin {
+    uint32_t ready_count; /* ready[0, ready_count): to be handed out */
+    uint32_t room;        /* freed[room, batch): soon free; only a full quarantine leaves room */
+    uint32_t quarantine_length;
+    uint32_t patrol; /* the entry of the quarantine that was looked at last */
+    uint32_t owned;  /* slab, index + 1, that `ready` is filled from; 0 = none */
+    uint32_t ready[BW_BATCH_MAX];
+    uint32_t freed[BW_BATCH_MAX];
+    uint32_t quarantine[bw_policy_quarantine_slots_max];
+};
+
+/* Belongs to one thread at a time, which alone touches its bins: no lock. Stands in a reservation
+ * of its own. */
+struct bw_cache {
+    struct bw_cache *next; /* of the heap */
+    const void *owner; /* the thread's bw_thread(), NULL = nobody's; under the heap's cache_lock */
+    uint64_t touched;  /* a bit per class whose bin is not empty */
+    uint64_t nonce;
+    struct bw_random random;
+    struct bw_bin bins[BW_CLASS_COUNT];
+};
 
 /* Large objects stand in random cells of a window, which is reserved as a whole. */
 #define BW_LARGE_WINDOW ((size_t)1 << 40)
@@ -104,6 +140,9 @@ struct bw_heap {
     uint32_t spilled; /* a class was full: objects may stand in a larger class than they need */
     uint64_t secret;  /* of the canaries */
     uint32_t key[8];
+    uint64_t serial; /* no two heaps of a process have the same */
+    struct bw_lock cache_lock;
+    struct bw_cache *caches;
     struct bw_class classes[BW_CLASS_COUNT];
     struct bw_large large;
     struct bw_heap *next; /* of all heaps, for fork */

@@ -8,8 +8,8 @@
 static struct bw_note *note_of_slot(const struct bw_class *class, struct bw_slab *slab,
                                     uint32_t slot)
 {
-    uint8_t *notes = slab->slack + (size_t)(class->slots) * (slack_is_wide(class) ? 2 : 1);
-    return (struct bw_note *)(notes + slot * sizeof(struct bw_note));
+    struct bw_note *notes = (struct bw_note *)(slab->tags + class->slots);
+    return &notes[slot];
 }
 
 static void set_allocated(struct bw_note *note, uint8_t made)
@@ -42,23 +42,18 @@ static bool read_live(struct bw_heap *heap, const void *p, struct bw_note *ret_n
     if (!bw_slab_owns(heap, p))
         return bw_large_note(heap, p, NULL, ret_note) && (*ret_size = BW_SIZE_UNKNOWN) != 0;
     struct place place = locate(heap, p);
-    bool live = false;
-    bw_lock(&place.class->lock);
-    if (place.in_slot && place.offset == 0 && place.slab_index < place.class->carved) {
-        struct bw_slab *slab = bw_slab_record(place.class, place.slab_index);
-        live = has(slab->live, place.slot);
-        if (live) {
-            struct bw_note *note = note_of_slot(place.class, slab, place.slot);
-            *ret_note = *note;
-            *ret_size = is_unreadable(heap, place.class)
-                            ? 0
-                            : place.class->size - get_slack(place.class, slab, place.slot);
-            if (bw_policy_sites)
-                note->freed_at[0] = bw_thread()->caller;
-        }
-    }
-    bw_unlock(&place.class->lock);
-    return live;
+    if (!place.in_slot || place.offset != 0)
+        return false;
+    uint32_t tag = bw_load_u16(tag_at(&place));
+    if (!(tag & BW_TAG_LIVE))
+        return false;
+    struct bw_note *note =
+        note_of_slot(place.class, bw_slab_record(place.class, place.slab_index), place.slot);
+    *ret_note = *note;
+    *ret_size = place.class->size - slack_of(tag);
+    if (bw_policy_sites)
+        note->freed_at[0] = bw_thread()->caller;
+    return true;
 }
 
 static const char *const families[BW_FAMILY_COUNT][BW_FAMILY_COUNT] = {
@@ -104,11 +99,9 @@ void bw_note_sites(struct bw_heap *heap, const void *p, const void **ret_allocat
             return;
     } else {
         struct place place = locate(heap, p);
-        if (!place.in_slot || place.slab_index >= place.class->carved)
+        if (!place.in_slot || bw_load_u16(tag_at(&place)) == 0)
             return;
         struct bw_slab *slab = bw_slab_record(place.class, place.slab_index);
-        if (has(slab->fresh, place.slot))
-            return;
         note = *note_of_slot(place.class, slab, place.slot);
     }
     *ret_allocated = note.allocated_at[0];

@@ -14,16 +14,22 @@ enum {
     BW_CLASS_COUNT = 49,
     BW_SLOT_MAX = 131072,
     BW_SLOT_ALIGNMENT_MAX = 4096,
-    BW_SLACK_MAX = 65535, /* what a slot's record can tell of the bytes beyond the request */
+    BW_SLACK_MAX = 32766, /* what a slot's record can tell of the bytes beyond the request */
     BW_CANARY_MIN = bw_policy_canary ? 1 : 0,
     BW_REQUEST_MAX = BW_SLOT_MAX - BW_CANARY_MIN, /* larger requests are large objects */
 };
 
+/* The classes of 0, 16, 32, ... 1,024 bytes. */
+static const uint8_t bw_class_by_16[65] = {
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  9,  10, 10, 11, 11, 12, 12, 13, 13, 13, 13, 14,
+    14, 14, 14, 15, 15, 15, 15, 16, 16, 16, 16, 17, 17, 17, 17, 17, 17, 17, 17, 18, 18, 18,
+    18, 18, 18, 18, 18, 19, 19, 19, 19, 19, 19, 19, 19, 20, 20, 20, 20, 20, 20, 20, 20};
+
 /* need in [1, BW_SLOT_MAX]. */
 static inline unsigned bw_class_of(size_t need)
 {
-    if (need <= 128)
-        return (unsigned)(need + 15) >> 4;
+    if (__builtin_expect(need <= 1024, 1))
+        return bw_class_by_16[(need + 15) >> 4];
     unsigned doubling = 63u - (unsigned)__builtin_clzl(need - 1);
     return 9 + (doubling - 7) * 4 + (unsigned)((need - 1) >> (doubling - 2)) - 4;
 }

@@ -5,6 +5,7 @@
 #include "slab_slot.h"
 
 enum { COMMIT_MIN = 64 << 10, COMMIT_MAX = 1 << 20, SLAB_TARGET = 16 << 10 };
+enum { BATCH_BYTES = 8 << 10 };
 
 /* ---- geometry ---- */
 
@@ -33,21 +34,25 @@ void bw_slab_geometry(struct bw_class *class, unsigned index)
     class->stride = class->slab_bytes + (bw_policy_guard_slabs ? (uint32_t)page : 0);
     class->stride_reciprocal = (1ull << 32) / (class->stride >> 12) + 1;
     class->slot_reciprocal = (1ull << 32) / (class->size >> 4) + 1;
-    size_t slack = (size_t)(class->slots) * (slack_is_wide(class) ? 2 : 1);
+    size_t tags = (size_t)(class->slots) * sizeof(uint16_t);
     class->meta_stride =
-        (uint32_t)bw_round_up(sizeof(struct bw_slab) + slack +
+        (uint32_t)bw_round_up(sizeof(struct bw_slab) + tags +
                                   (BW_NOTES ? (size_t)(class->slots) * sizeof(struct bw_note) : 0),
                               8);
     class->quarantine_max = quarantine_slots(class->size);
+    class->batch = BATCH_BYTES / class->size;
+    if (class->batch > BW_BATCH_MAX)
+        class->batch = BW_BATCH_MAX;
+    if (class->batch == 0)
+        class->batch = 1;
 }
 
 void bw_slab_start(struct bw_class *class, const uint32_t *key, unsigned index)
 {
     bw_lock_init(&class->lock);
     class->carved = 0;
+    class->extent = 0;
     class->empty_count = 0;
-    class->quarantine_length = 0;
-    class->patrol = 0;
     for (int list = 0; list < BW_LIST_COUNT; list++)
         class->lists[list] = 0;
     bw_random_start(&class->random, key, index);
@@ -62,10 +67,9 @@ static uint64_t word_mask(const struct bw_class *class, uint32_t w)
     return rest >= 64 ? UINT64_MAX : (1ull << rest) - 1;
 }
 
-static void all_fresh(const struct bw_class *class, struct bw_slab *slab)
+static void forget_slots(const struct bw_class *class, struct bw_slab *slab)
 {
-    for (uint32_t w = 0; w < BW_SLAB_WORDS; w++)
-        slab->fresh[w] = word_mask(class, w);
+    memset(slab->tags, 0, class->slots * sizeof slab->tags[0]);
 }
 
 /* ---- lists of slabs ---- */
@@ -145,28 +149,33 @@ static bool carve(struct bw_heap *heap, struct bw_class *class)
     }
     struct bw_slab *slab = bw_slab_record(class, index);
     slab->free_count = (uint16_t)(class->slots);
-    for (uint32_t w = 0; w < BW_SLAB_WORDS; w++) {
-        slab->live[w] = 0;
+    for (uint32_t w = 0; w < BW_SLAB_WORDS; w++)
         slab->free[w] = word_mask(class, w);
-    }
-    all_fresh(class, slab);
+    forget_slots(class, slab);
     class->carved = index + 1;
+    bw_store_size(&class->extent, (size_t)(index + 1) * class->stride);
     list_add(class, BW_LIST_PARTIAL, index);
     return true;
 }
 
-static __attribute__((noinline)) bool refill(struct bw_heap *heap, struct bw_class *class)
+/* A slab with free slots, off its list: index + 1, or 0 where there is no room for more. */
+static uint32_t own(struct bw_heap *heap, struct bw_class *class)
 {
-    for (int list = BW_LIST_EMPTY; list <= BW_LIST_PURGED; list++) {
-        uint32_t first = class->lists[list];
-        if (first != 0) {
-            class->empty_count -= list == BW_LIST_EMPTY;
-            list_remove(class, first - 1);
-            list_add(class, BW_LIST_PARTIAL, first - 1);
-            return true;
+    for (int list = BW_LIST_PARTIAL; list <= BW_LIST_COUNT; list++) {
+        if (list == BW_LIST_COUNT) {
+            if (!carve(heap, class))
+                return 0;
+            list = BW_LIST_PARTIAL;
         }
+        uint32_t first = class->lists[list];
+        if (first == 0)
+            continue;
+        class->empty_count -= list == BW_LIST_EMPTY;
+        list_remove(class, first - 1);
+        bw_slab_record(class, first - 1)->list = BW_LIST_OWNED;
+        return first;
     }
-    return carve(heap, class);
+    return 0;
 }
 
 /* ---- choosing a slot ---- */
@@ -198,270 +207,109 @@ static inline uint32_t select_bit(const struct bw_heap *heap, uint64_t word, uin
     return (uint32_t)__builtin_ctzll(word);
 }
 
-/* Any free slot, each as likely as the others. The word is found without a branch on the random
- * rank, which no predictor would guess. */
-static inline uint32_t choose_free_slot(struct bw_heap *heap, struct bw_class *class,
-                                        const struct bw_slab *slab)
+/* Takes `count` free slots out of the slab, each choice as likely as the others. The word is found
+ * without a branch on the random rank, which no predictor would guess. */
+static void choose(const struct bw_heap *heap, struct bw_random *random, struct bw_slab *slab,
+                   uint32_t index, uint32_t *ret_ids, uint32_t count)
 {
-    bool random = bw_policy_random_slot && !bw_mutant_slot_predictable;
-    uint32_t rank = random ? bw_random_below(&class->random, slab->free_count) : 0;
     uint32_t up_to_1 = count_bits(heap, slab->free[0]);
     uint32_t up_to_2 = up_to_1 + count_bits(heap, slab->free[1]);
     uint32_t up_to_3 = up_to_2 + count_bits(heap, slab->free[2]);
-    uint32_t w =
-        (uint32_t)(rank >= up_to_1) + (uint32_t)(rank >= up_to_2) + (uint32_t)(rank >= up_to_3);
-    uint32_t before[BW_SLAB_WORDS] = {0, up_to_1, up_to_2, up_to_3};
-    return w * 64 + select_bit(heap, slab->free[w], rank - before[w]);
+    uint32_t left = slab->free_count;
+    for (uint32_t i = 0; i < count; i++, left--) {
+        uint32_t rank = 0;
+        if (bw_policy_random_slot && !bw_mutant_slot_predictable)
+            rank = bw_random_below(random, left);
+        uint32_t over_1 = rank >= up_to_1, over_2 = rank >= up_to_2, over_3 = rank >= up_to_3;
+        uint32_t w = over_1 + over_2 + over_3;
+        uint32_t before[BW_SLAB_WORDS] = {0, up_to_1, up_to_2, up_to_3};
+        uint64_t bit = select_bit(heap, slab->free[w], rank - before[w]);
+        slab->free[w] ^= 1ull << bit;
+        ret_ids[i] = index * BW_SLAB_SLOTS_MAX + w * 64 + (uint32_t)bit;
+        up_to_1 -= 1 - over_1;
+        up_to_2 -= 1 - over_2;
+        up_to_3 -= 1 - over_3;
+    }
+    slab->free_count = (uint16_t)left;
 }
 
-/* ---- damage ---- */
-
-static _Noreturn __attribute__((cold, noinline)) void
-report_stale_write(struct bw_heap *heap, const struct bw_class *class, uint8_t *p)
+uint32_t bw_slab_take(struct bw_heap *heap, struct bw_class *class, struct bw_random *random,
+                      uint32_t *owned, uint32_t *ret_ids, uint32_t wanted)
 {
-    struct bw_misuse misuse = bw_slab_stale_write(heap, class, p, BW_SIZE_UNKNOWN, "free");
-    bw_fatal(&misuse);
-}
-
-void *bw_slab_alloc(struct bw_heap *heap, unsigned index, size_t size)
-{
-    struct bw_class *class = &heap->classes[index];
     bw_lock(&class->lock);
-    if (__builtin_expect(class->lists[BW_LIST_PARTIAL] == 0, 0) && !refill(heap, class)) {
-        bw_unlock(&class->lock);
-        return NULL;
+    if (*owned == 0 || bw_slab_record(class, *owned - 1)->free_count == 0) {
+        if (*owned != 0)
+            bw_slab_record(class, *owned - 1)->list = BW_LIST_NONE;
+        *owned = own(heap, class);
+        if (*owned == 0) {
+            bw_unlock(&class->lock);
+            return 0;
+        }
     }
-    uint32_t slab_index = class->lists[BW_LIST_PARTIAL] - 1;
-    struct bw_slab *slab = bw_slab_record(class, slab_index);
-    uint32_t slot = choose_free_slot(heap, class, slab);
-    uint8_t *p = class->base + (size_t)slab_index * class->stride + (size_t)slot * class->size;
-    if (!(bw_mutant_live_forgotten && slot % 64 == 63))
-        set(slab->live, slot);
-    clear(slab->free, slot);
-    if (--slab->free_count == 0)
-        list_remove(class, slab_index);
-    uint32_t slack = class->size - (uint32_t)size;
-    bool fresh = has(slab->fresh, slot);
-    clear(slab->fresh, slot);
-    if (is_unreadable(heap, class)) {
-        bw_unlock(&class->lock);
-        return p;
-    }
-    set_slack(class, slab, slot, slack);
+    uint32_t index = *owned - 1;
+    struct bw_slab *slab = bw_slab_record(class, index);
+    uint32_t count = slab->free_count < wanted ? slab->free_count : wanted;
+    choose(heap, random, slab, index, ret_ids, count);
     bw_unlock(&class->lock);
-
-    bool unchecked =
-        (fresh && class->size > bw_policy_fresh_unchecked_above) || bw_mutant_zero_skipped;
-    if (bw_policy_check_on_reuse && !unchecked && __builtin_expect(!bw_is_zero(p, class->size), 0))
-        report_stale_write(heap, class, p);
-    bw_canary_fill(heap->secret, p, canary_end(class, p, slack), canary_slack(class, slack));
-    return p;
-}
-
-/* p is not the address of a live object: says what it is instead. Takes the lock held, lets go. */
-static _Noreturn __attribute__((cold, noinline)) void refuse(struct bw_heap *heap, const void *p,
-                                                             enum bw_intent intent)
-{
-    struct place place = locate(heap, p);
-    struct bw_class *class = place.class;
-    if (!place.in_slot || place.slab_index >= class->carved) {
-        bw_unlock(&class->lock);
-        bw_not_an_object(intent, p, BW_SIZE_UNKNOWN, "no object", NULL, 0);
-    }
-    struct bw_slab *slab = bw_slab_record(class, place.slab_index);
-    const char *state = bw_slab_state_name(class, slab, place.slot);
-    bool fresh = has(slab->fresh, place.slot);
-    size_t size = BW_SIZE_UNKNOWN;
-    if (!fresh)
-        size = is_unreadable(heap, class) ? 0 : class->size - get_slack(class, slab, place.slot);
-    bw_unlock(&class->lock);
-    if (place.offset != 0)
-        bw_not_an_object(intent, p, size, state, "offset into the object", place.offset);
-    if (fresh)
-        bw_not_an_object(intent, p, size, state, NULL, 0);
-    bw_freed_object(intent, p, size, state);
-}
-
-/* Locks the class of the live object p and returns its place. */
-static inline __attribute__((always_inline)) struct place
-lock_live(struct bw_heap *heap, const void *p, enum bw_intent intent)
-{
-    struct place place = locate(heap, p);
-    bw_lock(&place.class->lock);
-    if (__builtin_expect(
-            !place.in_slot || place.offset != 0 || place.slab_index >= place.class->carved ||
-                (!has(bw_slab_record(place.class, place.slab_index)->live, place.slot) &&
-                 !bw_mutant_double_free_missed),
-            0))
-        refuse(heap, p, intent);
-    return place;
-}
-
-static _Noreturn __attribute__((cold, noinline)) void
-report_overflow(struct bw_heap *heap, struct bw_class *class, uint8_t *p, uint32_t slack)
-{
-    struct bw_misuse misuse = bw_slab_overflow(heap, class, p, slack);
-    bw_fatal(&misuse);
-}
-
-static inline void check_canary(struct bw_heap *heap, struct bw_class *class, uint8_t *p,
-                                uint32_t slack)
-{
-    if (__builtin_expect(!bw_canary_intact(heap->secret, p, canary_end(class, p, slack),
-                                           canary_slack(class, slack)) &&
-                             !bw_mutant_canary_unchecked && !bw_mutant_double_free_missed,
-                         0)) {
-        bw_unlock(&class->lock);
-        report_overflow(heap, class, p, slack);
-    }
+    return count;
 }
 
 /* ---- giving back ---- */
 
+/* A slab off every list whose slots are all free. */
 static __attribute__((noinline)) void became_empty(struct bw_heap *heap, struct bw_class *class,
                                                    uint32_t index)
 {
-    list_remove(class, index);
     size_t kept = (size_t)(class->empty_count) * class->slab_bytes;
-    struct bw_slab *slab = bw_slab_record(class, index);
+    uint32_t purged = bw_mutant_purge_beside ? index ^ 1 : index;
     if (kept < bw_policy_purge_bytes || is_unreadable(heap, class) ||
-        !bw_pages_purge(class->base +
-                            (size_t)(bw_mutant_purge_beside ? index ^ 1 : index) * class->stride,
-                        class->slab_bytes)) {
+        !bw_pages_purge(slot_at(class, purged, 0), class->slab_bytes)) {
         class->empty_count++;
         list_add(class, BW_LIST_EMPTY, index);
         return;
     }
-    all_fresh(class, slab);
+    forget_slots(class, bw_slab_record(class, index));
     list_add(class, BW_LIST_PURGED, index);
 }
 
-static inline void release(struct bw_heap *heap, struct bw_class *class, uint32_t slab_index,
-                           uint32_t slot)
+/* A slab off every list. */
+static void list_by_count(struct bw_heap *heap, struct bw_class *class, uint32_t index)
 {
-    struct bw_slab *slab = bw_slab_record(class, slab_index);
-    set(slab->free, slot);
-    if (__builtin_expect(slab->free_count++ == 0, 0))
-        list_add(class, BW_LIST_PARTIAL, slab_index);
-    if (__builtin_expect(slab->free_count == class->slots, 0))
-        became_empty(heap, class, slab_index);
+    struct bw_slab *slab = bw_slab_record(class, index);
+    slab->list = BW_LIST_NONE;
+    if (slab->free_count == class->slots)
+        became_empty(heap, class, index);
+    else if (slab->free_count != 0)
+        list_add(class, BW_LIST_PARTIAL, index);
 }
 
-/* A long quarantine would notice a write late: so one entry is read per free, in turn. */
-static void patrol(struct bw_heap *heap, struct bw_class *class)
+void bw_slab_put(struct bw_heap *heap, struct bw_class *class, const uint32_t *ids, uint32_t count)
 {
-    if (++class->patrol >= class->quarantine_length)
-        class->patrol = 0;
-    uint32_t id = class->quarantine[class->patrol];
-    uint32_t slab_index = id / BW_SLAB_SLOTS_MAX, slot = id % BW_SLAB_SLOTS_MAX;
-    uint8_t *p = class->base + (size_t)slab_index * class->stride + (size_t)slot * class->size;
-    if (is_unreadable(heap, class) || bw_is_zero(p, class->size))
-        return;
-    struct bw_slab *slab = bw_slab_record(class, slab_index);
-    struct bw_misuse misuse = bw_slab_stale_write(
-        heap, class, p, class->size - get_slack(class, slab, slot), "quarantined");
-    bw_unlock(&class->lock);
-    bw_fatal(&misuse);
-}
-
-/* The freed slot enters the quarantine at a random place; what stood there is free again. */
-static inline void quarantine(struct bw_heap *heap, struct bw_class *class, uint32_t slab_index,
-                              uint32_t slot)
-{
-    if (class->quarantine_max == 0 || bw_mutant_quarantine_skipped) {
-        release(heap, class, slab_index, slot);
-        return;
-    }
-    uint32_t id = slab_index * BW_SLAB_SLOTS_MAX + slot;
-    if (__builtin_expect(class->quarantine_length < class->quarantine_max, 0)) {
-        class->quarantine[class->quarantine_length++] = id;
-        return;
-    }
-    if (bw_policy_quarantine_patrol)
-        patrol(heap, class);
-    uint32_t at = bw_random_below(&class->random, class->quarantine_max);
-    uint32_t out = class->quarantine[at];
-    class->quarantine[at] = id;
-    release(heap, class, out / BW_SLAB_SLOTS_MAX, out % BW_SLAB_SLOTS_MAX);
-}
-
-enum { ZERO_UNDER_LOCK = 1024 };
-
-void bw_slab_free(struct bw_heap *heap, void *p, const struct bw_claim *claim)
-{
-    struct place place = lock_live(heap, p, BW_INTENT_FREE);
-    struct bw_class *class = place.class;
-    struct bw_slab *slab = bw_slab_record(class, place.slab_index);
-    bool readable = !is_unreadable(heap, class);
-    uint32_t slack = readable ? get_slack(class, slab, place.slot) : class->size;
-    if (claim != NULL) {
-        bw_unlock(&class->lock);
-        bw_check_claim(claim, p, class->size - slack, place.class_index,
-                       bw_load_u32(&heap->spilled) != 0);
-        place = lock_live(heap, p, BW_INTENT_FREE);
-    }
-    if (readable)
-        check_canary(heap, class, p, slack);
-    clear(slab->live, place.slot);
-    if (bw_policy_zero_on_free && readable && !bw_mutant_zero_skipped) {
-        size_t used = (size_t)(canary_end(class, p, slack) - (uint8_t *)p);
-        used -= bw_mutant_zero_short ? 16 : 0;
-        if (class->size <= ZERO_UNDER_LOCK) {
-            bw_zero(p, used);
-        } else {
-            /* The slot is held and in no list: it is this thread's alone. */
-            bw_unlock(&class->lock);
-            bw_zero(p, used);
-            bw_lock(&class->lock);
+    bw_lock(&class->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = ids[i] / BW_SLAB_SLOTS_MAX;
+        struct bw_slab *slab = bw_slab_record(class, index);
+        set(slab->free, ids[i] % BW_SLAB_SLOTS_MAX);
+        uint32_t free_count = ++slab->free_count;
+        if (__builtin_expect(slab->list == BW_LIST_OWNED, 0))
+            continue;
+        if (__builtin_expect(free_count == 1 || free_count == class->slots, 0)) {
+            if (slab->list != BW_LIST_NONE)
+                list_remove(class, index);
+            list_by_count(heap, class, index);
         }
     }
-    quarantine(heap, class, place.slab_index, place.slot);
     bw_unlock(&class->lock);
 }
 
-size_t bw_slab_size(struct bw_heap *heap, void *p, enum bw_intent intent)
+void bw_slab_disown(struct bw_heap *heap, struct bw_class *class, uint32_t *owned)
 {
-    struct place place = lock_live(heap, p, intent);
-    struct bw_class *class = place.class;
-    size_t size = 0;
-    if (!is_unreadable(heap, class))
-        size = class->size - get_slack(class, bw_slab_record(class, place.slab_index), place.slot);
+    if (*owned == 0)
+        return;
+    bw_lock(&class->lock);
+    list_by_count(heap, class, *owned - 1);
     bw_unlock(&class->lock);
-    return size;
-}
-
-bool bw_slab_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old)
-{
-    struct place place = lock_live(heap, p, BW_INTENT_REALLOC);
-    struct bw_class *class = place.class;
-    if (is_unreadable(heap, class)) {
-        bw_unlock(&class->lock);
-        *ret_old = 0;
-        return size == 0;
-    }
-    struct bw_slab *slab = bw_slab_record(class, place.slab_index);
-    uint32_t slack = get_slack(class, slab, place.slot);
-    uint8_t *bytes = p;
-    size_t old = *ret_old = class->size - slack;
-    check_canary(heap, class, p, slack);
-    if (size == 0 || size > BW_REQUEST_MAX || bw_class_for(size, 1) != place.class_index) {
-        bw_unlock(&class->lock);
-        return false;
-    }
-    uint8_t *old_end = canary_end(class, bytes, slack);
-    uint32_t new_slack = class->size - (uint32_t)size;
-    uint8_t *new_end = canary_end(class, bytes, new_slack);
-    /* No pattern byte may become the program's, and what lies behind the canary is zero. */
-    size_t from = size < old ? size : old, to = (size_t)(old_end - bytes);
-    if (size > old && size < to)
-        to = size;
-    if (!bw_mutant_canary_left || size <= old)
-        memset(bytes + from, 0, to - from);
-    if (!bw_mutant_slack_stale)
-        set_slack(class, slab, place.slot, new_slack);
-    bw_canary_fill(heap->secret, bytes, new_end, canary_slack(class, new_slack));
-    bw_unlock(&class->lock);
-    return true;
+    *owned = 0;
 }
 
 bool bw_slab_trim(struct bw_heap *heap)
@@ -474,7 +322,7 @@ bool bw_slab_trim(struct bw_heap *heap)
             if (!bw_pages_purge(class->base + (size_t)(first - 1) * class->stride,
                                 class->slab_bytes))
                 break;
-            all_fresh(class, bw_slab_record(class, first - 1));
+            forget_slots(class, bw_slab_record(class, first - 1));
             list_remove(class, first - 1);
             list_add(class, BW_LIST_PURGED, first - 1);
             class->empty_count--;
@@ -487,10 +335,10 @@ bool bw_slab_trim(struct bw_heap *heap)
 
 enum { RESET_BY_PURGE = 4 << 20 };
 
-static bool any_live(const struct bw_slab *slab)
+static bool any_live(const struct bw_class *class, const struct bw_slab *slab)
 {
-    for (uint32_t w = 0; w < BW_SLAB_WORDS; w++)
-        if (slab->live[w])
+    for (uint32_t slot = 0; slot < class->slots; slot++)
+        if (slab->tags[slot] & BW_TAG_LIVE)
             return true;
     return false;
 }
@@ -505,6 +353,6 @@ void bw_slab_reset(struct bw_class *class)
     if (used > RESET_BY_PURGE && bw_pages_purge(class->base, used))
         return;
     for (uint32_t i = 0; i < class->carved; i++)
-        if (!bw_policy_zero_on_free || any_live(bw_slab_record(class, i)))
+        if (!bw_policy_zero_on_free || any_live(class, bw_slab_record(class, i)))
             memset(class->base + (size_t)i * class->stride, 0, class->slab_bytes);
 }

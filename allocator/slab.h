@@ -1,4 +1,5 @@
-/* Objects of up to 128 KiB: slabs of equal slots, one region of address space per size class. */
+/* Slabs of equal slots, one region of address space per size class: which slots are free. Objects
+ * in slots are slot.h's. */
 #ifndef BW_SLAB_H
 #define BW_SLAB_H
 
@@ -13,14 +14,16 @@ static inline bool bw_slab_owns(const struct bw_heap *heap, const void *p)
 void bw_slab_geometry(struct bw_class *class, unsigned index);
 void bw_slab_start(struct bw_class *class, const uint32_t *key, unsigned index);
 
-/* A slot of zero bytes (its canary apart), or NULL where the class is full or memory is short. */
-void *bw_slab_alloc(struct bw_heap *heap, unsigned index, size_t size);
-/* The rest ends in bw_fatal where p is not a live object of this heap's slabs. */
-void bw_slab_free(struct bw_heap *heap, void *p, const struct bw_claim *claim);
-/* Requested size. */
-size_t bw_slab_size(struct bw_heap *heap, void *p, enum bw_intent intent);
-/* In place, where `size` belongs to the same class. Returns false and the old size where not. */
-bool bw_slab_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old);
+/* Up to `wanted` free slots of the slab *owned, each as likely as the others; of another slab,
+ * which *owned becomes, where that has none. Returns how many; 0 where the class is full or memory
+ * short.
+ */
+uint32_t bw_slab_take(struct bw_heap *heap, struct bw_class *class, struct bw_random *random,
+                      uint32_t *owned, uint32_t *ret_ids, uint32_t wanted);
+/* Held slots become free. */
+void bw_slab_put(struct bw_heap *heap, struct bw_class *class, const uint32_t *ids, uint32_t count);
+/* Anybody may take slots of the slab. */
+void bw_slab_disown(struct bw_heap *heap, struct bw_class *class, uint32_t *owned);
 /* Gives empty slabs back. Returns whether there was one. */
 bool bw_slab_trim(struct bw_heap *heap);
 void bw_slab_reset(struct bw_class *class);

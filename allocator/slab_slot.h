@@ -1,35 +1,29 @@
-/* One slot: its bits, its slack, its bytes, and the way from an address to it. For slab.c and
- * slab_walk.c alone. */
+/* One slot: its bits, its slack, its bytes, and the way from an address to it. For the
+ * files that deal with slots. */
 #ifndef BW_SLAB_SLOT_H
 #define BW_SLAB_SLOT_H
 
 #include "canary.h"
 #include "meta.h"
 
-static inline bool slack_is_wide(const struct bw_class *class)
+static inline uint32_t slack_of(uint32_t tag)
 {
-    return class->size >= 256;
+    return (tag & BW_TAG_SLACK) - 1;
 }
 
-static inline uint32_t get_slack(const struct bw_class *class, const struct bw_slab *slab,
-                                 uint32_t slot)
+static inline uint16_t tag_of(uint32_t slack)
 {
-    return slack_is_wide(class) ? ((const uint16_t *)(const void *)slab->slack)[slot]
-                                : slab->slack[slot];
-}
-
-static inline void set_slack(const struct bw_class *class, struct bw_slab *slab, uint32_t slot,
-                             uint32_t slack)
-{
-    if (slack_is_wide(class))
-        ((uint16_t *)(void *)slab->slack)[slot] = (uint16_t)slack;
-    else
-        slab->slack[slot] = (uint8_t)slack;
+    return (uint16_t)(slack + 1);
 }
 
 static inline bool has(const uint64_t *bits, uint32_t slot)
 {
     return (bits[slot / 64] >> slot % 64 & 1) != 0;
+}
+
+static inline uint8_t *slot_at(const struct bw_class *class, uint32_t slab, uint32_t slot)
+{
+    return class->base + (size_t)slab * class->stride + (size_t)slot * class->size;
 }
 
 static inline void set(uint64_t *bits, uint32_t slot)
@@ -76,7 +70,7 @@ static inline __attribute__((always_inline)) struct place locate(struct bw_heap 
     place.class_index = (unsigned)(from_start >> heap->class_shift);
     struct bw_class *class = place.class = &heap->classes[place.class_index];
     size_t from_base = (size_t)((uintptr_t)p - (uintptr_t)(class->base));
-    if (from_base >= (size_t)(class->slab_max) * class->stride)
+    if (__builtin_expect(from_base >= bw_load_size(&class->extent), 0))
         return place;
     place.slab_index = (uint32_t)((from_base >> 12) * class->stride_reciprocal >> 32);
     uint32_t rest = (uint32_t)(from_base - (size_t)place.slab_index * class->stride);
@@ -86,13 +80,17 @@ static inline __attribute__((always_inline)) struct place locate(struct bw_heap 
     return place;
 }
 
+static inline uint16_t *tag_at(const struct place *place)
+{
+    return &bw_slab_record(place->class, place->slab_index)->tags[place->slot];
+}
+
 /* Damage of a slot as words. */
 struct bw_misuse bw_slab_overflow(struct bw_heap *heap, const struct bw_class *class, uint8_t *p,
                                   uint32_t slack);
 struct bw_misuse bw_slab_stale_write(struct bw_heap *heap, const struct bw_class *class, uint8_t *p,
                                      size_t size, const char *state);
 /* The state of a slot as a word of a message. */
-const char *bw_slab_state_name(const struct bw_class *class, const struct bw_slab *slab,
-                               uint32_t slot);
+const char *bw_slab_state_name(const struct bw_slab *slab, uint32_t slot);
 
 #endif

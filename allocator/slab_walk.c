@@ -4,14 +4,14 @@
 
 #include "slab_slot.h"
 
-const char *bw_slab_state_name(const struct bw_class *class, const struct bw_slab *slab,
-                               uint32_t slot)
+const char *bw_slab_state_name(const struct bw_slab *slab, uint32_t slot)
 {
-    if (has(slab->live, slot))
+    uint32_t tag = bw_load_u16(&slab->tags[slot]);
+    if (tag & BW_TAG_LIVE)
         return "live";
-    if (!has(slab->free, slot))
-        return "quarantined";
-    return has(slab->fresh, slot) ? "never handed out" : "free";
+    if (tag == 0)
+        return "never handed out";
+    return has(slab->free, slot) ? "free" : "quarantined";
 }
 
 /* ---- damage as words ---- */
@@ -38,8 +38,8 @@ struct bw_misuse bw_slab_stale_write(struct bw_heap *heap, const struct bw_class
     struct place place = locate(heap, p);
     struct bw_slab *slab = bw_slab_record(class, place.slab_index);
     uint8_t *before = NULL;
-    if (place.slot > 0 && has(slab->live, place.slot - 1) &&
-        !canary_intact(heap, class, p - class->size, get_slack(class, slab, place.slot - 1)))
+    uint32_t tag = place.slot > 0 ? bw_load_u16(&slab->tags[place.slot - 1]) : 0;
+    if (tag & BW_TAG_LIVE && !canary_intact(heap, class, p - class->size, slack_of(tag)))
         before = p - class->size;
     return bw_stale_write_of(p, size, class->size, state, before);
 }
@@ -76,17 +76,18 @@ static bool is_half_made(const struct walk *walk, uint8_t *p, uint32_t slack)
     return bw_first_nonzero(p, size) == size;
 }
 
-static const char *look_at_live(struct walk *walk, const struct bw_slab *slab, uint32_t slot,
-                                uint8_t *p)
+static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint8_t *p)
 {
     struct bw_class *class = walk->class;
-    uint32_t slack = get_slack(class, slab, slot);
+    uint32_t seen = bw_load_u16(tag), slack = slack_of(seen);
     uint8_t *end = canary_end(class, p, slack);
     size_t rest = (size_t)(p + class->size - end);
     if (!take(walk->sweep, walk->sweep->settled ? canary_slack(class, slack) : class->size))
         return NULL;
     if (!canary_intact(walk->heap, class, p, slack)) {
-        if (walk->sweep->settled && is_half_made(walk, p, slack))
+        /* a thread may have freed or resized it since */
+        if (walk->sweep->settled && (bw_load_u16(tag) != seen || is_half_made(walk, p, slack) ||
+                                     canary_intact(walk->heap, class, p, slack)))
             return NULL;
         walk->sweep->misuse = bw_slab_overflow(walk->heap, class, p, slack);
         return "overflow: the canary of a live object is damaged";
@@ -104,25 +105,26 @@ static const char *look_at_freed(struct walk *walk, const struct bw_slab *slab, 
     size_t size = class->size;
     if (!bw_policy_zero_on_free || !take(walk->sweep, size) || bw_is_zero(p, size))
         return NULL;
-    if (!has(slab->fresh, slot))
-        size -= get_slack(class, slab, slot);
+    uint32_t tag = bw_load_u16(&slab->tags[slot]);
+    if (tag != 0)
+        size -= slack_of(tag);
     walk->sweep->misuse =
-        bw_slab_stale_write(walk->heap, class, p, size, bw_slab_state_name(class, slab, slot));
+        bw_slab_stale_write(walk->heap, class, p, size, bw_slab_state_name(slab, slot));
     return "write after free: a slot that is not live is not zero";
 }
 
 static const char *look_at_slot(struct walk *walk, struct bw_slab *slab, uint32_t slot, uint8_t *p)
 {
-    bool live = has(slab->live, slot), free = has(slab->free, slot);
+    uint32_t tag = bw_load_u16(&slab->tags[slot]);
+    bool live = (tag & BW_TAG_LIVE) != 0, free = has(slab->free, slot);
     if (live && free)
         return "metadata: a slot is live and free";
     if (is_unreadable(walk->heap, walk->class))
         return NULL;
     if (live)
-        return look_at_live(walk, slab, slot, p);
+        return look_at_live(walk, &slab->tags[slot], p);
     /* what was never handed out may have no page yet */
-    if (has(slab->fresh, slot) &&
-        (walk->sweep->settled || walk->class->size > bw_policy_fresh_unchecked_above))
+    if (tag == 0 && (walk->sweep->settled || walk->class->size > bw_policy_fresh_unchecked_above))
         return NULL;
     return !free && walk->sweep->settled ? NULL : look_at_freed(walk, slab, slot, p);
 }
@@ -135,7 +137,7 @@ static const char *look_at_slab(struct walk *walk, uint32_t index)
     uint32_t free = 0;
     for (uint32_t slot = 0; slot < class->slots && reason == NULL && walk->sweep->budget != 0;
          slot++) {
-        uint8_t *p = class->base + (size_t)index * class->stride + (size_t)slot * class->size;
+        uint8_t *p = slot_at(class, index, slot);
         free += has(slab->free, slot);
         reason = look_at_slot(walk, slab, slot, p);
     }
@@ -143,41 +145,66 @@ static const char *look_at_slab(struct walk *walk, uint32_t index)
         return reason;
     if (reason == NULL && free != slab->free_count)
         reason = "metadata: the count of free slots is wrong";
-    if (reason == NULL && (slab->list == BW_LIST_NONE) != (free == 0))
+    if (reason == NULL && slab->list != BW_LIST_OWNED &&
+        (slab->list == BW_LIST_NONE) != (free == 0))
         reason = "metadata: a slab is on the wrong list";
     return reason;
 }
 
-static const char *look_at_quarantine(struct walk *walk)
+/* Another thread's quarantine: an entry counts only if it stands there still after it was seen. */
+static const char *look_at_quarantine(struct walk *walk, const struct bw_bin *bin)
 {
     struct bw_class *class = walk->class;
-    const char *reason = NULL;
-    if (is_unreadable(walk->heap, class))
-        return NULL;
-    for (uint32_t i = 0; i < class->quarantine_length && reason == NULL; i++) {
-        uint32_t index = class->quarantine[i] / BW_SLAB_SLOTS_MAX;
-        uint32_t slot = class->quarantine[i] % BW_SLAB_SLOTS_MAX;
-        uint8_t *p = class->base + (size_t)index * class->stride + (size_t)slot * class->size;
-        reason = look_at_freed(walk, bw_slab_record(class, index), slot, p);
+    uint32_t length = bw_load_u32(&bin->quarantine_length);
+    for (uint32_t i = 0; i < length; i++) {
+        uint32_t id = bw_load_u32(&bin->quarantine[i]);
+        uint32_t index = id / BW_SLAB_SLOTS_MAX, slot = id % BW_SLAB_SLOTS_MAX;
+        struct bw_slab *slab = bw_slab_record(class, index);
+        uint8_t *p = slot_at(class, index, slot);
+        const char *reason = look_at_freed(walk, slab, slot, p);
+        if (reason != NULL && bw_load_u32(&bin->quarantine[i]) == id)
+            reason = look_at_freed(walk, slab, slot, p);
+        if (reason != NULL && bw_load_u32(&bin->quarantine[i]) == id)
+            return reason;
     }
+    return NULL;
+}
+
+static const char *look_at_quarantines(struct walk *walk)
+{
+    const char *reason = NULL;
+    if (is_unreadable(walk->heap, walk->class))
+        return NULL;
+    size_t index = (size_t)(walk->class - walk->heap->classes);
+    for (struct bw_cache *cache = walk->heap->caches; cache != NULL && reason == NULL;
+         cache = cache->next)
+        reason = look_at_quarantine(walk, &cache->bins[index]);
     return reason;
+}
+
+/* A signal's handler may have interrupted the holder of a lock: then it is not waited for. */
+static bool lock_for(const struct bw_sweep *sweep, struct bw_lock *lock)
+{
+    if (sweep->settled)
+        return bw_trylock(lock);
+    bw_lock(lock);
+    return true;
 }
 
 bool bw_slab_sweep(struct bw_heap *heap, struct bw_class *class, enum bw_sweep_part part,
                    struct bw_sweep *sweep)
 {
     struct walk walk = {.heap = heap, .class = class, .sweep = sweep};
+    struct bw_lock *lock = part == BW_SWEEP_QUARANTINE ? &heap->cache_lock : &class->lock;
     const char *reason = NULL;
-    if (!sweep->settled)
-        bw_lock(&class->lock);
-    else if (!bw_trylock(&class->lock)) /* a signal's handler may have interrupted its holder */
+    if (!lock_for(sweep, lock))
         return true;
     if (part == BW_SWEEP_QUARANTINE)
-        reason = look_at_quarantine(&walk);
+        reason = look_at_quarantines(&walk);
     for (uint32_t i = 0;
          part == BW_SWEEP_SLOTS && i < class->carved && reason == NULL && sweep->budget != 0; i++)
         reason = look_at_slab(&walk, i);
-    bw_unlock(&class->lock);
+    bw_unlock(lock);
     sweep->reason = reason;
     return reason == NULL;
 }
@@ -191,28 +218,30 @@ bool bw_slab_check(struct bw_heap *heap, struct bw_class *class, const char **re
     return false;
 }
 
-static size_t slack_of_live(const struct bw_class *class, const struct bw_slab *slab, uint32_t w)
-{
-    size_t slack = 0;
-    for (uint64_t word = slab->live[w]; word != 0; word &= word - 1)
-        slack += get_slack(class, slab, w * 64 + (uint32_t)__builtin_ctzll(word));
-    return slack;
-}
-
 void bw_slab_count(struct bw_heap *heap, struct bw_class *class, struct bw_statistics *statistics)
 {
+    size_t index = (size_t)(class - heap->classes), ready = 0, quarantined = 0;
+    bw_lock(&heap->cache_lock);
+    for (const struct bw_cache *cache = heap->caches; cache != NULL; cache = cache->next) {
+        const struct bw_bin *bin = &cache->bins[index];
+        ready += bw_load_u32(&bin->ready_count);
+        quarantined += bw_load_u32(&bin->quarantine_length);
+    }
+    bw_unlock(&heap->cache_lock);
     bw_lock(&class->lock);
     for (uint32_t i = 0; i < class->carved; i++) {
         const struct bw_slab *slab = bw_slab_record(class, i);
-        for (uint32_t w = 0; w < BW_SLAB_WORDS; w++) {
-            size_t live = (size_t)__builtin_popcountll(slab->live[w]);
-            statistics->small_objects += live;
-            if (live != 0 && !is_unreadable(heap, class))
-                statistics->small_bytes += live * class->size - slack_of_live(class, slab, w);
+        for (uint32_t slot = 0; slot < class->slots; slot++) {
+            uint32_t tag = bw_load_u16(&slab->tags[slot]);
+            if (!(tag & BW_TAG_LIVE))
+                continue;
+            statistics->small_objects++;
+            statistics->small_bytes += class->size - slack_of(tag);
         }
         statistics->free_slots += slab->free_count;
     }
-    statistics->quarantined_slots += class->quarantine_length;
+    statistics->free_slots += ready;
+    statistics->quarantined_slots += quarantined;
     statistics->committed_bytes += class->committed;
     statistics->empty_bytes += (size_t)(class->empty_count) * class->slab_bytes;
     bw_unlock(&class->lock);

@@ -4,12 +4,24 @@
 #define BW_THREAD_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+struct bw_cache;
 
 struct bw_thread {
-    const void *caller; /* of the public function that runs, where sites are kept */
-    bool forking;       /* this thread holds every lock, between the fork handlers */
+    const void *caller;     /* of the public function that runs, where sites are kept */
+    uint64_t serial;        /* of the heap that `cache` belongs to; 0 = none */
+    struct bw_cache *cache; /* of the heap that this thread used last */
+    bool watched;           /* its end will be noticed */
+    bool forking;           /* this thread holds every lock, between the fork handlers */
 };
 
-struct bw_thread *bw_thread(void);
+extern __thread struct bw_thread bw_thread_state
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline struct bw_thread *bw_thread(void)
+{
+    return &bw_thread_state;
+}
 
 #endif

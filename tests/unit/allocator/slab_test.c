@@ -11,6 +11,7 @@
 #include "allocator/bulwark.h"
 #include "allocator/pages.h"
 #include "allocator/slab.h"
+#include "allocator/slot.h"
 
 static struct bw_heap *heap;
 
@@ -38,7 +39,7 @@ static void every_class_fills_several_slabs_without_overlap(void **state)
         uint8_t *objects[3 * BW_SLAB_SLOTS_MAX + 1];
         bw_heap_reset(heap, index);
         for (uint32_t i = 0; i < count; i++) {
-            objects[i] = bw_slab_alloc(heap, index, size);
+            objects[i] = bw_slot_alloc(heap, index, size);
             assert_non_null(objects[i]);
             memset(objects[i], (int)i, size);
         }
@@ -46,7 +47,7 @@ static void every_class_fills_several_slabs_without_overlap(void **state)
             size_t from_base = (size_t)(objects[i] - class->base);
             assert_in_range(from_base % class->stride, 0, class->slab_bytes - class->size);
             assert_int_equal(from_base % class->stride % class->size, 0);
-            assert_int_equal(bw_slab_size(heap, objects[i], BW_INTENT_ASK), size);
+            assert_int_equal(bw_slot_size(heap, objects[i], BW_INTENT_ASK), size);
             for (size_t at = 0; at < size; at += size / 8 + 1)
                 assert_int_equal(objects[i][at], (uint8_t)i);
         }
@@ -54,7 +55,7 @@ static void every_class_fills_several_slabs_without_overlap(void **state)
         const char *reason = "";
         assert_true(bw_slab_check(heap, &heap->classes[index], &reason));
         for (uint32_t i = 0; i < count; i++)
-            bw_slab_free(heap, objects[i], NULL);
+            bw_slot_free(heap, objects[i]);
         assert_true(bw_slab_check(heap, &heap->classes[index], &reason));
     }
 }
@@ -139,7 +140,7 @@ static void guards_stand_behind_each_slab(void **state)
     for (unsigned index = 1; index < BW_CLASS_COUNT; index++) {
         const struct bw_class *class = &heap->classes[index];
         bw_heap_reset(heap, index);
-        assert_non_null(bw_slab_alloc(heap, index, 1));
+        assert_non_null(bw_slot_alloc(heap, index, 1));
         assert_true(readable(class->base));
         assert_true(readable(class->base + class->slab_bytes - 1));
         assert_false(readable(class->base + class->slab_bytes));
@@ -174,7 +175,7 @@ static void a_full_class_spills_into_the_next(void **state)
         memset(objects[i], 1, 100);
         assert_int_equal(bw_malloc_usable_size(heap, objects[i]), 100);
     }
-    assert_null(bw_slab_alloc(heap, index, 100));
+    assert_null(bw_slot_alloc(heap, index, 100));
     assert_int_equal(heap->classes[index + 1].carved, 1);
     void *aligned = bw_aligned_alloc(heap, 16, 100);
     bw_free_aligned_sized(heap, aligned, 16, 100);
