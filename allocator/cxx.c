@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "default_heap.h"
+#include "probes.h"
 
 typedef void new_handler(void);
 
@@ -40,17 +41,23 @@ static __attribute__((noinline, cold)) void *again(size_t size, enum bw_family f
 
 static inline void *new_object(size_t size, enum bw_family family, size_t alignment, bool throws)
 {
+    BW_PROBE1(mem_allocate_start, size);
     void *p = allocate(size, family, alignment);
-    return __builtin_expect(p != NULL, 1) ? p : again(size, family, alignment, throws);
+    if (__builtin_expect(p == NULL, 0))
+        p = again(size, family, alignment, throws);
+    BW_PROBE2(mem_allocate_end, p, size);
+    return p;
 }
 
 static inline void delete_object(void *p, enum bw_family family, size_t size, size_t alignment)
 {
     struct bw_heap *heap = bw_default_heap();
+    BW_PROBE1(mem_free_start, p);
     if (p != NULL && heap != NULL)
         bw_delete(heap, p, family, size, alignment);
     else if (p != NULL)
         bw_not_an_object(BW_INTENT_FREE, p, BW_SIZE_UNKNOWN, "no object", NULL, 0);
+    BW_PROBE1(mem_free_end, p);
 }
 
 #define NEW(suffix, family, alignment, throws, ...)                                                \

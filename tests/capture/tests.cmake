@@ -40,3 +40,12 @@ target_compile_definitions(capture_preload_test PRIVATE
 add_dependencies(capture_preload_test known_calls thread_calls life_calls static_calls assay_recorder support_counting)
 add_test(NAME capture_preload COMMAND capture_preload_test)
 set_tests_properties(capture_preload PROPERTIES LABELS e2e TIMEOUT 180 SKIP_RETURN_CODE 5)
+
+# The labels that a tracer of Bulwark finds by name.
+if(NOT ASSAY_SANITIZE)
+    add_executable(capture_probes_test capture/probes_test.c)
+    target_link_libraries(capture_probes_test PRIVATE assay_flags PkgConfig::CMOCKA)
+    target_compile_options(capture_probes_test PRIVATE -fno-builtin)
+    add_test(NAME capture_probes COMMAND capture_probes_test "$<TARGET_FILE:bulwark>")
+    set_tests_properties(capture_probes PROPERTIES LABELS unit TIMEOUT 120)
+endif()
