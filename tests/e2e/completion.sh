@@ -56,7 +56,7 @@ try "assay list for" = formats
 try "assay matrix --subject = ''" bulwark glibc adapter: libmine.so
 try "assay matrix --subject = glibc,jem" = glibc,jemalloc
 try "assay matrix --subject=glibc,sc" = --subject=glibc,scudo
-try "assay matrix -s bul" = bulwark
+try "assay matrix -s bul" bulwark bulwark-max
 try "assay matrix --rows s2" S20 S29
 try "assay matrix --rows = S01,S3" = S01,S30
 try "assay profile gl" = glibc

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Writes the bash completion of assay from its own help: generate.sh ASSAY >assay
+# Writes the bash completion of assay from its own help: generate.sh ASSAY [SUBJECT...] >assay
 #
 # The words come from the command table and from each command's option table (--help prints both), what an option takes from
 # its metavariable and from what the command says of a value that it does not know, so that a new command, option or value
 # is completed without a line here. What is written needs nothing but bash.
 set -euo pipefail
 assay=$1
+shift
 
 help_of() { COLUMNS=200 "$assay" "$1" --help; }
 
@@ -48,7 +49,7 @@ mapfile -t commands < <("$assay" list commands --json | sed -nE 's/.*"name":"([^
 formats=$("$assay" list formats --json | grep '"import":true' | names)
 lists=$("$assay" list --json | names)
 ids=$("$assay" properties --json | sed -nE 's/.*"schema":"[^"]*","id":"([^"]+)".*/\1/p' | tr '\n' ' ' | sed 's/ $//')
-subjects=$({ "$assay" fuzz --subject no-such-subject 2>&1 || true; } | sed -nE 's/.*: give (.*), a path or .*/\1/p' | sed 's/, / /g')
+subjects=$({ "$assay" fuzz --subject no-such-subject 2>&1 || true; } | sed -nE 's/.*: give (.*), a path or .*/\1/p' | sed 's/, / /g') && subjects+=${*:+ $*}
 for list in formats lists ids subjects; do
     [ -n "${!list}" ] || { echo "generate.sh: no $list" >&2; exit 1; }
 done
