@@ -1,125 +1,11 @@
-#include "oracles/model/index.h"
-
 #include <string.h>
 
-#include "oracles/model/model.h"
+#include "oracles/model/index_parts.h"
 
 /* The judges are flattened: what is rare says so, and stays out of their bodies. */
 #define RARE __attribute__((noinline))
 
-enum {
-    CHUNKS_MIN = 1024,
-    CHUNKS_MAX = 65536,
-    LARGE_MIN = 8192,
-    NODES_MIN = 1 << 19,
-    PAGE_GRANULES = 1 << (ASSAY_INDEX_PAGE_SHIFT - ASSAY_INDEX_GRANULE_SHIFT)
-};
-#define SHARED     UINT32_C(0x80000000)
-#define NUMBER_MAX UINT32_C(0x7fffffff)
-
-static uint32_t clamp(uint32_t value, uint32_t low, uint32_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
-static uint32_t chunk_capacity(uint32_t max_live)
-{
-    return clamp(max_live, CHUNKS_MIN, CHUNKS_MAX);
-}
-
-static uint32_t directory_bits(uint32_t chunks)
-{
-    uint32_t bits = 1;
-    while ((UINT32_C(1) << bits) < chunks * 2)
-        bits++;
-    return bits;
-}
-
-static uint32_t large_capacity(uint32_t max_live)
-{
-    return clamp(max_live, LARGE_MIN, NUMBER_MAX - LARGE_MIN) + ASSAY_INDEX_DEAD_MAX;
-}
-
-static uint32_t node_capacity(uint32_t max_live)
-{
-    return clamp(max_live, NODES_MIN, NUMBER_MAX / 8) * 2;
-}
-
-static size_t live_words(uint32_t max_objects)
-{
-    return (size_t)max_objects / 64 + 1;
-}
-
-size_t assay_index_bytes(uint32_t max_objects, uint32_t max_live)
-{
-    size_t chunks = chunk_capacity(max_live);
-    size_t directory = (size_t)1 << directory_bits(chunk_capacity(max_live));
-    return directory * (sizeof(uint64_t) + sizeof(uint32_t)) +
-           chunks * (sizeof(struct assay_index_chunk) + sizeof(uint32_t) * ASSAY_INDEX_GRANULES) +
-           large_capacity(max_live) * sizeof(struct assay_index_large) +
-           node_capacity(max_live) * sizeof(struct assay_index_node) +
-           live_words(max_objects) * sizeof(uint64_t) + 6 * 4096;
-}
-
-bool assay_index_create(struct assay_index *index, struct assay_arena *arena, uint32_t max_objects,
-                        uint32_t max_live)
-{
-    uint32_t chunks = chunk_capacity(max_live), bits = directory_bits(chunks);
-    *index = (struct assay_index){
-        .directory_bits = bits,
-        .epoch = 1,
-        .chunk_capacity = chunks,
-        .large_capacity = large_capacity(max_live),
-        .node_base = 1,
-        .node_capacity = node_capacity(max_live),
-    };
-    index->keys = assay_arena_take(arena, sizeof(uint64_t) << bits, 64);
-    index->slots = assay_arena_take(arena, sizeof(uint32_t) << bits, 64);
-    index->chunks = assay_arena_take(arena, chunks * sizeof(struct assay_index_chunk), 64);
-    index->granules = assay_arena_take(arena, chunks * sizeof *index->granules, 4096);
-    index->large =
-        assay_arena_take(arena, index->large_capacity * sizeof(struct assay_index_large), 64);
-    index->nodes =
-        assay_arena_take(arena, index->node_capacity * sizeof(struct assay_index_node), 64);
-    index->live = assay_arena_take(arena, live_words(max_objects) * sizeof *index->live, 64);
-    return index->keys && index->slots && index->chunks && index->granules && index->large &&
-           index->nodes && index->live;
-}
-
-void assay_index_reset(struct assay_index *index, uint32_t highest, uint32_t max)
-{
-    index->epoch++;
-    index->base += highest;
-    index->node_base += index->node_used;
-    index->node_used = index->node_free = 0;
-    index->large_count = index->large_dead = index->odd_count = 0;
-    index->overflowed = false;
-    memset(index->live, 0, live_words(highest) * sizeof *index->live);
-    if (index->base > NUMBER_MAX - max || index->node_base > NUMBER_MAX - index->node_capacity ||
-        index->epoch == 0) {
-        memset(index->granules, 0, index->chunk_high * sizeof *index->granules);
-        memset(index->chunks, 0, index->chunk_high * sizeof *index->chunks);
-        index->base = 0;
-        index->node_base = 1;
-        index->epoch = 1;
-    }
-    if (index->chunk_count > index->chunk_capacity / 2) {
-        /* Granules keep stale values, all at or below the new base: they read as empty. */
-        memset(index->keys, 0, sizeof(uint64_t) << index->directory_bits);
-        index->chunk_count = 0;
-    }
-}
-
-/* The extent that the index holds for an object: the same at insertion and removal. */
-static void extent(const struct assay_object *object, uint64_t *ret_from, uint64_t *ret_to)
-{
-    uint64_t span = assay_object_span(object);
-    if ((object->flags & ASSAY_OBJECT_EXTENT_USABLE) && object->usable_extra > 0)
-        span = assay_object_usable(object);
-    *ret_from = object->address;
-    if (__builtin_add_overflow(object->address, span, ret_to))
-        *ret_to = UINT64_MAX;
-}
+enum { PAGE_GRANULES = 1 << (ASSAY_INDEX_PAGE_SHIFT - ASSAY_INDEX_GRANULE_SHIFT) };
 
 static bool apart(uint64_t from, uint64_t bytes, uint64_t other_from, uint64_t other_bytes)
 {
@@ -136,34 +22,13 @@ static void collide(const struct assay_object *objects, uint32_t number, uint32_
         return;
     }
     uint64_t a_from, a_to, b_from, b_to;
-    extent(a, &a_from, &a_to);
-    extent(b, &b_from, &b_to);
+    assay_index_extent(a, &a_from, &a_to);
+    assay_index_extent(b, &b_from, &b_to);
     if (conflict->usable == 0 && a_from < b_to && b_from < a_to)
         conflict->usable = other;
 }
 
-static uint32_t directory_start(const struct assay_index *index, uint64_t key)
-{
-    return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - index->directory_bits));
-}
-
-/* Returns the chunk number or UINT32_MAX. */
-static inline uint32_t find_chunk(const struct assay_index *index, uint64_t key)
-{
-    uint32_t mask = (UINT32_C(1) << index->directory_bits) - 1;
-    for (uint32_t i = directory_start(index, key); index->keys[i] != 0; i = (i + 1) & mask)
-        if (index->keys[i] == key + 1)
-            return index->slots[i];
-    return UINT32_MAX;
-}
-
-static inline bool is_live(const struct assay_index *index, uint32_t number)
-{
-    return index->live[number / 64] >> number % 64 & 1;
-}
-
-/* First entry of the sorted array that ends after `from`. */
-static RARE uint32_t large_lower(const struct assay_index *index, uint64_t from)
+RARE uint32_t assay_index_large_lower(const struct assay_index *index, uint64_t from)
 {
     uint32_t low = 0, high = index->large_count;
     while (low < high) {
@@ -185,23 +50,23 @@ static RARE void renew_chunk(struct assay_index *index, uint32_t number)
     chunk->epoch = index->epoch;
     chunk->touched = 0;
     chunk->large_live = 0;
-    for (uint32_t i = large_lower(index, from);
+    for (uint32_t i = assay_index_large_lower(index, from);
          i < index->large_count && index->large[i].from <= last; i++)
-        chunk->large_live += is_live(index, index->large[i].object);
+        chunk->large_live += assay_index_is_live(index, index->large[i].object);
 }
 
 static bool value_is_live(const struct assay_index *index, uint32_t value)
 {
-    if (value & SHARED) {
-        uint32_t id = value & NUMBER_MAX;
+    if (value & ASSAY_INDEX_SHARED) {
+        uint32_t id = value & ASSAY_INDEX_NUMBER_MAX;
         if (id < index->node_base)
             return false;
         for (; id != 0; id = index->nodes[id - index->node_base].next)
-            if (is_live(index, index->nodes[id - index->node_base].object))
+            if (assay_index_is_live(index, index->nodes[id - index->node_base].object))
                 return true;
         return false;
     }
-    return value > index->base && is_live(index, value - index->base);
+    return value > index->base && assay_index_is_live(index, value - index->base);
 }
 
 static bool chunk_is_idle(const struct assay_index *index, uint32_t number)
@@ -232,7 +97,7 @@ static bool recycle_chunks(struct assay_index *index)
     memset(index->keys, 0, sizeof(uint64_t) << index->directory_bits);
     uint32_t mask = (UINT32_C(1) << index->directory_bits) - 1;
     for (uint32_t i = 0; i < kept; i++) {
-        uint32_t at = directory_start(index, index->chunks[i].key);
+        uint32_t at = assay_index_directory_start(index, index->chunks[i].key);
         while (index->keys[at] != 0)
             at = (at + 1) & mask;
         index->keys[at] = index->chunks[i].key + 1;
@@ -246,7 +111,7 @@ static RARE uint32_t create_chunk(struct assay_index *index, uint64_t key)
     if (index->chunk_count == index->chunk_capacity && !recycle_chunks(index))
         return UINT32_MAX;
     uint32_t mask = (UINT32_C(1) << index->directory_bits) - 1;
-    uint32_t at = directory_start(index, key), number = index->chunk_count++;
+    uint32_t at = assay_index_directory_start(index, key), number = index->chunk_count++;
     if (index->chunk_count > index->chunk_high)
         index->chunk_high = index->chunk_count;
     while (index->keys[at] != 0)
@@ -259,7 +124,7 @@ static RARE uint32_t create_chunk(struct assay_index *index, uint64_t key)
 
 static inline uint32_t need_chunk(struct assay_index *index, uint64_t key)
 {
-    uint32_t number = find_chunk(index, key);
+    uint32_t number = assay_index_find_chunk(index, key);
     if (__builtin_expect(number == UINT32_MAX, 0)) {
         number = create_chunk(index, key);
         if (number == UINT32_MAX)
@@ -292,15 +157,15 @@ static RARE uint32_t share_granule(struct assay_index *index, const struct assay
                                    struct assay_index_conflict *conflict)
 {
     uint32_t list = 0;
-    if (!(value & SHARED)) {
+    if (!(value & ASSAY_INDEX_SHARED)) {
         collide(objects, number, value - index->base, conflict);
         list = take_node(index, value - index->base, 0);
     } else {
-        uint32_t id = value & NUMBER_MAX;
+        uint32_t id = value & ASSAY_INDEX_NUMBER_MAX;
         while (id != 0) {
             struct assay_index_node *node = &index->nodes[id - index->node_base];
             uint32_t next = node->next;
-            if (is_live(index, node->object) && node->object != number) {
+            if (assay_index_is_live(index, node->object) && node->object != number) {
                 collide(objects, number, node->object, conflict);
                 node->next = list;
                 list = id;
@@ -314,16 +179,16 @@ static RARE uint32_t share_granule(struct assay_index *index, const struct assay
     if (list == 0)
         return index->base + number;
     list = take_node(index, number, list);
-    return SHARED | list;
+    return ASSAY_INDEX_SHARED | list;
 }
 
 static RARE void collide_large(const struct assay_index *index, const struct assay_object *objects,
                                uint32_t number, uint64_t from, uint64_t to,
                                struct assay_index_conflict *conflict)
 {
-    for (uint32_t i = large_lower(index, from); i < index->large_count && index->large[i].from < to;
-         i++)
-        if (is_live(index, index->large[i].object))
+    for (uint32_t i = assay_index_large_lower(index, from);
+         i < index->large_count && index->large[i].from < to; i++)
+        if (assay_index_is_live(index, index->large[i].object))
             collide(objects, number, index->large[i].object, conflict);
 }
 
@@ -331,7 +196,7 @@ static RARE void collide_odd(const struct assay_index *index, const struct assay
                              uint32_t number, struct assay_index_conflict *conflict)
 {
     for (uint32_t i = 0; i < index->odd_count; i++)
-        if (index->odd[i] != number && is_live(index, index->odd[i]))
+        if (index->odd[i] != number && assay_index_is_live(index, index->odd[i]))
             collide(objects, number, index->odd[i], conflict);
 }
 
@@ -347,7 +212,7 @@ static RARE void count_large(struct assay_index *index, uint64_t from, uint64_t 
         return;
     }
     for (uint64_t key = first; key <= last; key++) {
-        uint32_t number = find_chunk(index, key);
+        uint32_t number = assay_index_find_chunk(index, key);
         if (number != UINT32_MAX && index->chunks[number].epoch == index->epoch)
             index->chunks[number].large_live += d;
     }
@@ -381,14 +246,14 @@ static void sweep_chunk(struct assay_index *index, const struct assay_object *ob
             if (!value_is_live(index, value))
                 continue;
             live = true;
-            if (!(value & SHARED)) {
+            if (!(value & ASSAY_INDEX_SHARED)) {
                 collide(objects, object, value - index->base, conflict);
                 continue;
             }
-            for (uint32_t id = value & NUMBER_MAX; id != 0;
+            for (uint32_t id = value & ASSAY_INDEX_NUMBER_MAX; id != 0;
                  id = index->nodes[id - index->node_base].next) {
                 uint32_t other = index->nodes[id - index->node_base].object;
-                if (is_live(index, other))
+                if (assay_index_is_live(index, other))
                     collide(objects, object, other, conflict);
             }
         }
@@ -411,7 +276,7 @@ static void sweep_small(struct assay_index *index, const struct assay_object *ob
         return;
     }
     for (uint64_t key = first; key <= last; key++) {
-        uint32_t number = find_chunk(index, key);
+        uint32_t number = assay_index_find_chunk(index, key);
         if (number != UINT32_MAX)
             sweep_chunk(index, objects, number, object, from, to, conflict);
     }
@@ -421,7 +286,7 @@ static void drop_dead_large(struct assay_index *index)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < index->large_count; i++)
-        if (is_live(index, index->large[i].object))
+        if (assay_index_is_live(index, index->large[i].object))
             index->large[kept++] = index->large[i];
     index->large_count = kept;
     index->large_dead = 0;
@@ -431,7 +296,7 @@ static RARE void put_odd(struct assay_index *index, uint32_t number)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < index->odd_count; i++)
-        if (is_live(index, index->odd[i]))
+        if (assay_index_is_live(index, index->odd[i]))
             index->odd[kept++] = index->odd[i];
     index->odd_count = kept;
     if (index->odd_count < ASSAY_INDEX_ODD_MAX)
@@ -447,10 +312,11 @@ static RARE void insert_large(struct assay_index *index, const struct assay_obje
     sweep_small(index, objects, number, from, to, conflict);
     if (index->large_dead >= ASSAY_INDEX_DEAD_MAX || index->large_count == index->large_capacity)
         drop_dead_large(index);
-    uint32_t at = large_lower(index, from), end = at;
+    uint32_t at = assay_index_large_lower(index, from), end = at;
     bool crowded = false;
     for (; end < index->large_count && index->large[end].from < to; end++)
-        if (index->large[end].object != number && is_live(index, index->large[end].object)) {
+        if (index->large[end].object != number &&
+            assay_index_is_live(index, index->large[end].object)) {
             collide(objects, number, index->large[end].object, conflict);
             crowded = true;
         }
@@ -517,13 +383,13 @@ static RARE void set_each(struct assay_index *index, const struct assay_object *
     uint32_t mine = index->base + number, dead = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t value = granules[i];
-        if (__builtin_expect(value & SHARED, 0)) {
-            if ((value & NUMBER_MAX) >= index->node_base) {
+        if (__builtin_expect(value & ASSAY_INDEX_SHARED, 0)) {
+            if ((value & ASSAY_INDEX_NUMBER_MAX) >= index->node_base) {
                 granules[i] = share_granule(index, objects, number, value, conflict);
                 continue;
             }
         } else if (value > index->base && value != dead && value != mine) {
-            if (__builtin_expect(is_live(index, value - index->base), 0)) {
+            if (__builtin_expect(assay_index_is_live(index, value - index->base), 0)) {
                 granules[i] = share_granule(index, objects, number, value, conflict);
                 continue;
             }
@@ -552,8 +418,8 @@ static inline bool insert_small(struct assay_index *index, const struct assay_ob
     uint32_t first = first_at >> ASSAY_INDEX_GRANULE_SHIFT;
     uint32_t n = (last_at >> ASSAY_INDEX_GRANULE_SHIFT) - first + 1;
     uint32_t *granules = index->granules[chunk_number] + first, before = granules[0];
-    if (!(before & SHARED) && all_equal(granules, n, before) &&
-        (before <= index->base || !is_live(index, before - index->base)))
+    if (!(before & ASSAY_INDEX_SHARED) && all_equal(granules, n, before) &&
+        (before <= index->base || !assay_index_is_live(index, before - index->base)))
         set_all(granules, n, index->base + number);
     else
         set_each(index, objects, number, granules, n, conflict);
@@ -574,7 +440,7 @@ void assay_index_insert(struct assay_index *index, const struct assay_object *ob
     uint64_t from, to;
     *ret_conflict = (struct assay_index_conflict){0, 0};
     index->live[number / 64] |= UINT64_C(1) << number % 64;
-    extent(&objects[number], &from, &to);
+    assay_index_extent(&objects[number], &from, &to);
     if (__builtin_expect(index->odd_count != 0, 0))
         collide_odd(index, objects, number, ret_conflict);
     if (__builtin_expect(to - from > ASSAY_INDEX_LARGE, 0)) {
@@ -594,119 +460,12 @@ void assay_index_remove(struct assay_index *index, const struct assay_object *ob
 {
     uint64_t from, to;
     index->live[number / 64] &= ~(UINT64_C(1) << number % 64);
-    extent(&objects[number], &from, &to);
+    assay_index_extent(&objects[number], &from, &to);
     if (__builtin_expect(to - from <= ASSAY_INDEX_LARGE, 1))
         return;
-    uint32_t at = large_lower(index, from);
+    uint32_t at = assay_index_large_lower(index, from);
     if (at < index->large_count && index->large[at].object == number) {
         index->large_dead++;
         count_large(index, from, to, UINT32_MAX);
     }
-}
-
-/* The live objects of one granule. */
-static bool each_of(const struct assay_index *index, uint32_t value,
-                    bool (*each)(void *self, uint32_t number), void *self)
-{
-    if (!(value & SHARED)) {
-        bool live = value > index->base && is_live(index, value - index->base);
-        return !live || each(self, value - index->base);
-    }
-    uint32_t id = (value & NUMBER_MAX) >= index->node_base ? value & NUMBER_MAX : 0;
-    for (; id != 0; id = index->nodes[id - index->node_base].next) {
-        uint32_t number = index->nodes[id - index->node_base].object;
-        if (is_live(index, number) && !each(self, number))
-            return false;
-    }
-    return true;
-}
-
-/* Those of one chunk's granules in [from, last]. */
-static bool each_in_chunk(const struct assay_index *index, uint32_t chunk, uint64_t from,
-                          uint64_t last, bool (*each)(void *self, uint32_t number), void *self)
-{
-    if (chunk == UINT32_MAX || index->chunks[chunk].epoch != index->epoch)
-        return true;
-    uint64_t start = index->chunks[chunk].key << ASSAY_INDEX_CHUNK_SHIFT;
-    uint64_t end = start | ((UINT64_C(1) << ASSAY_INDEX_CHUNK_SHIFT) - 1);
-    uint32_t mask = ASSAY_INDEX_GRANULES - 1, previous = 0;
-    uint32_t at = (uint32_t)((from > start ? from : start) >> ASSAY_INDEX_GRANULE_SHIFT) & mask;
-    uint32_t to = (uint32_t)((last < end ? last : end) >> ASSAY_INDEX_GRANULE_SHIFT) & mask;
-    for (; at <= to; at++) {
-        uint32_t value = index->granules[chunk][at];
-        if (value != previous && !each_of(index, value, each, self))
-            return false;
-        previous = value;
-    }
-    return true;
-}
-
-void assay_index_each(const struct assay_index *index, uint64_t from, uint64_t to, uint64_t reach,
-                      bool (*each)(void *self, uint32_t number), void *self)
-{
-    if (to <= from)
-        return;
-    for (uint32_t i = 0; i < index->odd_count; i++)
-        if (is_live(index, index->odd[i]) && !each(self, index->odd[i]))
-            return;
-    uint64_t low = from > reach ? from - reach : 0;
-    uint64_t high = to < UINT64_MAX - reach ? to + reach : UINT64_MAX;
-    for (uint32_t i = large_lower(index, low);
-         i < index->large_count && index->large[i].from < high; i++)
-        if (is_live(index, index->large[i].object) && !each(self, index->large[i].object))
-            return;
-    uint64_t first = from >> ASSAY_INDEX_CHUNK_SHIFT, last = (to - 1) >> ASSAY_INDEX_CHUNK_SHIFT;
-    if (last - first < index->chunk_count) {
-        for (uint64_t key = first; key <= last; key++)
-            if (!each_in_chunk(index, find_chunk(index, key), from, to - 1, each, self))
-                return;
-        return;
-    }
-    for (uint32_t i = 0; i < index->chunk_count; i++)
-        if (index->chunks[i].key >= first && index->chunks[i].key <= last &&
-            !each_in_chunk(index, i, from, to - 1, each, self))
-            return;
-}
-
-uint32_t assay_index_occupant(const struct assay_index *index, const struct assay_object *objects,
-                              uint64_t address)
-{
-    uint32_t best = 0;
-    for (uint32_t i = 0; i < index->odd_count; i++) {
-        uint64_t from, to;
-        extent(&objects[index->odd[i]], &from, &to);
-        if (address >= from && address < to && is_live(index, index->odd[i]))
-            return index->odd[i];
-    }
-    uint32_t at = large_lower(index, address);
-    if (at < index->large_count && index->large[at].from <= address)
-        best = index->large[at].object;
-    if (best && is_live(index, best))
-        return best;
-    uint32_t chunk = find_chunk(index, address >> ASSAY_INDEX_CHUNK_SHIFT);
-    if (chunk == UINT32_MAX || index->chunks[chunk].epoch != index->epoch)
-        return best;
-    uint32_t value =
-        index->granules[chunk][(address >> ASSAY_INDEX_GRANULE_SHIFT) & (ASSAY_INDEX_GRANULES - 1)];
-    uint32_t id = 0, candidate = 0;
-    if (value & SHARED)
-        id = (value & NUMBER_MAX) >= index->node_base ? value & NUMBER_MAX : 0;
-    else if (value > index->base)
-        candidate = value - index->base;
-    do {
-        if (id != 0)
-            candidate = index->nodes[id - index->node_base].object;
-        if (candidate != 0) {
-            uint64_t from, to;
-            extent(&objects[candidate], &from, &to);
-            if (address >= from && address < to) {
-                if (is_live(index, candidate))
-                    return candidate;
-                if (candidate > best)
-                    best = candidate;
-            }
-        }
-        id = id != 0 ? index->nodes[id - index->node_base].next : 0;
-    } while (id != 0);
-    return best;
 }
