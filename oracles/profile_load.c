@@ -205,7 +205,8 @@ static int set_symbol(struct loading *loading, const char *name, const char *sym
     enum assay_op kind = assay_op_by_name(name, strlen(name));
     enum assay_op_class op_class = assay_op_info(kind)->op_class;
     if (op_class != ASSAY_CLASS_ALLOCATE && op_class != ASSAY_CLASS_RELEASE &&
-        op_class != ASSAY_CLASS_RESIZE && op_class != ASSAY_CLASS_QUERY)
+        op_class != ASSAY_CLASS_RESIZE && op_class != ASSAY_CLASS_QUERY &&
+        kind != ASSAY_OP_GUARDED_COPY)
         return complain(loading, "no function is called for", name, "");
     if (!is_symbol(symbol) || strlen(symbol) >= ASSAY_SYMBOL_BYTES)
         return complain(loading, "the symbol of", name,

@@ -49,13 +49,6 @@ ASSAY_BUILDER(tags)
     return false;
 }
 
-ASSAY_BUILDER(guarded_copy)
-{
-    (void)variant;
-    m->reason = "no subject offers a guarded copy";
-    return false;
-}
-
 void assay_misuse_model(const struct assay_misuse_info *info, const struct assay_tags *tags,
                         uint64_t size, uint64_t draw, struct assay_misuse_verdict *ret_verdict)
 {

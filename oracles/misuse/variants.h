@@ -48,7 +48,7 @@ enum {
 };
 ASSAY_BUILDER(bad_query);
 
-/* write.c: S06-S09, S19, S20 */
+/* write.c: S06-S09, S19, S20, S28 */
 enum { REACH_NUL, REACH_1, REACH_8, REACH_32, REACH_WORDS, REACH_MEBIBYTE };
 ASSAY_BUILDER(overflow);
 ASSAY_BUILDER(underflow);
@@ -59,6 +59,8 @@ ASSAY_BUILDER(write_after_free);
 ASSAY_BUILDER(free_list);
 enum { FLIP_BEFORE, FLIP_BEHIND };
 ASSAY_BUILDER(flip);
+enum { COPY_ONE_MORE, COPY_TO_BEHIND, COPY_FROM_BEHIND, COPY_MUCH };
+ASSAY_BUILDER(guarded_copy);
 
 /* read.c: S10, S11, S22, S24 */
 enum { STALE_AT_ONCE, STALE_LATER, STALE_LARGE };
@@ -85,10 +87,9 @@ enum { REUSE_PAIRS, REUSE_GROWING };
 ASSAY_BUILDER(reuse);
 ASSAY_BUILDER(metadata); /* the radius in bytes */
 
-/* misuse.c: S27, on the tag model, and S28, which needs an API that no subject offers yet */
+/* misuse.c: S27, on the tag model */
 #define TAGS(policy, access) (ASSAY_TAGS_##policy << 8 | ASSAY_TAGS_##access)
 ASSAY_BUILDER(tags);
-ASSAY_BUILDER(guarded_copy);
 
 /* attack.c: S15-S18 */
 enum {

@@ -1,4 +1,4 @@
-/* S06-S09, S19, S20: writes beside objects and into freed ones. */
+/* S06-S09, S19, S20, S28: writes beside objects and into freed ones. */
 #include "oracles/misuse/build.h"
 #include "oracles/misuse/variants.h"
 #include "traces/core/random.h"
@@ -226,4 +226,44 @@ ASSAY_BUILDER(flip)
         return true;
     default: return false;
     }
+}
+
+/* A copy of as much as there is, which must work, and one of more. */
+ASSAY_BUILDER(guarded_copy)
+{
+    enum { FROM = 1 + PICKED, TO = FROM + 1, MUCH = 64 * 1024 };
+    if (m->missing >> ASSAY_OP_GUARDED_COPY & 1) {
+        m->reason = "not offered: the profile names no guarded_copy in [symbols]";
+        return false;
+    }
+    if (m->stage == 0) {
+        assay_misuse_objects(m, OBJECTS, m->size);
+        m->note[0] = assay_misuse_malloc(m, MUCH, SETUP);
+        struct assay_event copy = {
+            .kind = ASSAY_OP_GUARDED_COPY, .object = TO, .arg = FROM, .size = m->size};
+        assay_misuse_put(m, copy, (struct assay_mark){.moment = SETUP});
+        assay_misuse_read(m, TO, 0,
+                          (struct assay_mark){.moment = SETUP,
+                                              .expect = ASSAY_EXPECT_SAME,
+                                              .effect = ASSAY_EFFECT_LOST,
+                                              .word = assay_misuse_word(m, FROM, 0)});
+        return true;
+    }
+    if (m->stage > 1)
+        return false;
+    uint32_t object = variant == COPY_FROM_BEHIND ? FROM : TO, large = (uint32_t)m->note[0];
+    uint64_t size = m->size + 1;
+    for (size_t i = 0; i < m->n; i++)
+        if (m->events[i].born == object && m->events[i].kind == ASSAY_OP_MALLOC &&
+            variant != COPY_ONE_MORE)
+            size += (uint64_t)m->events[i].usable_extra;
+    struct assay_event copy = {.kind = ASSAY_OP_GUARDED_COPY,
+                               .object = object == FROM ? large : TO,
+                               .arg = object == FROM ? FROM : large,
+                               .size = variant == COPY_MUCH ? MUCH : size};
+    assay_misuse_put(m, copy,
+                     (struct assay_mark){.moment = MISUSE,
+                                         .expect = ASSAY_EXPECT_DEATH,
+                                         .effect = ASSAY_EFFECT_UNNOTICED});
+    return true;
 }

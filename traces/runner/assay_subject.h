@@ -40,6 +40,8 @@ struct assay_subject {
     size_t (*statistics)(int mapped);
     /* calls block once for each object in use; 0, or an error: then nothing is judged */
     int (*heap_walk)(void (*block)(void *argument, void *address, size_t bytes), void *argument);
+    /* memcpy that stops the process where it would leave an object */
+    void *(*guarded_copy)(void *to, const void *from, size_t bytes);
 };
 
 #endif

@@ -30,7 +30,8 @@ static inline __attribute__((always_inline)) uint64_t offset_of(const struct ass
 {
     switch (kind) {
     case ASSAY_OP_REALLOCARRAY:
-    case ASSAY_OP_FREE_ALIGNED_SIZED: return 0;
+    case ASSAY_OP_FREE_ALIGNED_SIZED:
+    case ASSAY_OP_GUARDED_COPY: return 0;
     default: return event->arg;
     }
 }
@@ -186,6 +187,14 @@ call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool f
         ex->phase = PHASE_CALL;
         if (ex->touch != ASSAY_TOUCH_NONE)
             assay_executor_access(ex, event);
+        break;
+    case ASSAY_OP_GUARDED_COPY:
+        if (event->arg == 0 || event->arg > ex->max_objects)
+            break;
+        if (owns(ex, event, 0)) /* no pattern stands there any more */
+            ex->records[event->object].flags |= RECORD_UNKNOWN;
+        CALL(result =
+                 subject->guarded_copy(ex->pointer, ex->records[event->arg].address, event->size));
         break;
     case ASSAY_OP_CHECK:
         ex->phase = PHASE_CALL;

@@ -30,7 +30,7 @@ uint64_t assay_executor_missing(const struct assay_subject *subject)
         {ASSAY_OP_GOOD_SIZE, subject->malloc_good_size != NULL},
         {ASSAY_OP_STATISTICS, subject->statistics != NULL},
         {ASSAY_OP_HEAP_WALK, subject->heap_walk != NULL},
-        {ASSAY_OP_GUARDED_COPY, false},
+        {ASSAY_OP_GUARDED_COPY, subject->guarded_copy != NULL},
     };
     uint64_t missing = 0;
     for (size_t i = 0; i < sizeof apis / sizeof *apis; i++)

@@ -134,13 +134,18 @@ static bool choose(const struct exports *exports, unsigned kind, struct assay_bi
     return found;
 }
 
+static void choose_one(const struct exports *exports, struct assay_subject_spec *spec,
+                       unsigned kind)
+{
+    if (!choose(exports, kind, &spec->bindings.by_kind[kind], spec->names.symbol[kind]))
+        spec->missing_apis |= UINT64_C(1) << kind;
+}
+
 static void choose_all(const struct exports *exports, struct assay_subject_spec *spec)
 {
-    for (int i = 0; i < APIS; i++) {
-        unsigned kind = apis[i].kind;
-        if (!choose(exports, kind, &spec->bindings.by_kind[kind], spec->names.symbol[kind]))
-            spec->missing_apis |= UINT64_C(1) << kind;
-    }
+    for (int i = 0; i < APIS; i++)
+        choose_one(exports, spec, apis[i].kind);
+    choose_one(exports, spec, ASSAY_OP_GUARDED_COPY); /* it has no usual name */
 }
 
 /* Data is no allocator's call, whatever its name; the table of an adapter is data. */

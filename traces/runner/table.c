@@ -249,6 +249,7 @@ struct assay_subject assay_runner_subject(bool adapter, uint64_t missing,
             MEMBER(GOOD_SIZE, malloc_good_size)
             MEMBER(STATISTICS, statistics)
             MEMBER(HEAP_WALK, heap_walk)
+            MEMBER(GUARDED_COPY, guarded_copy)
 #undef MEMBER
         default: break;
         }

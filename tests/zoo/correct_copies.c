@@ -1,0 +1,2 @@
+/* Nothing planted, with a guarded copy. */
+#include "tests/zoo/copies.h"
