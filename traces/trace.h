@@ -59,8 +59,8 @@ struct assay_trace_options {
 };
 
 /* Where a trace that is written to this path ends up: behind symbolic links, and only where a
- * regular file is or may come; a device or a pipe would be replaced, not written to. ret_target is
- * malloc'ed. Errors: ASSAY_E_SYSTEM, ASSAY_E_MEMORY. */
+ * regular file is or may come; a device or a pipe would be replaced, not written to, and so would
+ * what /dev/stdout stands for. ret_target is malloc'ed. Errors: ASSAY_E_SYSTEM, ASSAY_E_MEMORY. */
 int assay_trace_target(const char *path, char **ret_target, struct assay_error *err);
 /* Returns 0 and *ret_writer; ASSAY_E_SYSTEM, ASSAY_E_PERMISSION, ASSAY_E_MEMORY. */
 int assay_trace_create(const char *path, const struct assay_trace_meta *meta,

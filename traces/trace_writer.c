@@ -134,11 +134,22 @@ static int open_partial(struct assay_trace_writer *writer, struct assay_error *e
     }
 }
 
+/* Links to what a process has open: the file behind them would be replaced under its writers. */
+static bool is_descriptor(const char *path)
+{
+    return strncmp(path, "/dev/std", 8) == 0 || strncmp(path, "/dev/fd/", 8) == 0 ||
+           strncmp(path, "/proc/", 6) == 0;
+}
+
 int assay_trace_target(const char *path, char **ret_target, struct assay_error *err)
 {
     struct stat status;
     bool link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
     bool exists = stat(path, &status) == 0;
+    if (is_descriptor(path))
+        return assay_fail(err, ASSAY_E_SYSTEM,
+                          "cannot write '%s': it is an open file of a process, name one of its own",
+                          path);
     if (link && !exists)
         return assay_fail(err, ASSAY_E_SYSTEM, "cannot write '%s': a symbolic link to nothing",
                           path);

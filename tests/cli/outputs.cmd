@@ -2,6 +2,7 @@ printf '%%assay-text 1\n%%has order\nmalloc size=8 born=1\n' >t.txt; mkfifo pipe
 assay import t.txt -o broken
 assay import t.txt -o .
 assay capture --method preload -o pipe -- true
+assay import t.txt -o /dev/stdout >kept; test ! -s kept && echo what was redirected stays
 assay import t.txt -o link
 test -L link && assay show real --json | cut -c1-25
 # what cannot be written is said before the run; a folder for findings is made with those above it
