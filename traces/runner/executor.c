@@ -36,6 +36,13 @@ static inline __attribute__((always_inline)) uint64_t offset_of(const struct ass
     }
 }
 
+/* Of a resize; one that wraps to 0 is no request for nothing. */
+static inline uint64_t product_of(const struct assay_event *event)
+{
+    uint64_t bytes = event->arg * event->size;
+    return bytes == 0 && event->arg && event->size ? 1 : bytes;
+}
+
 /* The operand's content before the call. */
 static inline __attribute__((always_inline)) void
 before_call(struct assay_executor *ex, struct assay_event *event, unsigned kind)
@@ -120,7 +127,7 @@ call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool f
     case ASSAY_OP_REALLOCARRAY:
         owned = owns(ex, event, 0);
         CALL(result = subject->reallocarray(ex->pointer, event->arg, event->size));
-        resized(ex, event, result, event->arg * event->size, owned, full);
+        resized(ex, event, result, product_of(event), owned, full);
         break;
     case ASSAY_OP_FREE_SIZED:
         owned = owns(ex, event, event->arg);

@@ -61,6 +61,13 @@ static void *t_rezalloc(void *p, size_t size)
     t_free(p);
     return q;
 }
+/* Refuses whatever it is asked for, and not with ENOMEM. */
+static void *t_reallocarray(void *p, size_t count, size_t size)
+{
+    (void)p, (void)count, (void)size;
+    errno = EOVERFLOW;
+    return NULL;
+}
 static size_t t_good(size_t size)
 {
     return (size + 63) / 64 * 64;
@@ -81,6 +88,7 @@ static const struct assay_subject subject = {.malloc = t_malloc,
                                              .free = t_free,
                                              .malloc_usable_size = t_usable,
                                              .rezalloc = t_rezalloc,
+                                             .reallocarray = t_reallocarray,
                                              .malloc_good_size = t_good,
                                              .statistics = t_statistics,
                                              .heap_walk = t_walk};
@@ -180,6 +188,17 @@ static void a_walk_shows_what_lives(void **state)
     assert_int_equal(ops[4].error, 0);
 }
 
+static void a_product_that_wraps_to_nothing_frees_nothing(void **state)
+{
+    (void)state;
+    RUN(OP(MALLOC, .born = 1, .size = 20),
+        OP(REALLOCARRAY, .object = 1, .born = 2, .arg = INT64_C(1) << 30, .size = INT64_C(1) << 34),
+        OP(HEAP_WALK), OP(REALLOCARRAY, .object = 1, .born = 3, .arg = 0, .size = 8),
+        OP(HEAP_WALK));
+    assert_int_equal(ops[2].value, 0);
+    assert_int_equal(ops[4].value, 1); /* that would have */
+}
+
 static void a_walk_shows_what_is_dead(void **state)
 {
     (void)state;
@@ -212,10 +231,15 @@ static void a_walk_that_failed_shows_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_offered_is_not_missing),   TEST(questions_are_answered),
-        TEST(rezalloc_keeps_and_zeroes),        TEST(a_byte_behind_the_usable_ones_is_not_zero),
-        TEST(a_usable_byte_is_zeroed),          TEST(a_walk_shows_what_lives),
-        TEST(a_walk_shows_what_is_dead),        TEST(a_walk_shows_too_little),
+        TEST(what_is_offered_is_not_missing),
+        TEST(questions_are_answered),
+        TEST(a_product_that_wraps_to_nothing_frees_nothing),
+        TEST(rezalloc_keeps_and_zeroes),
+        TEST(a_byte_behind_the_usable_ones_is_not_zero),
+        TEST(a_usable_byte_is_zeroed),
+        TEST(a_walk_shows_what_lives),
+        TEST(a_walk_shows_what_is_dead),
+        TEST(a_walk_shows_too_little),
         TEST(a_walk_that_failed_shows_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
