@@ -79,6 +79,12 @@ static inline void *noted(struct bw_heap *heap, void *p, enum bw_family family, 
 
 void *bw_malloc(struct bw_heap *heap, size_t size)
 {
+    /* most requests: no alignment and no large object to think of */
+    if (__builtin_expect(size - 1 < BW_CLASS_OF_QUICK - BW_CANARY_MIN, 1) && !BW_NOTES) {
+        void *p = bw_slot_alloc(heap, bw_class_for(size, 1), size);
+        if (__builtin_expect(p != NULL, 1))
+            return p;
+    }
     return or_enomem(noted(heap, allocate(heap, size, 1), BW_FAMILY_MALLOC, 1));
 }
 

@@ -103,6 +103,9 @@ static inline bw_block bw_ored_8(const bw_block *p)
     return bw_ored_4(p) | bw_ored_4(p + 4);
 }
 
+/* bytes at least 128. */
+bool bw_is_zero_long(const void *p, size_t bytes);
+
 static inline bool bw_is_zero(const void *p, size_t bytes)
 {
     const bw_block *at = p, *end = (const bw_block *)((const uint8_t *)p + bytes);
@@ -115,13 +118,10 @@ static inline bool bw_is_zero(const void *p, size_t bytes)
         seen = bw_ored_2(at) | bw_ored_2(end - 2);
     } else if (bytes <= 128) {
         seen = bw_ored_4(at) | bw_ored_4(end - 4);
+    } else if (bytes > 256) {
+        return bw_is_zero_long(p, bytes);
     } else {
-        for (; end - at > 8; at += 8) {
-            seen = bw_ored_8(at);
-            if ((seen[0] | seen[1]) != 0)
-                return false;
-        }
-        seen = bw_ored_8(end - 8);
+        seen = bw_ored_8(at) | bw_ored_8(end - 8);
     }
     return (seen[0] | seen[1]) == 0;
 }

@@ -19,6 +19,8 @@ enum {
     BW_REQUEST_MAX = BW_SLOT_MAX - BW_CANARY_MIN, /* larger requests are large objects */
 };
 
+enum { BW_CLASS_OF_QUICK = 1024 };
+
 /* The classes of 0, 16, 32, ... 1,024 bytes. */
 static const uint8_t bw_class_by_16[65] = {
     0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  9,  10, 10, 11, 11, 12, 12, 13, 13, 13, 13, 14,
@@ -28,7 +30,7 @@ static const uint8_t bw_class_by_16[65] = {
 /* need in [1, BW_SLOT_MAX]. */
 static inline unsigned bw_class_of(size_t need)
 {
-    if (__builtin_expect(need <= 1024, 1))
+    if (__builtin_expect(need <= BW_CLASS_OF_QUICK, 1))
         return bw_class_by_16[(need + 15) >> 4];
     unsigned doubling = 63u - (unsigned)__builtin_clzl(need - 1);
     return 9 + (doubling - 7) * 4 + (unsigned)((need - 1) >> (doubling - 2)) - 4;

@@ -5,7 +5,7 @@
 #include "slab_slot.h"
 
 enum { COMMIT_MIN = 64 << 10, COMMIT_MAX = 1 << 20, SLAB_TARGET = 16 << 10 };
-enum { BATCH_BYTES = 8 << 10 };
+enum { BATCH_BYTES = 4 << 10 };
 
 /* ---- geometry ---- */
 
@@ -285,6 +285,8 @@ static void list_by_count(struct bw_heap *heap, struct bw_class *class, uint32_t
 
 void bw_slab_put(struct bw_heap *heap, struct bw_class *class, const uint32_t *ids, uint32_t count)
 {
+    for (uint32_t i = 0; i < count; i++)
+        __builtin_prefetch(bw_slab_record(class, ids[i] / BW_SLAB_SLOTS_MAX), 1);
     bw_lock(&class->lock);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = ids[i] / BW_SLAB_SLOTS_MAX;

@@ -9,7 +9,7 @@
 #include "allocator/canary.h"
 
 static const uint64_t secret = 0x0123456789abcdef;
-static uint8_t slot[256] __attribute__((aligned(16)));
+static uint8_t slot[1040] __attribute__((aligned(16)));
 
 static void fills_exactly_the_slack(void **state)
 {
