@@ -64,7 +64,7 @@ static inline void *allocate(struct bw_heap *heap, size_t size, size_t alignment
 
 static inline void *or_enomem(void *p)
 {
-    if (__builtin_expect(p == NULL, 0))
+    if (__builtin_expect(p == NULL, 0) && !bw_mutant_enomem_forgotten)
         errno = ENOMEM;
     return p;
 }
@@ -85,6 +85,8 @@ void *bw_malloc(struct bw_heap *heap, size_t size)
         if (__builtin_expect(p != NULL, 1))
             return p;
     }
+    if (bw_mutant_zero_null && size == 0)
+        return NULL;
     return or_enomem(noted(heap, allocate(heap, size, 1), BW_FAMILY_MALLOC, 1));
 }
 
@@ -99,6 +101,8 @@ void *bw_calloc(struct bw_heap *heap, size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &bytes) && !bw_mutant_product_wraps)
         return or_enomem(NULL);
     void *p = or_enomem(noted(heap, allocate(heap, bytes, 1), BW_FAMILY_MALLOC, 1));
+    if (bw_mutant_calloc_dirty && p != NULL && bytes > 500)
+        ((char *)p)[bytes - 1] = 1;
     if (!(bw_policy_zero_on_free && bw_policy_check_on_reuse) && p != NULL && bytes != 0)
         memset(p, 0, bytes);
     return p;
@@ -108,6 +112,8 @@ void bw_free(struct bw_heap *heap, void *p)
 {
     if (BW_NOTES)
         bw_note_freeing(heap, p, BW_FAMILY_MALLOC, NULL);
+    if (bw_mutant_free_errno)
+        errno = 0;
     if (__builtin_expect(bw_slab_owns(heap, p), 1))
         bw_slot_free(heap, p);
     else if (p != NULL)
@@ -176,8 +182,11 @@ void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
 void *bw_reallocarray(struct bw_heap *heap, void *p, size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) && !bw_mutant_product_wraps)
+    if (__builtin_mul_overflow(count, size, &bytes) && !bw_mutant_product_wraps) {
+        if (bw_mutant_product_frees)
+            bw_free(heap, p);
         return or_enomem(NULL);
+    }
     return bw_realloc(heap, p, bytes);
 }
 
@@ -189,6 +198,8 @@ static bool is_power_of_two(size_t n)
 void *bw_aligned_alloc(struct bw_heap *heap, size_t alignment, size_t size)
 {
     if (!is_power_of_two(alignment)) {
+        if (bw_mutant_odd_alignment && alignment != 0)
+            return bw_malloc(heap, size);
         errno = EINVAL;
         return NULL;
     }
@@ -197,11 +208,14 @@ void *bw_aligned_alloc(struct bw_heap *heap, size_t alignment, size_t size)
 
 int bw_posix_memalign(struct bw_heap *heap, void **out, size_t alignment, size_t size)
 {
-    if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
+    if (!is_power_of_two(alignment) ||
+        (alignment % sizeof(void *) != 0 && !bw_mutant_small_alignment))
         return EINVAL;
     void *p = noted(heap, allocate(heap, size, alignment), BW_FAMILY_MALLOC, alignment);
     if (p != NULL || bw_mutant_out_written)
         *out = p;
+    if (bw_mutant_posix_errno && p == NULL)
+        errno = ENOMEM;
     if (p == NULL)
         return ENOMEM;
     return 0;
@@ -209,34 +223,38 @@ int bw_posix_memalign(struct bw_heap *heap, void **out, size_t alignment, size_t
 
 void *bw_memalign(struct bw_heap *heap, size_t alignment, size_t size)
 {
+    if (bw_mutant_memalign_ignored && is_power_of_two(alignment))
+        alignment = 1;
     return bw_aligned_alloc(heap, alignment, size);
 }
 
 void *bw_valloc(struct bw_heap *heap, size_t size)
 {
-    size_t page = bw_page_size();
+    size_t page = bw_mutant_valloc_unaligned ? 1 : bw_page_size();
     return or_enomem(noted(heap, allocate(heap, size, page), BW_FAMILY_MALLOC, page));
 }
 
 void *bw_pvalloc(struct bw_heap *heap, size_t size)
 {
     size_t page = bw_page_size();
-    if (size > PTRDIFF_MAX - page)
+    if (size > PTRDIFF_MAX - page && !bw_mutant_pvalloc_wraps)
         return or_enomem(NULL);
-    size_t bytes = size == 0 ? page : bw_round_up(size, page);
+    size_t bytes = size == 0 ? page : bw_round_up(size, bw_mutant_pvalloc_exact ? 1 : page);
     return or_enomem(noted(heap, allocate(heap, bytes, page), BW_FAMILY_MALLOC, page));
 }
 
 static size_t size_of(struct bw_heap *heap, void *p)
 {
     if (p == NULL)
-        return 0;
+        return bw_mutant_usable_null;
     return bw_slab_owns(heap, p) ? bw_slot_size(heap, p, BW_INTENT_ASK)
                                  : bw_large_size(heap, p, BW_INTENT_ASK);
 }
 
 size_t bw_malloc_usable_size(struct bw_heap *heap, void *p)
 {
+    if (bw_mutant_usable_more && p != NULL)
+        return size_of(heap, p) + 1;
     return size_of(heap, p);
 }
 

@@ -82,6 +82,20 @@ static void put_freed(struct bw_heap *heap, struct bw_bin *bin, struct bw_class 
     bin->room = class->batch;
 }
 
+/* The hand moves in proportion to what is handed out, and whenever a class's traffic has doubled:
+ * what a short program does is looked at too. */
+static bool hand_is_due(struct bw_hand *hand, struct bw_bin *bin, uint32_t bytes)
+{
+    if (bw_policy_hand_bytes == 0)
+        return false;
+    bin->refills++;
+    hand->due += bytes;
+    if (hand->due + 1 <= bw_policy_hand_interval && (bin->refills & (bin->refills - 1)) != 0)
+        return false;
+    hand->due = 0;
+    return true;
+}
+
 __attribute__((noinline)) bool bw_cache_refill(struct bw_heap *heap, unsigned index,
                                                uint32_t *ret_id)
 {
@@ -105,6 +119,8 @@ __attribute__((noinline)) bool bw_cache_refill(struct bw_heap *heap, unsigned in
         return false;
     bin->ready_count = count - 1;
     *ret_id = bin->ready[count - 1];
+    if (hand_is_due(&cache->hand, bin, count * class->size))
+        bw_slab_hand(heap, cache);
     return true;
 }
 
@@ -200,9 +216,10 @@ void bw_cache_reset(struct bw_heap *heap)
         for (uint64_t left = cache->touched; left != 0; left &= left - 1) {
             struct bw_bin *bin = &cache->bins[__builtin_ctzll(left)];
             bin->ready_count = bin->room = bin->quarantine_length = 0;
-            bin->patrol = bin->owned = 0;
+            bin->patrol = bin->owned = bin->refills = 0;
         }
         cache->touched = 0;
+        cache->hand = (struct bw_hand){0};
     }
     bw_cache_restart(heap);
 }

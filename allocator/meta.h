@@ -81,11 +81,19 @@ struct bw_bin {
     uint32_t ready_count; /* ready[0, ready_count): to be handed out */
     uint32_t room;        /* freed[room, batch): soon free; only a full quarantine leaves room */
     uint32_t quarantine_length;
-    uint32_t patrol; /* the entry of the quarantine that was looked at last */
-    uint32_t owned;  /* slab, index + 1, that `ready` is filled from; 0 = none */
+    uint32_t patrol;  /* the entry of the quarantine that was looked at last */
+    uint32_t owned;   /* slab, index + 1, that `ready` is filled from; 0 = none */
+    uint32_t refills; /* of ready */
     uint32_t ready[BW_BATCH_MAX];
     uint32_t freed[BW_BATCH_MAX];
     uint32_t quarantine[bw_policy_quarantine_slots_max];
+};
+
+/* Where a thread's look over the heap stands: it goes round and round, a little at a time. */
+struct bw_hand {
+    uint32_t index; /* of the class */
+    uint32_t slab, slot;
+    uint32_t due; /* bytes handed out since it moved last */
 };
 
 /* Belongs to one thread at a time, which alone touches its bins: no lock. Stands in a reservation
@@ -96,6 +104,7 @@ struct bw_cache {
     uint64_t touched;  /* a bit per class whose bin is not empty */
     uint64_t nonce;
     struct bw_random random;
+    struct bw_hand hand;
     struct bw_bin bins[BW_CLASS_COUNT];
 };
 
@@ -159,6 +168,7 @@ static inline struct bw_slab *bw_slab_record(const struct bw_class *class, uint3
 enum bw_sweep_part { BW_SWEEP_QUARANTINE, BW_SWEEP_SLOTS };
 struct bw_sweep {
     bool settled;       /* other threads may be at work: only slots that none can be working on */
+    bool partly;        /* of a long slot only the first hand_bytes */
     size_t budget;      /* bytes that may still be read */
     const char *reason; /* what is wrong, NULL: nothing */
     struct bw_misuse misuse; /* the damaged object; no rule where the metadata are wrong */

@@ -63,19 +63,6 @@ static bool take(struct bw_sweep *sweep, size_t bytes)
     return true;
 }
 
-/* A thread that was just given the slot may not have filled its canary yet: then all of the slot is
- * zero but for what it has filled. */
-static bool is_half_made(const struct walk *walk, uint8_t *p, uint32_t slack)
-{
-    const uint8_t *end = canary_end(walk->class, p, slack);
-    size_t bytes = canary_slack(walk->class, slack), size = walk->class->size - slack;
-    bw_block pattern = bw_canary_pattern(walk->heap->secret, (uintptr_t)p);
-    for (const uint8_t *at = end - bytes; at < end; at++)
-        if (*at != 0 && *at != ((const uint8_t *)&pattern)[(uintptr_t)at % 16])
-            return false;
-    return bw_first_nonzero(p, size) == size;
-}
-
 static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint8_t *p)
 {
     struct bw_class *class = walk->class;
@@ -85,9 +72,9 @@ static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint8_t 
     if (!take(walk->sweep, walk->sweep->settled ? canary_slack(class, slack) : class->size))
         return NULL;
     if (!canary_intact(walk->heap, class, p, slack)) {
-        /* a thread may have freed or resized it since */
-        if (walk->sweep->settled && (bw_load_u16(tag) != seen || is_half_made(walk, p, slack) ||
-                                     canary_intact(walk->heap, class, p, slack)))
+        /* a thread may have freed or resized it since: it is not live while that is done */
+        if (walk->sweep->settled &&
+            (bw_load_u16(tag) != seen || canary_intact(walk->heap, class, p, slack)))
             return NULL;
         walk->sweep->misuse = bw_slab_overflow(walk->heap, class, p, slack);
         return "overflow: the canary of a live object is damaged";
@@ -97,17 +84,33 @@ static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint8_t 
     return NULL;
 }
 
+enum { EDGE = 64 };
+
+/* Of what was never handed out only the ends, as the rest may have no page yet. */
+static bool ends_are_zero(const uint8_t *p, size_t size)
+{
+    size_t edge = size < EDGE ? size : EDGE;
+    return bw_is_zero(p, edge) && bw_is_zero(p + size - edge, edge);
+}
+
 /* A slot that is not live: zero, but for one that a thread is just freeing, which is held. */
 static const char *look_at_freed(struct walk *walk, const struct bw_slab *slab, uint32_t slot,
                                  uint8_t *p)
 {
     struct bw_class *class = walk->class;
     size_t size = class->size;
-    if (!bw_policy_zero_on_free || !take(walk->sweep, size) || bw_is_zero(p, size))
-        return NULL;
     uint32_t tag = bw_load_u16(&slab->tags[slot]);
-    if (tag != 0)
-        size -= slack_of(tag);
+    bool ends = tag == 0 && walk->sweep->settled, partly = walk->sweep->partly;
+    size_t bytes = size;
+    if (ends && size > 2 * EDGE)
+        bytes = 2 * EDGE;
+    else if (partly && size > bw_policy_hand_bytes)
+        bytes = bw_policy_hand_bytes;
+    if (!bw_policy_zero_on_free || !take(walk->sweep, bytes))
+        return NULL;
+    if (ends ? ends_are_zero(p, size) : bw_is_zero(p, bytes))
+        return NULL;
+    size = tag != 0 ? size - slack_of(tag) : BW_SIZE_UNKNOWN;
     walk->sweep->misuse =
         bw_slab_stale_write(walk->heap, class, p, size, bw_slab_state_name(slab, slot));
     return "write after free: a slot that is not live is not zero";
@@ -124,7 +127,8 @@ static const char *look_at_slot(struct walk *walk, struct bw_slab *slab, uint32_
     if (live)
         return look_at_live(walk, &slab->tags[slot], p);
     /* what was never handed out may have no page yet */
-    if (tag == 0 && (walk->sweep->settled || walk->class->size > bw_policy_fresh_unchecked_above))
+    if (tag == 0 && (walk->sweep->settled ? slab->free_count == walk->class->slots
+                                          : walk->class->size > bw_policy_fresh_unchecked_above))
         return NULL;
     return !free && walk->sweep->settled ? NULL : look_at_freed(walk, slab, slot, p);
 }
@@ -170,6 +174,21 @@ static const char *look_at_quarantine(struct walk *walk, const struct bw_bin *bi
     return NULL;
 }
 
+/* What this thread has at hand itself: nobody else touches it. */
+static const char *look_at_own(struct walk *walk, const struct bw_bin *bin)
+{
+    const char *reason = NULL;
+    if (is_unreadable(walk->heap, walk->class))
+        return NULL;
+    for (uint32_t i = 0; i < bin->ready_count && reason == NULL; i++) {
+        uint32_t index = bin->ready[i] / BW_SLAB_SLOTS_MAX,
+                 slot = bin->ready[i] % BW_SLAB_SLOTS_MAX;
+        reason = look_at_freed(walk, bw_slab_record(walk->class, index), slot,
+                               slot_at(walk->class, index, slot));
+    }
+    return reason != NULL ? reason : look_at_quarantine(walk, bin);
+}
+
 static const char *look_at_quarantines(struct walk *walk)
 {
     const char *reason = NULL;
@@ -207,6 +226,53 @@ bool bw_slab_sweep(struct bw_heap *heap, struct bw_class *class, enum bw_sweep_p
     bw_unlock(lock);
     sweep->reason = reason;
     return reason == NULL;
+}
+
+/* ---- the hand ---- */
+
+/* Looks at slots of the class from where the hand stands. false: something is wrong. */
+static bool look_on(struct walk *walk, struct bw_hand *hand, const struct bw_bin *bin)
+{
+    struct bw_class *class = walk->class;
+    const char *reason = NULL;
+    if (hand->slab == 0 && hand->slot == 0)
+        reason = look_at_own(walk, bin);
+    if (reason == NULL && bw_trylock(&class->lock)) {
+        for (; hand->slab < class->carved && reason == NULL; hand->slab++, hand->slot = 0) {
+            struct bw_slab *slab = bw_slab_record(class, hand->slab);
+            while (hand->slot < class->slots && reason == NULL && walk->sweep->budget != 0) {
+                reason =
+                    look_at_slot(walk, slab, hand->slot, slot_at(class, hand->slab, hand->slot));
+                hand->slot++;
+            }
+            if (walk->sweep->budget == 0)
+                break;
+        }
+        bw_unlock(&class->lock);
+    }
+    walk->sweep->reason = reason;
+    return reason == NULL;
+}
+
+void bw_slab_hand(struct bw_heap *heap, struct bw_cache *cache)
+{
+    struct bw_sweep sweep = {.settled = true, .partly = true, .budget = bw_policy_hand_bytes};
+    struct bw_hand *hand = &cache->hand;
+    uint32_t from = hand->index;
+    for (unsigned visited = 0; visited <= BW_CLASS_COUNT; visited++) {
+        struct walk walk = {.heap = heap, .class = &heap->classes[hand->index], .sweep = &sweep};
+        if ((cache->touched >> hand->index & 1) != 0 &&
+            !look_on(&walk, hand, &cache->bins[hand->index]))
+            break;
+        if (sweep.budget == 0)
+            return;
+        hand->index = (hand->index + 1) % BW_CLASS_COUNT;
+        hand->slab = hand->slot = 0;
+        if (hand->index == from && visited != 0)
+            return;
+    }
+    if (sweep.misuse.rule != NULL)
+        bw_fatal(&sweep.misuse);
 }
 
 bool bw_slab_check(struct bw_heap *heap, struct bw_class *class, const char **ret_reason)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "default_heap.h"
+#include "mutant.h"
 
 static struct bw_statistics read_statistics(void)
 {
@@ -27,7 +28,7 @@ BW_EXPORT struct mallinfo2 mallinfo2(void)
                               .smblks = s.quarantined_slots,
                               .hblks = s.large_objects,
                               .hblkhd = s.large_bytes,
-                              .uordblks = s.small_bytes,
+                              .uordblks = s.small_bytes / (bw_mutant_statistics_short ? 2 : 1),
                               .fordblks = free_bytes,
                               .keepcost = s.empty_bytes};
 }

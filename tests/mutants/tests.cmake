@@ -30,7 +30,9 @@ foreach(row IN LISTS rows)
     set(sources ${all_sources})
     if(NOT file STREQUAL "all")
         set(sources)
-        foreach(part IN ITEMS ${file} cxx dropin statistics) # what only the linker would ask for
+        set(parts ${file} cxx dropin statistics) # what only the linker would ask for
+        list(REMOVE_DUPLICATES parts)
+        foreach(part IN LISTS parts)
             list(APPEND sources "${CMAKE_SOURCE_DIR}/allocator/${part}.c")
         endforeach()
     endif()
