@@ -49,6 +49,18 @@ static void aligned_requests_get_a_class_of_that_alignment(void **state)
     }
 }
 
+/* The proof, by all cases, that the mutant alignment_unsought is equivalent: the search for an
+ * aligned class ends where it begins, for what it begins with is a multiple of the alignment. */
+static void the_first_class_over_a_multiple_is_aligned(void **state)
+{
+    unsigned tried = 0;
+    (void)state;
+    for (size_t alignment = 32; alignment <= BW_SLOT_ALIGNMENT_MAX; alignment *= 2)
+        for (size_t need = alignment; need <= BW_SLOT_MAX; need += alignment, tried++)
+            assert_int_equal(bw_class_size(bw_class_of(need)) % alignment, 0);
+    assert_true(tried > 1000);
+}
+
 static void zero_bytes_have_a_class_of_their_own(void **state)
 {
     (void)state;
@@ -64,6 +76,7 @@ int main(void)
         cmocka_unit_test(sizes_rise_by_a_quarter_at_most),
         cmocka_unit_test(every_size_gets_the_smallest_class),
         cmocka_unit_test(aligned_requests_get_a_class_of_that_alignment),
+        cmocka_unit_test(the_first_class_over_a_multiple_is_aligned),
         cmocka_unit_test(zero_bytes_have_a_class_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
