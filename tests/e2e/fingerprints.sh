@@ -79,7 +79,7 @@ b=$(one ./b.so "$few")
 stripped=$(one ./a-stripped.so "$few")
 [ "$stripped" != "$a" ] || fail "there are no symbols, and yet a function"
 assay reproduce "out/findings/$stripped" --subject ./a.so >log && fail "reproduce finds nothing where there are symbols"
-grep -q " reproduced on ./a.so" log || fail "a finding without symbols is another with them"
+grep -q " reproduced on .*/a.so" log || fail "a finding without symbols is another with them"
 : >seen
 for ((seed = 1; seed <= few; seed++)); do fuzz ./both.so "$seed"; done
 [ "$(kinds)" = 2 ] || { sort seen | uniq -c; fail "two bugs in one allocator: $(kinds) fingerprints"; }
