@@ -226,14 +226,22 @@ static enum assay_decision decision(const struct assay_matrix_cell *cell,
                         ASSAY_MATRIX_ALPHA);
 }
 
+/* A figure without an end that was seen keeps a promise of at least; of one of at most that reaches
+ * farther than was looked it says nothing. */
 static enum assay_decision number_kept(const struct assay_matrix_cell *cell, uint32_t bound)
 {
-    bool at_most = cell->info->promise == ASSAY_PROMISE_AT_MOST;
+    bool at_most = cell->info->promise == ASSAY_PROMISE_AT_MOST, endless = false;
     if (bound == 0)
         return ASSAY_UNDECIDED;
-    for (size_t i = 0; i < cell->value_count; i++)
-        if (at_most ? cell->values[i] > bound : cell->values[i] < bound)
+    for (size_t i = 0; i < cell->value_count; i++) {
+        uint64_t value = cell->values[i];
+        if (at_most ? value > bound && bound < ASSAY_MISUSE_GUARD_FARTHEST
+                    : value < bound && value < ASSAY_MISUSE_REUSE_MOST)
             return ASSAY_NEVER;
+        endless |= at_most && value >= ASSAY_MISUSE_GUARD_FARTHEST;
+    }
+    if (endless)
+        return ASSAY_UNDECIDED;
     return cell->value_count >= ASSAY_MATRIX_NUMBERS ? ASSAY_ALWAYS : ASSAY_UNDECIDED;
 }
 

@@ -17,7 +17,7 @@ int assay_whole_file(const char *path, void (*write)(FILE *out, const void *self
     int code = assay_trace_target(path, &target, err);
     if (code < 0)
         return code;
-    if (asprintf(&partial, "%s.partial", target) < 0) {
+    if (asprintf(&partial, "%s.partial-%ld", target, (long)getpid()) < 0) {
         free(target);
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     }

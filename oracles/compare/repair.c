@@ -85,8 +85,10 @@ static bool is_refused(const struct assay_event *op)
 void assay_minimise_mark(struct assay_event *ops, size_t n, const struct assay_event *results)
 {
     for (size_t i = 0; i < n; i++) {
+        uint64_t bytes;
+        bool wraps = !assay_event_bytes(&results[i], &bytes);
         bool refused = results[i].flags & ASSAY_FLAG_EXECUTED && results[i].address == 0 &&
-                       results[i].size != 0 && is_resize(&ops[i]);
+                       (wraps || bytes != 0) && is_resize(&ops[i]);
         ops[i].error = refused ? ENOMEM : 0;
     }
 }

@@ -136,6 +136,8 @@ size_t assay_misuse_list(const struct assay_misuse_info **ret_rows);
 /* What the profile answers for the row: whether it promises that. */
 bool assay_misuse_promised(const struct assay_misuse_info *info,
                            const struct assay_profile *profile);
+/* How far figures are looked for; one that came so far has no end that was seen. */
+enum { ASSAY_MISUSE_REUSE_MOST = 4096, ASSAY_MISUSE_GUARD_FARTHEST = 4 << 20 };
 /* The promised bound of a number; 0: none. */
 uint32_t assay_misuse_bound(const struct assay_misuse_info *info,
                             const struct assay_profile *profile);

@@ -83,7 +83,7 @@ ASSAY_BUILDER(predict)
 /* Bytes from an object's end (or start) to the first that cannot be read; a page at a time. */
 ASSAY_BUILDER(distance)
 {
-    enum { STEP = 64, PAGES = 1024 };
+    enum { STEP = 64, PAGES = ASSAY_MISUSE_GUARD_FARTHEST / PAGE };
     bool start = (variant & ~(unsigned)DISTANCE_LARGE) == DISTANCE_START;
     uint64_t size = variant & DISTANCE_LARGE ? LARGE_BYTES : m->size;
     uint32_t object = 1 + PICKED;
@@ -131,7 +131,7 @@ ASSAY_BUILDER(executable)
 /* Calls between a free and the reuse of its memory: in pairs of malloc and free, or by mallocs. */
 ASSAY_BUILDER(reuse)
 {
-    enum { STEP = 128, MOST = 4096 };
+    enum { STEP = 128 };
     uint64_t from = m->note[0], start = m->note[1];
     if (m->stage == 0) {
         uint32_t object = assay_misuse_objects(m, OBJECTS, m->size) + PICKED;
@@ -149,7 +149,7 @@ ASSAY_BUILDER(reuse)
             m->value = i - start;
             return false;
         }
-        if (m->n - start >= MOST) {
+        if (m->n - start >= ASSAY_MISUSE_REUSE_MOST) {
             m->measured = true;
             m->value = m->n - start;
             return false;
