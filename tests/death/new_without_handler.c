@@ -1,4 +1,5 @@
-/* expect ABRT: nothing */
+/* expect ABRT: bulwark: operator new failed, and no C\+\+ library is loaded that could throw
+ * std::bad_alloc */
 #include "death.h"
 
 int main(void)

@@ -2,13 +2,11 @@
 # the default and under the one that has every mechanism.
 file(GLOB death_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/*.c")
 find_package(Threads REQUIRED)
-foreach(source IN LISTS death_sources)
-    get_filename_component(name "${source}" NAME_WE)
-    add_executable(death_${name} "${source}")
-    # Never sanitized: the subject is the preloaded library.
-    target_compile_options(death_${name} PRIVATE -std=gnu17 -D_GNU_SOURCE -O1 -g -w)
-    target_link_libraries(death_${name} PRIVATE bulwark Threads::Threads)
-    set_target_properties(death_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests/death")
+set(death_output "${CMAKE_BINARY_DIR}/tests/death")
+set(death_folder "${CMAKE_CURRENT_LIST_DIR}")
+
+# assay_death_test(<name> <source> <program>): under each of the variants.
+function(assay_death_test name source program)
     file(STRINGS "${source}" variants REGEX "^/\\* expect" LIMIT_COUNT 1)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
     if(variants MATCHES "expect ([a-z]+) (ABRT|SEGV|ILL|exit 0):")
@@ -26,8 +24,43 @@ foreach(source IN LISTS death_sources)
         if(ASSAY_SANITIZE)
             add_test(NAME ${test} COMMAND sh -c "echo 'a sanitized library cannot be preloaded'; exit 5")
         else()
-            add_test(NAME ${test} COMMAND "${CMAKE_CURRENT_LIST_DIR}/run" "$<TARGET_FILE:death_${name}>" "${source}" "$<TARGET_FILE:${library}>")
+            add_test(NAME ${test} COMMAND "${death_folder}/run" "${program}" "${source}" "$<TARGET_FILE:${library}>")
         endif()
         set_tests_properties(${test} PROPERTIES LABELS death TIMEOUT 180 SKIP_RETURN_CODE 5)
     endforeach()
+endfunction()
+
+# Programs in C++, where there is a compiler for it: with a fixed place and without.
+find_program(ASSAY_CXX NAMES c++ g++ clang++)
+if(ASSAY_CXX)
+    file(GLOB cxx_sources CONFIGURE_DEPENDS "${death_folder}/*.cc")
+    set(cxx_programs "${death_output}/plugin.so")
+    set(cxx_flags -std=c++17 -O0 -g -w) # an optimiser may leave pairs of new and delete out
+    file(MAKE_DIRECTORY "${death_output}")
+    add_custom_command(OUTPUT "${death_output}/plugin.so" DEPENDS "${death_folder}/plugin.cc"
+        COMMAND "${ASSAY_CXX}" ${cxx_flags} -fPIC -shared "${death_folder}/plugin.cc" -o "${death_output}/plugin.so")
+    list(REMOVE_ITEM cxx_sources "${death_folder}/plugin.cc")
+    foreach(source IN LISTS cxx_sources)
+        get_filename_component(name "${source}" NAME_WE)
+        foreach(place pie no-pie)
+            set(program "${death_output}/death_${name}_${place}")
+            add_custom_command(OUTPUT "${program}" DEPENDS "${source}"
+                COMMAND "${ASSAY_CXX}" ${cxx_flags} "-f${place}" "-${place}" "${source}" -o "${program}")
+            list(APPEND cxx_programs "${program}")
+            assay_death_test("${name}_${place}" "${source}" "${program}")
+        endforeach()
+    endforeach()
+    add_custom_target(death_cxx ALL DEPENDS ${cxx_programs})
+else()
+    list(REMOVE_ITEM death_sources "${death_folder}/new_in_plugin.c")
+endif()
+
+foreach(source IN LISTS death_sources)
+    get_filename_component(name "${source}" NAME_WE)
+    add_executable(death_${name} "${source}")
+    # Never sanitized: the subject is the preloaded library.
+    target_compile_options(death_${name} PRIVATE -std=gnu17 -D_GNU_SOURCE -O1 -g -w)
+    target_link_libraries(death_${name} PRIVATE bulwark Threads::Threads)
+    set_target_properties(death_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${death_output}")
+    assay_death_test("${name}" "${source}" "$<TARGET_FILE:death_${name}>")
 endforeach()
