@@ -102,6 +102,7 @@ static bool obtain(struct bw_large *large, struct bw_large_object *object, size_
     bool usual = alignment <= bw_page_size() && object->size > BW_REQUEST_MAX;
     /* A limit that came after the window was reserved would not be felt inside of it. */
     bool unlimited = bw_pages_limit() == SIZE_MAX;
+    size_t usable = object->usable;
     bw_lock(&large->lock);
     if (!from_spares || !usual || !bw_spare_take(large, object))
         bw_place_choose(large, object, alignment, unlimited);
@@ -110,6 +111,7 @@ static bool obtain(struct bw_large *large, struct bw_large_object *object, size_
     if (bw_spare_trim(object) && (object->ready || bw_place_ready(object, alignment)))
         return true;
     abandon(large, object);
+    object->usable = usable;
     return false;
 }
 
@@ -276,17 +278,15 @@ bool bw_large_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old
 enum { MOVE_PAGES_MIN = 16 };
 
 /* A page that holds a canary is never whole: the canary starts where the object ends. The system
- * may refuse an object that was moved before and stands in two mappings: then it is copied. false =
- * `to` is no longer usable. */
+ * may refuse an object that was moved before and stands in two mappings, or move one of them: then
+ * the rest is copied. false = `to` is not usable. */
 static bool move(void *to, void *from, size_t bytes)
 {
     size_t page = bw_page_size(), whole = bytes - bytes % page;
-    enum bw_moved moved =
-        whole < MOVE_PAGES_MIN * page ? BW_NOT_MOVED : bw_pages_move(to, from, whole);
-    if (moved == BW_MOVE_LOST)
-        return false;
-    if (moved == BW_NOT_MOVED)
+    if (whole < MOVE_PAGES_MIN * page)
         whole = 0;
+    else if (!bw_pages_move(to, from, whole) && !bw_pages_rejoin(to, from, whole))
+        return false;
     memcpy((uint8_t *)to + whole, (const uint8_t *)from + whole, bytes - whole);
     return true;
 }

@@ -31,6 +31,15 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_GUARD_REMOVE
+#define MADV_GUARD_REMOVE 103
+#endif
+#ifndef MADV_KEEPONFORK
+#define MADV_KEEPONFORK 19
+#endif
+
+/* More than a program can be allowed to lock, short of all. */
+#define GROWN_FAR ((size_t)1 << 38)
 
 enum { GUARDS_UNKNOWN, GUARDS_CHEAP, GUARDS_SPLIT };
 
@@ -96,36 +105,97 @@ bool bw_pages_decommit(void *p, size_t bytes)
 
 /* MREMAP_DONTUNMAP, because the range is the allocator's until it is decommitted: nobody else may
  * be given it in between. */
-enum bw_moved bw_pages_move(void *to, void *from, size_t bytes)
+bool bw_pages_move(void *to, void *from, size_t bytes)
 {
     int saved = errno;
-    enum bw_moved moved = BW_MOVED;
-    if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) != to) {
-        /* it may have failed after it had unmapped `to` */
-        void *again = mmap(to, bytes, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-        moved = again == to ? BW_NOT_MOVED : BW_MOVE_LOST;
-    }
+    void *got = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
     errno = saved;
-    return moved;
+    return got == to;
 }
 
 enum { RESIDENT_AT_ONCE = 512 };
 
-size_t bw_pages_resident(const void *p, size_t bytes)
+/* Counts the pages in memory, all of them if ret_resident is NULL. false = some are not mapped. */
+static bool look_at(const uint8_t *p, size_t bytes, size_t *ret_resident)
 {
-    int saved = errno;
-    size_t page = bw_page_size(), count = 0;
+    size_t page = bw_page_size();
     unsigned char seen[RESIDENT_AT_ONCE];
     for (size_t done = 0; done < bytes; done += sizeof seen * page) {
         size_t rest = bytes - done, part = rest < sizeof seen * page ? rest : sizeof seen * page;
         if (mincore((uint8_t *)p + done, part, seen) != 0)
-            break;
-        for (size_t i = 0; i < part / page; i++)
-            count += seen[i] & 1;
+            return false;
+        for (size_t i = 0; i < part / page && ret_resident != NULL; i++)
+            *ret_resident += seen[i] & 1;
     }
+    return true;
+}
+
+size_t bw_pages_resident(const void *p, size_t bytes)
+{
+    int saved = errno;
+    size_t count = 0;
+    (void)look_at(p, bytes, &count);
     errno = saved;
     return count;
+}
+
+/* What of the source has content and of the target has not, as one of each pair of pages is empty
+ * that a move can have left behind. */
+static void merge_into(uint8_t *to, const uint8_t *from, size_t bytes)
+{
+    size_t page = bw_page_size();
+    for (size_t at = 0; at < bytes; at += page)
+        if (from[at] != 0 || memcmp(from + at, from + at + 1, page - 1) != 0)
+            memcpy(to + at, from + at, page);
+}
+
+bool bw_pages_rejoin(void *to, void *from, size_t bytes)
+{
+    int saved = errno;
+    size_t page = bw_page_size(), hole = 0, end = bytes;
+    uint8_t *target = to, *source = from;
+    bool whole = look_at(target, bytes, NULL);
+    if (!whole) {
+        /* the mapping that could not be moved has lost its target, which is one range */
+        while (hole < bytes && look_at(target + hole, page, NULL))
+            hole += page;
+        while (end > hole && look_at(target + end - page, page, NULL))
+            end -= page;
+        whole = mmap(target + hole, end - hole, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+                     0) == target + hole;
+    }
+    if (whole) {
+        merge_into(target, source, bytes);
+    } else {
+        merge_into(source, target, hole);
+        merge_into(source + end, target + end, bytes - end);
+    }
+    errno = saved;
+    return whole;
+}
+
+/* Growing in place is refused for one reason or another: EFAULT says that p is in several mappings,
+ * EAGAIN that it is locked in memory, of which there may not be that much. ENOMEM, the last to be
+ * looked for, says that something stands behind it. */
+bool bw_pages_are_one(void *p, size_t bytes)
+{
+    int saved = errno;
+    bool one = mremap(p, bytes, bytes + GROWN_FAR, 0) == MAP_FAILED && errno == ENOMEM;
+    errno = saved;
+    return one;
+}
+
+bool bw_pages_make_plain(void *p, size_t bytes, bool all_resident)
+{
+    int saved = errno;
+    if (!all_resident) /* a system without such guards does not know the call */
+        (void)madvise(p, bytes, MADV_GUARD_REMOVE);
+    bool plain = mprotect(p, bytes, PROT_READ | PROT_WRITE) == 0 &&
+                 madvise(p, bytes, MADV_DOFORK) == 0 && madvise(p, bytes, MADV_KEEPONFORK) == 0 &&
+                 madvise(p, bytes, MADV_DODUMP) == 0;
+    errno = saved;
+    return plain;
 }
 
 bool bw_pages_seal(void *p, size_t bytes)

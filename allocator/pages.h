@@ -24,11 +24,19 @@ void bw_pages_release(void *p, size_t bytes);
 bool bw_pages_commit(void *p, size_t bytes);
 /* Gives the memory back and makes the range unreadable again; the address stays reserved. */
 bool bw_pages_decommit(void *p, size_t bytes);
-/* Moves whole committed pages, without copying, over committed pages that hold nothing; the range
- * `from` stays committed and reads as zero. BW_NOT_MOVED: nothing has changed. BW_MOVE_LOST: `to`
- * is no longer usable. */
-enum bw_moved { BW_MOVED, BW_NOT_MOVED, BW_MOVE_LOST };
-enum bw_moved bw_pages_move(void *to, void *from, size_t bytes);
+/* Moves whole committed pages, without copying; the range `from` stays committed and reads as zero.
+ * false = no, or some only: the system takes one mapping after the other, and may have unmapped
+ * pages of `to`. */
+bool bw_pages_move(void *to, void *from, size_t bytes);
+/* After a move that failed, over committed pages that held nothing: copies what was not moved.
+ * false = `to` is not usable, and all content is at `from` again. */
+bool bw_pages_rejoin(void *to, void *from, size_t bytes);
+/* Whether the pages, which have others behind them, are in one mapping, so that it can only be
+ * moved as a whole, and count against no limit of locked memory. */
+bool bw_pages_are_one(void *p, size_t bytes);
+/* Takes back what the program may have asked of these pages: that they be unreadable or read-only,
+ * guards, not there or cleared in a child process, not in a core dump. false = not all of it. */
+bool bw_pages_make_plain(void *p, size_t bytes, bool all_resident);
 /* How many of the pages are in memory; 0 where the system does not tell. */
 size_t bw_pages_resident(const void *p, size_t bytes);
 /* Read-only from now on, and by no call to be changed again where the kernel has mseal. Returns

@@ -153,10 +153,14 @@ bool bw_spare_take(struct bw_large *large, struct bw_large_object *object)
 
 bool bw_spare_trim(struct bw_large_object *object)
 {
-    size_t excess = object->excess;
+    uint32_t excess = object->excess;
     object->excess = 0;
-    return !object->ready || excess == 0 ||
-           bw_pages_decommit((uint8_t *)object->address + object->usable, excess);
+    if (!object->ready || excess == 0 ||
+        bw_pages_decommit((uint8_t *)object->address + object->usable, excess))
+        return true;
+    object->usable += excess;
+    object->after -= excess;
+    return false;
 }
 
 bool bw_spare_wanted(size_t usable)
@@ -164,7 +168,11 @@ bool bw_spare_wanted(size_t usable)
     return bw_policy_large_spare_objects != 0 && usable <= bw_policy_large_spare_bytes;
 }
 
-/* With a smaller share of its pages in memory an object's pages go back: clearing the others would
+/* The pages come with all that the program asked of their mapping, which must not be found by the
+ * next object, nor by memset. An object in several mappings gives its pages back, as one does that
+ * the program locked in memory.
+ *
+ * With a smaller share of its pages in memory an object's pages go back: clearing the others would
  * bring them in. The place is a spare all the same, so that in a deterministic heap addresses
  * depend on calls alone. */
 enum { DENSE_SHARE = 4 };
@@ -173,9 +181,12 @@ void bw_spare_fill(struct bw_large_object *spare, const struct bw_large_object *
 {
     void *to = (void *)spare->address, *pages = (void *)from->address;
     size_t count = from->usable / bw_page_size();
-    if (spare->cells == 0 || bw_pages_resident(pages, from->usable) * DENSE_SHARE < count)
+    size_t resident = spare->cells == 0 ? 0 : bw_pages_resident(pages, from->usable);
+    if (spare->cells == 0 || resident * DENSE_SHARE < count ||
+        !bw_pages_are_one(pages, from->usable))
         return;
-    spare->ready = bw_pages_move(to, pages, from->usable) == BW_MOVED;
+    spare->ready = bw_pages_move(to, pages, from->usable) &&
+                   bw_pages_make_plain(to, from->usable, resident == count);
     if (spare->ready)
         memset(to, 0, from->usable);
     else

@@ -23,7 +23,8 @@ void bw_place_give_up(struct bw_large *large, const struct bw_large_object *obje
 /* Takes the smallest spare that is large enough and not far too large, as `object` of which usable
  * is set. Under the lock. false = there is none. */
 bool bw_spare_take(struct bw_large *large, struct bw_large_object *object);
-/* What taking left to do: the bytes too many become unreadable. Needs no lock. */
+/* What taking left to do: the bytes too many become unreadable. Needs no lock. false = no, and they
+ * belong to the object, to be closed with it. */
 bool bw_spare_trim(struct bw_large_object *object);
 bool bw_spare_wanted(size_t usable);
 /* The pages of the freed object `from` go to the chosen place of `spare`, cleared, if most of them

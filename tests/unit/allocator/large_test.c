@@ -5,9 +5,15 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "allocator/bulwark.h"
 #include "allocator/large.h"
+#include "allocator/pages.h"
+#include "allocator/place.h"
 
 static struct bw_heap *heap;
 
@@ -153,6 +159,124 @@ static void resizes_keep_content(void **state)
     bw_free(heap, p);
 }
 
+enum { PAGES = 30, MOVED = 10, HOLE_END = 20 };
+
+/* As a failed move leaves it: the first pages moved, the target of the next ones unmapped. */
+static void move_a_part(uint8_t **ret_to, uint8_t **ret_from)
+{
+    size_t page = bw_page_size();
+    uint8_t *to = bw_pages_reserve(PAGES * page), *from = bw_pages_reserve(PAGES * page);
+    assert_true(bw_pages_commit(to, PAGES * page) && bw_pages_commit(from, PAGES * page));
+    for (size_t at = 0; at < PAGES * page; at++)
+        from[at] = (uint8_t)(at * 31 >> 3);
+    memset(from + 3 * page, 0, page);
+    assert_true(bw_pages_move(to, from, MOVED * page));
+    assert_int_equal(from[1], 0);
+    bw_pages_release(to + MOVED * page, (HOLE_END - MOVED) * page);
+    *ret_to = to;
+    *ret_from = from;
+}
+
+static void assert_content(const uint8_t *p)
+{
+    size_t page = bw_page_size();
+    for (size_t at = 0; at < PAGES * page; at++)
+        if (p[at] != (at / page == 3 ? 0 : (uint8_t)(at * 31 >> 3)))
+            fail_msg("byte %zu", at);
+}
+
+static void a_move_of_a_part_is_made_whole(void **state)
+{
+    uint8_t *to, *from;
+    (void)state;
+    move_a_part(&to, &from);
+    assert_true(bw_pages_rejoin(to, from, PAGES * bw_page_size()));
+    assert_content(to);
+    bw_pages_release(to, PAGES * bw_page_size());
+    bw_pages_release(from, PAGES * bw_page_size());
+}
+
+static void or_goes_back(void **state)
+{
+    uint8_t *to, *from;
+    struct rlimit old, none;
+    (void)state;
+    move_a_part(&to, &from);
+    assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
+    none = old;
+    none.rlim_cur = 4096;
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    bool whole = bw_pages_rejoin(to, from, PAGES * bw_page_size());
+    assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+    assert_false(whole);
+    assert_content(from);
+    bw_pages_release(to, PAGES * bw_page_size());
+    bw_pages_release(from, PAGES * bw_page_size());
+}
+
+static void several_mappings_are_not_one(void **state)
+{
+    size_t page = bw_page_size();
+    (void)state;
+    uint8_t *p = bw_pages_reserve(PAGES * page);
+    assert_true(bw_pages_commit(p, 20 * page));
+    assert_true(bw_pages_are_one(p, 20 * page));
+    assert_true(bw_pages_are_one(p, 10 * page));
+    assert_true(bw_pages_commit(p + 25 * page, page));
+    assert_false(bw_pages_are_one(p, 26 * page));
+    bw_pages_release(p, PAGES * page);
+}
+
+/* What the program asked of an object's pages goes with the object. */
+static void attributes_do_not_travel(void **state)
+{
+    enum { SIZE = 300000, KINDS = 7 };
+    (void)state;
+    size_t page = bw_page_size();
+    for (int kind = 0; kind < KINDS; kind++) {
+        uint8_t *p = bw_malloc(heap, SIZE);
+        memset(p, 1, SIZE);
+        int result = kind == 0   ? mprotect(p, page, PROT_NONE)
+                     : kind == 1 ? mprotect(p, bw_round_up(SIZE, page), PROT_READ)
+                     : kind == 2 ? madvise(p, bw_round_up(SIZE, page), MADV_DONTFORK)
+                     : kind == 3 ? madvise(p, page, MADV_DONTFORK)
+                     : kind == 4 ? madvise(p, bw_round_up(SIZE, page), MADV_WIPEONFORK)
+                     : kind == 5 ? madvise(p, bw_round_up(SIZE, page), MADV_DONTDUMP)
+                                 : !bw_pages_guard(p + page, page);
+        assert_int_equal(result, 0);
+        bw_free(heap, p);
+        p = bw_malloc(heap, SIZE);
+        memset(p, 7, SIZE);
+        pid_t child = fork();
+        if (child == 0) {
+            for (size_t at = 0; at < SIZE; at++)
+                if (p[at] != 7)
+                    _exit(1);
+            _exit(0);
+        }
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        bw_free(heap, p);
+    }
+}
+
+/* The bytes too many of a spare that could not be closed are closed with it. */
+static void excess_that_stays_is_the_objects(void **state)
+{
+    size_t page = bw_page_size();
+    struct bw_large_object object = {.address = UINTPTR_MAX - 32 * page + 1, /* not the program's */
+                                     .usable = 4 * page,
+                                     .after = (uint32_t)(3 * page),
+                                     .excess = (uint32_t)(2 * page),
+                                     .ready = 1};
+    (void)state;
+    assert_false(bw_spare_trim(&object));
+    assert_int_equal(object.usable, 6 * page);
+    assert_int_equal(object.after, page);
+    assert_int_equal(object.excess, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +285,11 @@ int main(void)
         cmocka_unit_test(places_are_random_and_repeatable),
         cmocka_unit_test(pages_are_exact_at_the_end),
         cmocka_unit_test(resizes_keep_content),
+        cmocka_unit_test(a_move_of_a_part_is_made_whole),
+        cmocka_unit_test(or_goes_back),
+        cmocka_unit_test(several_mappings_are_not_one),
+        cmocka_unit_test(attributes_do_not_travel),
+        cmocka_unit_test(excess_that_stays_is_the_objects),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
