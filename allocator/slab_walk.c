@@ -63,16 +63,18 @@ static bool take(struct bw_sweep *sweep, size_t bytes)
     return true;
 }
 
-static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint8_t *p)
+/* `seen` is what the tag was when it was found live: read anew it may be that of a freed one. */
+static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint32_t seen, uint8_t *p)
 {
     struct bw_class *class = walk->class;
-    uint32_t seen = bw_load_u16(tag), slack = slack_of(seen);
+    uint32_t slack = slack_of(seen);
     uint8_t *end = canary_end(class, p, slack);
     size_t rest = (size_t)(p + class->size - end);
     if (!take(walk->sweep, walk->sweep->settled ? canary_slack(class, slack) : class->size))
         return NULL;
     if (!canary_intact(walk->heap, class, p, slack)) {
-        /* a thread may have freed or resized it since: it is not live while that is done */
+        /* A thread may have begun to free or resize it since: then it is not live. Under the lock
+         * it does not become live again: that takes the lock (bw_slab_take, bw_slot_resize). */
         if (walk->sweep->settled &&
             (bw_load_u16(tag) != seen || canary_intact(walk->heap, class, p, slack)))
             return NULL;
@@ -125,7 +127,7 @@ static const char *look_at_slot(struct walk *walk, struct bw_slab *slab, uint32_
     if (is_unreadable(walk->heap, walk->class))
         return NULL;
     if (live)
-        return look_at_live(walk, &slab->tags[slot], p);
+        return look_at_live(walk, &slab->tags[slot], tag, p);
     /* what was never handed out may have no page yet */
     if (tag == 0 && (walk->sweep->settled ? slab->free_count == walk->class->slots
                                           : walk->class->size > bw_policy_fresh_unchecked_above))

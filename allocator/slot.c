@@ -206,8 +206,12 @@ bool bw_slot_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old)
     check_canary(heap, class, p, slack);
     if (size == 0 || size > BW_REQUEST_MAX || bw_class_for(size, 1) != place.class_index)
         return false;
-    /* Nobody looks at the canary of what is not live. */
     end_life(heap, p, tag_at(&place), seen, BW_INTENT_REALLOC);
+    /* Whoever looks over live slots holds the class's lock: a canary that it sees, or misses, under
+     * one tag is that tag's, and the tag cannot go and come back meanwhile. */
+    bool shared = !BW_SINGLE_THREADED;
+    if (shared)
+        bw_lock(&place.class->lock);
     uint8_t *old_end = canary_end(class, bytes, slack);
     uint32_t new_slack = class->size - (uint32_t)size;
     uint8_t *new_end = canary_end(class, bytes, new_slack);
@@ -219,5 +223,7 @@ bool bw_slot_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old)
         memset(bytes + from, 0, to - from);
     bw_canary_fill(heap->secret, bytes, new_end, canary_slack(class, new_slack));
     bw_store_u16(tag_at(&place), BW_TAG_LIVE | tag_of(bw_mutant_slack_stale ? slack : new_slack));
+    if (shared)
+        bw_unlock(&place.class->lock);
     return true;
 }
