@@ -310,8 +310,8 @@ void bw_slab_disown(struct bw_heap *heap, struct bw_class *class, uint32_t *owne
         return;
     bw_lock(&class->lock);
     list_by_count(heap, class, *owned - 1);
+    *owned = 0; /* under the lock: the child of a fork disowns what is still owned */
     bw_unlock(&class->lock);
-    *owned = 0;
 }
 
 bool bw_slab_trim(struct bw_heap *heap)
