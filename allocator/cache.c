@@ -59,6 +59,8 @@ static struct bw_cache *add(struct bw_heap *heap, const void *owner)
 __attribute__((noinline)) struct bw_cache *bw_cache_find(struct bw_heap *heap)
 {
     struct bw_thread *thread = bw_thread();
+    if (thread->ended)
+        return NULL;
     bw_lock(&heap->cache_lock);
     struct bw_cache *cache = owned_by(heap, thread);
     if (cache == NULL && (cache = owned_by(heap, NULL)) != NULL)

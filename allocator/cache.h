@@ -9,7 +9,8 @@
 #include "slab_slot.h"
 #include "thread.h"
 
-/* This thread's cache, made or found where it has none at hand. NULL where there is no memory. */
+/* This thread's cache, made or found where it has none at hand. NULL where there is no memory, and
+ * where the thread has ended. */
 struct bw_cache *bw_cache_find(struct bw_heap *heap);
 
 /* The rare parts of the two below: no cache at hand, nothing ready, no room. */

@@ -300,12 +300,18 @@ static void fork_child(void)
 static pthread_key_t exit_key;
 static bool exit_key_made;
 
-/* Other destructors may run later and allocate: then the thread is watched once more. */
+/* Destructors of other keys run after this one, and then the C library frees what it kept for the
+ * thread. The caches serve the former (this one asks to be run once more), not the latter: a cache
+ * found then would never be left. */
 static void thread_ends(void *self)
 {
     struct bw_thread *thread = bw_thread();
-    (void)self;
-    thread->watched = false;
+    if (!thread->ending) {
+        thread->ending = true;
+        if (pthread_setspecific(exit_key, self) == 0)
+            return;
+    }
+    thread->ended = true;
     thread->serial = 0;
     bw_lock(&list_lock);
     for (struct bw_heap *heap = all_heaps; heap != NULL; heap = heap->next)

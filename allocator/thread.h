@@ -13,6 +13,8 @@ struct bw_thread {
     uint64_t serial;        /* of the heap that `cache` belongs to; 0 = none */
     struct bw_cache *cache; /* of the heap that this thread used last */
     bool watched;           /* its end will be noticed */
+    bool ending;            /* its destructors run */
+    bool ended;             /* and ours has: no cache any more, as nobody would take it back */
     bool forking;           /* this thread holds every lock, between the fork handlers */
 };
 
