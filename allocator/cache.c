@@ -137,7 +137,9 @@ __attribute__((noinline)) void bw_cache_settle(struct bw_heap *heap, unsigned in
     struct bw_bin *bin = &cache->bins[index];
     cache->touched |= 1ull << index;
     if (bin->quarantine_length < class->quarantine_max) {
-        bin->quarantine[bin->quarantine_length++] = id;
+        /* others read the entries below the length: bw_slab_sweep */
+        bw_store_u32(&bin->quarantine[bin->quarantine_length], id);
+        bw_store_u32(&bin->quarantine_length, bin->quarantine_length + 1);
         if (bin->quarantine_length == class->quarantine_max)
             bin->room = class->batch;
         return;

@@ -79,7 +79,7 @@ static inline void bw_cache_give(struct bw_heap *heap, unsigned index, uint32_t 
         bw_cache_patrol(heap, bin, &heap->classes[index]);
     uint32_t at = bw_random_below(&cache->random, bin->quarantine_length);
     bin->freed[--bin->room] = bin->quarantine[at];
-    bin->quarantine[at] = id;
+    bw_store_u32(&bin->quarantine[at], id); /* others read it: bw_slab_sweep */
 }
 
 #endif
