@@ -21,6 +21,17 @@ report_overflow(struct bw_heap *heap, const struct bw_class *class, uint8_t *p, 
     bw_fatal(&misuse);
 }
 
+static _Noreturn __attribute__((cold, noinline)) void
+report_taken_twice(const struct bw_class *class, const uint8_t *p, uint32_t tag)
+{
+    bw_fatal(&(struct bw_misuse){
+        .rule = "slot taken twice",
+        .address = p,
+        .size = class->size - slack_of(tag),
+        .state = "live",
+        .guess = "a signal handler that allocates, which interrupted an allocation"});
+}
+
 /* p is not the address of a live object: says what it is instead. */
 static _Noreturn __attribute__((cold, noinline)) void refuse(struct bw_heap *heap, const void *p,
                                                              enum bw_intent intent)
@@ -122,11 +133,14 @@ void *bw_slot_alloc(struct bw_heap *heap, unsigned index, size_t requested)
     uint8_t *p = slot_at(class, slab, slot);
     uint16_t *tag = &bw_slab_record(class, slab)->tags[slot];
     uint32_t slack = size - (uint32_t)requested;
+    uint32_t before = bw_load_u16(tag);
+    if (__builtin_expect((before & BW_TAG_LIVE) != 0 && !bw_mutant_double_free_missed, 0))
+        report_taken_twice(class, p, before);
     if (is_simple(index)) {
         check_zero(heap, class, p, size);
         bw_canary_write(heap->secret, p, p + size, slack, false);
     } else {
-        prepare(heap, index, p, slack, *tag == 0);
+        prepare(heap, index, p, slack, before == 0);
     }
     if (!(bw_mutant_live_forgotten && slot % 64 == 63))
         bw_store_u16(tag, BW_TAG_LIVE | tag_of(slack));

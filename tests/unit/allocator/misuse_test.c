@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "allocator/bulwark.h"
+#include "allocator/meta.h"
 
 static jmp_buf back;
 static char said[256];
@@ -108,11 +109,35 @@ static void write_after_free_is_seen_on_reuse(void **state)
     bw_heap_destroy(heap);
 }
 
+/* As where a signal's handler allocated between a cache's read and its write of the count. */
+static void a_slot_taken_twice_is_seen(void **state)
+{
+    static const size_t sizes[] = {0, 24, 200, 1000, 5000, 100000};
+    struct bw_heap *heap = bw_heap_create(&(struct bw_config){.seed = 1, .deterministic = true});
+    (void)state;
+    bw_set_fatal_hook(keep, said);
+    for (volatile size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        said[0] = '\0';
+        if (setjmp(back) == 0) {
+            void *p = bw_malloc(heap, sizes[i]);
+            assert_non_null(p);
+            for (unsigned index = 0; index < BW_CLASS_COUNT; index++)
+                heap->caches->bins[index].ready_count += (heap->caches->touched >> index) & 1;
+            (void)bw_malloc(heap, sizes[i]);
+        }
+        assert_non_null(strstr(said, "slot taken twice"));
+        bw_heap_reset(heap, i);
+    }
+    bw_set_fatal_hook(NULL, NULL);
+    bw_heap_destroy(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_misuse_is_named_and_the_heap_survives_a_reset),
         cmocka_unit_test(write_after_free_is_seen_on_reuse),
+        cmocka_unit_test(a_slot_taken_twice_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
