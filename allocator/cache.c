@@ -11,27 +11,6 @@ enum { CACHE_NONCE = 3000 };
 
 /* ---- making and finding ---- */
 
-/* A reservation of its own, with an unreadable page on each side. */
-static struct bw_cache *make(void)
-{
-    size_t page = bw_page_size(), bytes = bw_round_up(sizeof(struct bw_cache), page);
-    uint8_t *p = bw_pages_reserve(bytes + 2 * page);
-    if (p == NULL)
-        return NULL;
-    if (!bw_pages_commit(p + page, bytes)) {
-        bw_pages_release(p, bytes + 2 * page);
-        return NULL;
-    }
-    bw_pages_label(p, bytes + 2 * page, "bulwark cache");
-    return (struct bw_cache *)(p + page);
-}
-
-static void unmake(struct bw_cache *cache)
-{
-    size_t page = bw_page_size(), bytes = bw_round_up(sizeof(struct bw_cache), page);
-    bw_pages_release((uint8_t *)cache - page, bytes + 2 * page);
-}
-
 /* Under cache_lock: this thread's, or NULL. */
 static struct bw_cache *owned_by(struct bw_heap *heap, const void *owner)
 {
@@ -43,7 +22,7 @@ static struct bw_cache *owned_by(struct bw_heap *heap, const void *owner)
 
 static struct bw_cache *add(struct bw_heap *heap, const void *owner)
 {
-    struct bw_cache *cache = make();
+    struct bw_cache *cache = bw_pages_apart(sizeof *cache, "bulwark cache");
     if (cache == NULL)
         return NULL;
     cache->owner = owner;
@@ -204,7 +183,7 @@ void bw_cache_forget_others(struct bw_heap *heap)
         for (unsigned index = 0; index < BW_CLASS_COUNT; index++)
             bw_slab_disown(heap, &heap->classes[index], &cache->bins[index].owned);
         *at = cache->next;
-        unmake(cache);
+        bw_pages_apart_end(cache, sizeof *cache);
     }
 }
 
@@ -233,6 +212,6 @@ void bw_cache_drop(struct bw_heap *heap)
     while (heap->caches != NULL) {
         struct bw_cache *cache = heap->caches;
         heap->caches = cache->next;
-        unmake(cache);
+        bw_pages_apart_end(cache, sizeof *cache);
     }
 }

@@ -216,6 +216,26 @@ void bw_pages_label(void *p, size_t bytes, const char *name)
     errno = saved;
 }
 
+void *bw_pages_apart(size_t bytes, const char *name)
+{
+    size_t page = bw_page_size(), total = bw_round_up(bytes, page) + 2 * page;
+    uint8_t *p = bw_pages_reserve(total);
+    if (p == NULL)
+        return NULL;
+    if (!bw_pages_commit(p + page, total - 2 * page)) {
+        bw_pages_release(p, total);
+        return NULL;
+    }
+    bw_pages_label(p, total, name);
+    return p + page;
+}
+
+void bw_pages_apart_end(void *p, size_t bytes)
+{
+    size_t page = bw_page_size();
+    bw_pages_release((uint8_t *)p - page, bw_round_up(bytes, page) + 2 * page);
+}
+
 bool bw_pages_purge(void *p, size_t bytes)
 {
     int saved = errno;

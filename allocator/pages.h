@@ -44,6 +44,10 @@ size_t bw_pages_resident(const void *p, size_t bytes);
 bool bw_pages_seal(void *p, size_t bytes);
 /* The name of the pages in /proc/PID/maps, where the kernel has such names. */
 void bw_pages_label(void *p, size_t bytes, const char *name);
+/* Committed pages for so many bytes in a reservation of their own, an unreadable page on each side,
+ * and their end. NULL where there is no room. */
+void *bw_pages_apart(size_t bytes, const char *name);
+void bw_pages_apart_end(void *p, size_t bytes);
 /* Gives the memory back; the range stays committed and reads as zero. Guards inside stay. */
 bool bw_pages_purge(void *p, size_t bytes);
 /* A guard inside committed memory: MADV_GUARD_INSTALL, which costs no mapping; else mprotect, up to

@@ -9,29 +9,6 @@ static uint32_t home(const struct bw_large *large, uintptr_t address)
     return (uint32_t)((address >> 12) * 0x9fb21c651e98df25u >> 32) & (large->capacity - 1);
 }
 
-/* The table stands alone in a reservation with a guard page on each side. */
-static struct bw_large_object *table_make(uint32_t capacity)
-{
-    size_t page = bw_page_size();
-    size_t bytes = bw_round_up(capacity * sizeof(struct bw_large_object), page);
-    uint8_t *p = bw_pages_reserve(bytes + 2 * page);
-    if (p == NULL)
-        return NULL;
-    if (!bw_pages_commit(p + page, bytes)) {
-        bw_pages_release(p, bytes + 2 * page);
-        return NULL;
-    }
-    bw_pages_label(p, bytes + 2 * page, "bulwark metadata");
-    return (struct bw_large_object *)(p + page);
-}
-
-static void table_drop(struct bw_large_object *table, uint32_t capacity)
-{
-    size_t page = bw_page_size();
-    size_t bytes = bw_round_up(capacity * sizeof(struct bw_large_object), page);
-    bw_pages_release((uint8_t *)table - page, bytes + 2 * page);
-}
-
 struct bw_large_object *bw_large_find(const struct bw_large *large, uintptr_t address)
 {
     if (large->capacity == 0)
@@ -60,7 +37,7 @@ bool bw_large_make_room(struct bw_large *large)
     uint32_t old_capacity = large->capacity;
     struct bw_large_object *old = large->table;
     uint32_t capacity = old_capacity == 0 ? TABLE_MIN : old_capacity * 2;
-    struct bw_large_object *table = table_make(capacity);
+    struct bw_large_object *table = bw_pages_apart(capacity * sizeof *table, "bulwark metadata");
     if (table == NULL)
         return false;
     large->table = table;
@@ -71,7 +48,7 @@ bool bw_large_make_room(struct bw_large *large)
             bw_large_insert(large, &old[i]);
     }
     if (old != NULL)
-        table_drop(old, old_capacity);
+        bw_pages_apart_end(old, old_capacity * sizeof *old);
     return true;
 }
 
@@ -95,7 +72,7 @@ void bw_large_erase(struct bw_large *large, struct bw_large_object *object)
 void bw_large_table_drop(struct bw_large *large)
 {
     if (large->capacity != 0)
-        table_drop(large->table, large->capacity);
+        bw_pages_apart_end(large->table, large->capacity * sizeof *large->table);
     large->table = NULL;
     large->capacity = large->count = 0;
 }
