@@ -70,7 +70,7 @@ static void decisions_follow_the_borders(void **state)
  * trial. */
 static void the_stated_error_holds_when_one_looks_after_each_trial(void **state)
 {
-    enum { RUNS = 600, TRIALS = 400 };
+    enum { RUNS = 2000, TRIALS = 400 };
     struct assay_random random;
     unsigned wrong = 0;
     (void)state;
