@@ -222,7 +222,7 @@ static void enqueue(struct assay_generator *g, struct assay_event op)
  * they are. A good size is followed by the request that it is about. */
 static bool make_offered(struct assay_generator *g, struct assay_event *op)
 {
-    enum { ONE_IN_1024 = 8, WALK_IN_1024 = 1, TRIM_IN_1024 = 1 };
+    enum { ONE_IN_1024 = 8, WALK_IN_1024 = 1, TRIM_IN_1024 = 1, TRIMMED = 128 };
     if (offers(g, ASSAY_OP_GOOD_SIZE) && chance(g, ONE_IN_1024)) {
         *op = (struct assay_event){.kind = ASSAY_OP_GOOD_SIZE, .size = draw_size(g)};
         enqueue(g, (struct assay_event){.kind = ASSAY_OP_MALLOC, .size = op->size});
@@ -236,7 +236,8 @@ static bool make_offered(struct assay_generator *g, struct assay_event *op)
         *op = (struct assay_event){.kind = ASSAY_OP_HEAP_WALK};
         return true;
     }
-    if (offers(g, ASSAY_OP_TRIM) && chance(g, TRIM_IN_1024)) {
+    /* rare again: what is given back is all paid for anew */
+    if (offers(g, ASSAY_OP_TRIM) && chance(g, TRIM_IN_1024) && chance(g, TRIMMED)) {
         *op = (struct assay_event){.kind = ASSAY_OP_TRIM};
         return true;
     }
