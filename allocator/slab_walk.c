@@ -68,8 +68,6 @@ static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint32_t
 {
     struct bw_class *class = walk->class;
     uint32_t slack = slack_of(seen);
-    uint8_t *end = canary_end(class, p, slack);
-    size_t rest = (size_t)(p + class->size - end);
     if (!take(walk->sweep, walk->sweep->settled ? canary_slack(class, slack) : class->size))
         return NULL;
     if (!canary_intact(walk->heap, class, p, slack)) {
@@ -81,9 +79,11 @@ static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint32_t
         walk->sweep->misuse = bw_slab_overflow(walk->heap, class, p, slack);
         return "overflow: the canary of a live object is damaged";
     }
-    if (!walk->sweep->settled && bw_policy_zero_on_free && !bw_mutant_zero_skipped &&
-        !bw_is_zero(end, rest))
-        return "overflow: bytes behind the canary of a live object are not zero";
+    if (!walk->sweep->settled && bw_policy_zero_on_free && !bw_mutant_zero_skipped) {
+        const uint8_t *end = canary_end(class, p, slack);
+        if (!bw_is_zero(end, (size_t)(p + class->size - end)))
+            return "overflow: bytes behind the canary of a live object are not zero";
+    }
     return NULL;
 }
 
