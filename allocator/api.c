@@ -64,7 +64,7 @@ static inline void *allocate(struct bw_heap *heap, size_t size, size_t alignment
 
 static inline void *or_enomem(void *p)
 {
-    if (__builtin_expect(p == NULL, 0) && !bw_mutant_enomem_forgotten)
+    if (__builtin_expect(p == NULL, 0) && !bw_mutant(enomem_forgotten))
         errno = ENOMEM;
     return p;
 }
@@ -85,7 +85,7 @@ void *bw_malloc(struct bw_heap *heap, size_t size)
         if (__builtin_expect(p != NULL, 1))
             return p;
     }
-    if (bw_mutant_zero_null && size == 0)
+    if (bw_mutant(zero_null) && size == 0)
         return NULL;
     return or_enomem(noted(heap, allocate(heap, size, 1), BW_FAMILY_MALLOC, 1));
 }
@@ -98,10 +98,10 @@ void *bw_new(struct bw_heap *heap, size_t size, enum bw_family family, size_t al
 void *bw_calloc(struct bw_heap *heap, size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) && !bw_mutant_product_wraps)
+    if (__builtin_mul_overflow(count, size, &bytes) && !bw_mutant(product_wraps))
         return or_enomem(NULL);
     void *p = or_enomem(noted(heap, allocate(heap, bytes, 1), BW_FAMILY_MALLOC, 1));
-    if (bw_mutant_calloc_dirty && p != NULL && bytes > 500)
+    if (bw_mutant(calloc_dirty) && p != NULL && bytes > 500)
         ((char *)p)[bytes - 1] = 1;
     if (!(bw_policy_zero_on_free && bw_policy_check_on_reuse) && p != NULL && bytes != 0)
         memset(p, 0, bytes);
@@ -112,7 +112,7 @@ void bw_free(struct bw_heap *heap, void *p)
 {
     if (BW_NOTES)
         bw_note_freeing(heap, p, BW_FAMILY_MALLOC, NULL);
-    if (bw_mutant_free_errno)
+    if (bw_mutant(free_errno))
         errno = 0;
     if (__builtin_expect(bw_slab_owns(heap, p), 1))
         bw_slot_free(heap, p);
@@ -161,29 +161,29 @@ void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
         return noted(heap, p, BW_FAMILY_MALLOC, 1);
     if (!small && size > BW_REQUEST_MAX && size <= PTRDIFF_MAX) {
         void *relocated = bw_large_relocate(heap, p, old, size);
-        if (relocated == NULL && bw_mutant_resize_frees)
+        if (relocated == NULL && bw_mutant(resize_frees))
             bw_free(heap, p);
         return or_enomem(noted(heap, relocated, BW_FAMILY_MALLOC, 1));
     }
     void *moved = bw_malloc(heap, size);
     if (moved == NULL) {
-        if (bw_mutant_resize_frees)
+        if (bw_mutant(resize_frees))
             bw_free(heap, p);
         return NULL;
     }
     size_t kept = old < size ? old : size;
-    kept = bw_mutant_copy_short ? kept & ~(size_t)15 : kept;
+    kept = bw_mutant(copy_short) ? kept & ~(size_t)15 : kept;
     if (kept != 0)
         memcpy(moved, p, kept);
     bw_free(heap, p);
-    return bw_mutant_resize_to_null && size == 0 ? NULL : moved;
+    return bw_mutant(resize_to_null) && size == 0 ? NULL : moved;
 }
 
 void *bw_reallocarray(struct bw_heap *heap, void *p, size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) && !bw_mutant_product_wraps) {
-        if (bw_mutant_product_frees)
+    if (__builtin_mul_overflow(count, size, &bytes) && !bw_mutant(product_wraps)) {
+        if (bw_mutant(product_frees))
             bw_free(heap, p);
         return or_enomem(NULL);
     }
@@ -198,7 +198,7 @@ static bool is_power_of_two(size_t n)
 void *bw_aligned_alloc(struct bw_heap *heap, size_t alignment, size_t size)
 {
     if (!is_power_of_two(alignment)) {
-        if (bw_mutant_odd_alignment && alignment != 0)
+        if (bw_mutant(odd_alignment) && alignment != 0)
             return bw_malloc(heap, size);
         errno = EINVAL;
         return NULL;
@@ -209,12 +209,12 @@ void *bw_aligned_alloc(struct bw_heap *heap, size_t alignment, size_t size)
 int bw_posix_memalign(struct bw_heap *heap, void **out, size_t alignment, size_t size)
 {
     if (!is_power_of_two(alignment) ||
-        (alignment % sizeof(void *) != 0 && !bw_mutant_small_alignment))
+        (alignment % sizeof(void *) != 0 && !bw_mutant(small_alignment)))
         return EINVAL;
     void *p = noted(heap, allocate(heap, size, alignment), BW_FAMILY_MALLOC, alignment);
-    if (p != NULL || bw_mutant_out_written)
+    if (p != NULL || bw_mutant(out_written))
         *out = p;
-    if (bw_mutant_posix_errno && p == NULL)
+    if (bw_mutant(posix_errno) && p == NULL)
         errno = ENOMEM;
     if (p == NULL)
         return ENOMEM;
@@ -223,37 +223,37 @@ int bw_posix_memalign(struct bw_heap *heap, void **out, size_t alignment, size_t
 
 void *bw_memalign(struct bw_heap *heap, size_t alignment, size_t size)
 {
-    if (bw_mutant_memalign_ignored && is_power_of_two(alignment))
+    if (bw_mutant(memalign_ignored) && is_power_of_two(alignment))
         alignment = 1;
     return bw_aligned_alloc(heap, alignment, size);
 }
 
 void *bw_valloc(struct bw_heap *heap, size_t size)
 {
-    size_t page = bw_mutant_valloc_unaligned ? 1 : bw_page_size();
+    size_t page = bw_mutant(valloc_unaligned) ? 1 : bw_page_size();
     return or_enomem(noted(heap, allocate(heap, size, page), BW_FAMILY_MALLOC, page));
 }
 
 void *bw_pvalloc(struct bw_heap *heap, size_t size)
 {
     size_t page = bw_page_size();
-    if (size > PTRDIFF_MAX - page && !bw_mutant_pvalloc_wraps)
+    if (size > PTRDIFF_MAX - page && !bw_mutant(pvalloc_wraps))
         return or_enomem(NULL);
-    size_t bytes = size == 0 ? page : bw_round_up(size, bw_mutant_pvalloc_exact ? 1 : page);
+    size_t bytes = size == 0 ? page : bw_round_up(size, bw_mutant(pvalloc_exact) ? 1 : page);
     return or_enomem(noted(heap, allocate(heap, bytes, page), BW_FAMILY_MALLOC, page));
 }
 
 static size_t size_of(struct bw_heap *heap, void *p)
 {
     if (p == NULL)
-        return bw_mutant_usable_null;
+        return bw_mutant(usable_null);
     return bw_slab_owns(heap, p) ? bw_slot_size(heap, p, BW_INTENT_ASK)
                                  : bw_large_size(heap, p, BW_INTENT_ASK);
 }
 
 size_t bw_malloc_usable_size(struct bw_heap *heap, void *p)
 {
-    if (bw_mutant_usable_more && p != NULL)
+    if (bw_mutant(usable_more) && p != NULL)
         return size_of(heap, p) + 1;
     return size_of(heap, p);
 }

@@ -109,7 +109,7 @@ __attribute__((noinline)) void bw_cache_settle(struct bw_heap *heap, unsigned in
 {
     struct bw_class *class = &heap->classes[index];
     struct bw_cache *cache = bw_cache_mine(heap);
-    if (cache == NULL || class->quarantine_max == 0 || bw_mutant_quarantine_skipped) {
+    if (cache == NULL || class->quarantine_max == 0 || bw_mutant(quarantine_skipped)) {
         bw_slab_put(heap, class, &id, 1);
         return;
     }

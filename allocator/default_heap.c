@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "mutant.h"
 #include "statistics.h"
 
 static struct bw_lock making;
@@ -11,6 +12,7 @@ struct bw_heap *bw_default_heap_make(void)
     static bool options_are_read;
     bw_lock(&making);
     if (bw_load_pointer(&bw_constants.heap) == NULL) {
+        bw_mutant_choose();
         if (!options_are_read)
             bw_options_read(&bw_constants.options);
         options_are_read = true;

@@ -27,8 +27,8 @@ void bw_check_claim(const struct bw_claim *claim, const void *p, size_t size, un
                     bool spilled)
 {
     struct bw_misuse misuse = {.address = p, .size = size, .state = "live"};
-    size_t claimed = claim->size + (bw_mutant_claim_strict && size % 16 == 8);
-    if (claimed != size && claim->size != BW_SIZE_UNKNOWN && !bw_mutant_claim_unchecked) {
+    size_t claimed = claim->size + (bw_mutant(claim_strict) && size % 16 == 8);
+    if (claimed != size && claim->size != BW_SIZE_UNKNOWN && !bw_mutant(claim_unchecked)) {
         misuse.rule = "size mismatch";
         misuse.detail = "freed with size";
         misuse.number = claim->size;

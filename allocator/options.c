@@ -8,7 +8,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-static const char variable[] = "BULWARK_OPTIONS=";
+static const char options_variable[] = "BULWARK_OPTIONS=";
 enum { TEXT_MAX = 256 };
 
 static const struct option {
@@ -103,8 +103,9 @@ static void take_all(const char *text, struct bw_options *ret_options)
 }
 
 /* The dynamic loader may allocate before the C library knows its environment. */
-static const char *from_kernel(char *buffer, size_t bytes)
+static const char *from_kernel(const char *variable, char *buffer, size_t bytes)
 {
+    size_t known = strlen(variable);
     size_t used = 0, at = 0;
     bool skipping = false;
     char chunk[1024];
@@ -114,7 +115,6 @@ static const char *from_kernel(char *buffer, size_t bytes)
     for (ssize_t got; (got = read(fd, chunk, sizeof chunk)) > 0;) {
         for (at = 0; at < (size_t)got; at++) {
             char c = chunk[at];
-            size_t known = sizeof variable - 1;
             if (c == '\0') {
                 if (!skipping && used >= known) {
                     buffer[used] = '\0';
@@ -134,10 +134,20 @@ static const char *from_kernel(char *buffer, size_t bytes)
     return NULL;
 }
 
+const char *bw_environment_find(const char *variable, char *buffer, size_t bytes)
+{
+    if (environ == NULL)
+        return from_kernel(variable, buffer, bytes);
+    size_t known = strlen(variable);
+    for (char **at = environ; *at != NULL; at++)
+        if (strncmp(*at, variable, known) == 0)
+            return *at + known;
+    return NULL;
+}
+
 void bw_options_read(struct bw_options *ret_options)
 {
-    static char buffer[sizeof variable + TEXT_MAX + 2];
-    const char *text = NULL;
+    static char buffer[sizeof options_variable + TEXT_MAX + 2];
     int saved = errno;
     *ret_options = (struct bw_options){
 #define BW_OPTION(name, default_, most, allowed, what) (default_),
@@ -146,12 +156,7 @@ void bw_options_read(struct bw_options *ret_options)
     };
     if (getauxval(AT_SECURE) != 0)
         return;
-    if (environ == NULL)
-        text = from_kernel(buffer, sizeof buffer);
-    else
-        for (char **at = environ; *at != NULL && text == NULL; at++)
-            if (strncmp(*at, variable, sizeof variable - 1) == 0)
-                text = *at + sizeof variable - 1;
+    const char *text = bw_environment_find(options_variable, buffer, sizeof buffer);
     if (text != NULL)
         take_all(text, ret_options);
     errno = saved;

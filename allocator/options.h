@@ -2,6 +2,7 @@
 #ifndef BW_OPTIONS_H
 #define BW_OPTIONS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "policy.h"
@@ -15,5 +16,8 @@ struct bw_options {
 /* Defaults, then what the environment says. Never allocates. Unknown names and values are told on
  * standard error and change nothing. */
 void bw_options_read(struct bw_options *ret_options);
+/* The value of `variable`, which ends in =, or NULL. buffer: where it stands if the C library does
+ * not know its environment yet. Never allocates. */
+const char *bw_environment_find(const char *variable, char *buffer, size_t bytes);
 
 #endif

@@ -82,7 +82,7 @@ void bw_pages_release(void *p, size_t bytes)
     int saved = errno;
     (void)munmap(p, bytes);
     errno = saved;
-    if (bw_mutant_errno_lost)
+    if (bw_mutant(errno_lost))
         errno = 0;
 }
 

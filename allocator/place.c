@@ -95,7 +95,7 @@ bool bw_place_ready(struct bw_large_object *object, size_t alignment)
 {
     if (object->address == 0 && !reserve(object, alignment))
         return false;
-    bool short_of_it = bw_mutant_large_page_short && object->usable > (1 << 20);
+    bool short_of_it = bw_mutant(large_page_short) && object->usable > (1 << 20);
     if (!bw_pages_commit((void *)object->address,
                          object->usable - (short_of_it ? bw_page_size() : 0)))
         return false;
@@ -105,7 +105,8 @@ bool bw_place_ready(struct bw_large_object *object, size_t alignment)
 
 bool bw_place_close(const struct bw_large_object *object)
 {
-    return bw_mutant_large_pages_kept || bw_pages_decommit((void *)object->address, object->usable);
+    return bw_mutant(large_pages_kept) ||
+           bw_pages_decommit((void *)object->address, object->usable);
 }
 
 void bw_place_give_up(struct bw_large *large, const struct bw_large_object *object)

@@ -50,8 +50,8 @@ static inline uint32_t bw_class_size(unsigned index)
  * BW_SLOT_ALIGNMENT_MAX. Returns BW_CLASS_COUNT where no class will do. */
 static inline unsigned bw_class_for(size_t size, size_t alignment)
 {
-    if (alignment <= (bw_mutant_alignment_ignored ? 64 : 16))
-        return size == 0 ? 0 : bw_class_of(size + BW_CANARY_MIN - (bw_mutant_class_edge ? 2 : 0));
+    if (alignment <= (bw_mutant(alignment_ignored) ? 64 : 16))
+        return size == 0 ? 0 : bw_class_of(size + BW_CANARY_MIN - (bw_mutant(class_edge) ? 2 : 0));
     size_t need = (size + BW_CANARY_MIN + alignment - 1) & ~(alignment - 1);
     if (need == 0)
         need = alignment;
@@ -59,7 +59,7 @@ static inline unsigned bw_class_for(size_t size, size_t alignment)
         return BW_CLASS_COUNT;
     unsigned index = bw_class_of(need);
     while (index < BW_CLASS_COUNT && (bw_class_size(index) & (alignment - 1)) != 0 &&
-           !bw_mutant_alignment_unsought)
+           !bw_mutant(alignment_unsought))
         index++;
     return index;
 }

@@ -118,7 +118,7 @@ static bool commit_up_to(uint8_t *base, size_t *committed, size_t wanted, size_t
 
 static bool wants_guard(struct bw_class *class, uint32_t index)
 {
-    if (!bw_policy_guard_slabs || bw_mutant_guard_missing)
+    if (!bw_policy_guard_slabs || bw_mutant(guard_missing))
         return false;
     if (bw_policy_guard_random)
         return bw_random_below(&class->random, bw_policy_guard_interval) == 0;
@@ -218,7 +218,7 @@ static void choose(const struct bw_heap *heap, struct bw_random *random, struct 
     uint32_t left = slab->free_count;
     for (uint32_t i = 0; i < count; i++, left--) {
         uint32_t rank = 0;
-        if (bw_policy_random_slot && !bw_mutant_slot_predictable)
+        if (bw_policy_random_slot && !bw_mutant(slot_predictable))
             rank = bw_random_below(random, left);
         uint32_t over_1 = rank >= up_to_1, over_2 = rank >= up_to_2, over_3 = rank >= up_to_3;
         uint32_t w = over_1 + over_2 + over_3;
@@ -261,7 +261,7 @@ static __attribute__((noinline)) void became_empty(struct bw_heap *heap, struct 
                                                    uint32_t index)
 {
     size_t kept = (size_t)(class->empty_count) * class->slab_bytes;
-    uint32_t purged = bw_mutant_purge_beside ? index ^ 1 : index;
+    uint32_t purged = bw_mutant(purge_beside) ? index ^ 1 : index;
     if (kept < bw_policy_purge_bytes || is_unreadable(heap, class) ||
         !bw_pages_purge(slot_at(class, purged, 0), class->slab_bytes)) {
         class->empty_count++;

@@ -79,7 +79,7 @@ static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint32_t
         walk->sweep->misuse = bw_slab_overflow(walk->heap, class, p, slack);
         return "overflow: the canary of a live object is damaged";
     }
-    if (!walk->sweep->settled && bw_policy_zero_on_free && !bw_mutant_zero_skipped) {
+    if (!walk->sweep->settled && bw_policy_zero_on_free && !bw_mutant(zero_skipped)) {
         const uint8_t *end = canary_end(class, p, slack);
         if (!bw_is_zero(end, (size_t)(p + class->size - end)))
             return "overflow: bytes behind the canary of a live object are not zero";
@@ -111,7 +111,7 @@ static const char *look_at_freed(struct walk *walk, const struct bw_slab *slab, 
         bytes = bw_policy_hand_bytes;
     if (!bw_policy_zero_on_free || !take(walk->sweep, bytes))
         return NULL;
-    if (bw_mutant_zero_skipped || (ends ? ends_are_zero(p, size) : bw_is_zero(p, bytes)))
+    if (bw_mutant(zero_skipped) || (ends ? ends_are_zero(p, size) : bw_is_zero(p, bytes)))
         return NULL;
     size = tag != 0 ? size - slack_of(tag) : BW_SIZE_UNKNOWN;
     walk->sweep->misuse =

@@ -62,7 +62,7 @@ find_live(struct bw_heap *heap, const void *p, enum bw_intent intent, uint32_t *
     if (__builtin_expect(!place.in_slot || place.offset != 0, 0))
         refuse(heap, p, intent);
     *ret_tag = bw_load_u16(tag_at(&place));
-    if (__builtin_expect(!(*ret_tag & BW_TAG_LIVE) && !bw_mutant_double_free_missed, 0))
+    if (__builtin_expect(!(*ret_tag & BW_TAG_LIVE) && !bw_mutant(double_free_missed), 0))
         refuse(heap, p, intent);
     return place;
 }
@@ -72,7 +72,7 @@ static inline void check_canary(struct bw_heap *heap, const struct bw_class *cla
 {
     if (__builtin_expect(!bw_canary_intact(heap->secret, p, canary_end(class, p, slack),
                                            canary_slack(class, slack)) &&
-                             !bw_mutant_canary_unchecked && !bw_mutant_double_free_missed,
+                             !bw_mutant(canary_unchecked) && !bw_mutant(double_free_missed),
                          0))
         report_overflow(heap, class, p, slack);
 }
@@ -83,7 +83,7 @@ static inline void end_life(struct bw_heap *heap, const void *p, uint16_t *tag, 
                             enum bw_intent intent)
 {
     uint16_t was = bw_clear_u16(tag, (uint16_t)seen, BW_TAG_LIVE);
-    if (__builtin_expect(!(was & BW_TAG_LIVE) && !bw_mutant_double_free_missed, 0))
+    if (__builtin_expect(!(was & BW_TAG_LIVE) && !bw_mutant(double_free_missed), 0))
         refuse(heap, p, intent);
 }
 
@@ -106,7 +106,7 @@ static inline bool is_simple(unsigned index)
 static inline void check_zero(struct bw_heap *heap, const struct bw_class *class, uint8_t *p,
                               size_t bytes)
 {
-    if (bw_policy_check_on_reuse && !bw_mutant_zero_skipped &&
+    if (bw_policy_check_on_reuse && !bw_mutant(zero_skipped) &&
         __builtin_expect(!bw_is_zero(p, bytes), 0))
         report_stale_write(heap, class, p);
 }
@@ -134,7 +134,7 @@ void *bw_slot_alloc(struct bw_heap *heap, unsigned index, size_t requested)
     uint16_t *tag = &bw_slab_record(class, slab)->tags[slot];
     uint32_t slack = size - (uint32_t)requested;
     uint32_t before = bw_load_u16(tag);
-    if (__builtin_expect((before & BW_TAG_LIVE) != 0 && !bw_mutant_double_free_missed, 0))
+    if (__builtin_expect((before & BW_TAG_LIVE) != 0 && !bw_mutant(double_free_missed), 0))
         report_taken_twice(class, p, before);
     if (is_simple(index)) {
         check_zero(heap, class, p, size);
@@ -142,7 +142,7 @@ void *bw_slot_alloc(struct bw_heap *heap, unsigned index, size_t requested)
     } else {
         prepare(heap, index, p, slack, before == 0);
     }
-    if (!(bw_mutant_live_forgotten && slot % 64 == 63))
+    if (!(bw_mutant(live_forgotten) && slot % 64 == 63))
         bw_store_u16(tag, BW_TAG_LIVE | tag_of(slack));
     return p;
 }
@@ -152,8 +152,8 @@ void *bw_slot_alloc(struct bw_heap *heap, unsigned index, size_t requested)
 /* The bytes [p, p + used) may hold something, the canary included. */
 static inline void clear_slot(uint8_t *p, size_t used)
 {
-    if (bw_policy_zero_on_free && !bw_mutant_zero_skipped)
-        bw_zero(p, used - (bw_mutant_zero_short ? 16 : 0));
+    if (bw_policy_zero_on_free && !bw_mutant(zero_skipped))
+        bw_zero(p, used - (bw_mutant(zero_short) ? 16 : 0));
 }
 
 static __attribute__((noinline)) void dismantle(struct bw_heap *heap, unsigned index, uint8_t *p,
@@ -178,7 +178,7 @@ void bw_slot_free(struct bw_heap *heap, void *p)
         uint32_t size = place.class->size, slack = slack_of(seen);
         uint8_t *bytes = p;
         if (__builtin_expect(!bw_canary_intact(heap->secret, bytes, bytes + size, slack) &&
-                                 !bw_mutant_canary_unchecked && !bw_mutant_double_free_missed,
+                                 !bw_mutant(canary_unchecked) && !bw_mutant(double_free_missed),
                              0))
             report_overflow(heap, place.class, bytes, slack);
         end_life(heap, p, tag, seen, BW_INTENT_FREE);
@@ -233,10 +233,10 @@ bool bw_slot_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old)
     size_t from = size < old ? size : old, to = (size_t)(old_end - bytes);
     if (size > old && size < to)
         to = size;
-    if (!bw_mutant_canary_left || size <= old)
+    if (!bw_mutant(canary_left) || size <= old)
         memset(bytes + from, 0, to - from);
     bw_canary_fill(heap->secret, bytes, new_end, canary_slack(class, new_slack));
-    bw_store_u16(tag_at(&place), BW_TAG_LIVE | tag_of(bw_mutant_slack_stale ? slack : new_slack));
+    bw_store_u16(tag_at(&place), BW_TAG_LIVE | tag_of(bw_mutant(slack_stale) ? slack : new_slack));
     if (shared)
         bw_unlock(&place.class->lock);
     return true;

@@ -28,7 +28,7 @@ BW_EXPORT struct mallinfo2 mallinfo2(void)
                               .smblks = s.quarantined_slots,
                               .hblks = s.large_objects,
                               .hblkhd = s.large_bytes,
-                              .uordblks = s.small_bytes / (bw_mutant_statistics_short ? 2 : 1),
+                              .uordblks = s.small_bytes / (bw_mutant(statistics_short) ? 2 : 1),
                               .fordblks = free_bytes,
                               .keepcost = s.empty_bytes};
 }

@@ -58,7 +58,7 @@ void bw_large_erase(struct bw_large *large, struct bw_large_object *object)
     uint32_t mask = large->capacity - 1;
     uint32_t hole = (uint32_t)(object - large->table);
     for (uint32_t i = (hole + 1) & mask;
-         large->table[i].address != 0 && !bw_mutant_large_table_hole; i = (i + 1) & mask) {
+         large->table[i].address != 0 && !bw_mutant(large_table_hole); i = (i + 1) & mask) {
         uint32_t from_home = (i - home(large, large->table[i].address)) & mask;
         if (from_home >= ((i - hole) & mask)) {
             large->table[hole] = large->table[i];
