@@ -14,9 +14,38 @@
 
 struct bw_heap;
 
+enum bw_choice_kind {
+    BW_CHOICE_LAYOUT,     /* where regions and metadata stand; when the heap is made */
+    BW_CHOICE_SECRET,     /* of the canaries; when it is made or reset */
+    BW_CHOICE_GUARD,      /* whether a slab has one */
+    BW_CHOICE_SLOT,       /* which free slot of a slab */
+    BW_CHOICE_QUARANTINE, /* what leaves it for what was freed */
+    BW_CHOICE_PLACE       /* of a large object, and its gaps */
+};
+
+struct bw_choice {
+    uint32_t value, limit; /* one of [0, limit); wider choices are made 16 bits at a time */
+    enum bw_choice_kind kind;
+};
+
+/* Where every random choice of a heap comes from, in the order in which they are made: for fuzzing,
+ * for a search through all of them, for replay. The caller's, as long as the heap is; may be
+ * changed between calls, as by `made = 0` for another list. One thread at a time. */
+struct bw_choices {
+    const uint32_t *values; /* any number: it is taken modulo the limit */
+    size_t count;
+    bool then_from_seed; /* after the list: as without choices; false: 0 */
+    /* Asked instead of the list, where it is not NULL; modulo the limit as well. */
+    uint32_t (*choose)(struct bw_choices *self, uint32_t limit, enum bw_choice_kind kind);
+    struct bw_choice *record; /* what was chosen, the first record_max of them */
+    size_t record_max;
+    size_t made; /* choices so far: the next is values[made] and record[made] */
+};
+
 struct bw_config {
-    uint64_t seed;      /* deterministic: all random choices come from this */
-    bool deterministic; /* false: seed is ignored, getrandom is used */
+    uint64_t seed;              /* deterministic: all random choices come from this */
+    bool deterministic;         /* false: seed is ignored, getrandom is used */
+    struct bw_choices *choices; /* or from here, and the heap is deterministic; NULL: no */
 };
 
 /* Returns NULL with errno ENOMEM when address space cannot be reserved. */

@@ -28,7 +28,7 @@ static struct bw_cache *add(struct bw_heap *heap, const void *owner)
     cache->owner = owner;
     bw_lock(&heap->cache_lock);
     cache->nonce = CACHE_NONCE + (heap->caches == NULL ? 0 : heap->caches->nonce - CACHE_NONCE + 1);
-    bw_random_start(&cache->random, heap->key, cache->nonce);
+    bw_random_start(&cache->random, &heap->key, cache->nonce);
     cache->next = heap->caches;
     heap->caches = cache;
     bw_unlock(&heap->cache_lock);
@@ -190,7 +190,7 @@ void bw_cache_forget_others(struct bw_heap *heap)
 void bw_cache_restart(struct bw_heap *heap)
 {
     for (struct bw_cache *cache = heap->caches; cache != NULL; cache = cache->next)
-        bw_random_start(&cache->random, heap->key, cache->nonce);
+        bw_random_start(&cache->random, &heap->key, cache->nonce);
 }
 
 void bw_cache_reset(struct bw_heap *heap)

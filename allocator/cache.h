@@ -77,7 +77,7 @@ static inline void bw_cache_give(struct bw_heap *heap, unsigned index, uint32_t 
     }
     if (bw_policy_quarantine_patrol)
         bw_cache_patrol(heap, bin, &heap->classes[index]);
-    uint32_t at = bw_random_below(&cache->random, bin->quarantine_length);
+    uint32_t at = bw_random_below(&cache->random, bin->quarantine_length, BW_CHOICE_QUARANTINE);
     bin->freed[--bin->room] = bin->quarantine[at];
     bw_store_u32(&bin->quarantine[at], id); /* others read it: bw_slab_sweep */
 }

@@ -27,7 +27,7 @@ enum { CLASS_SHIFT_MAX = 36 };
 enum { CLASS_SHIFT_MIN = 20, SMALL_SHIFT = 30 };
 
 /* The random streams beside those of the classes. */
-enum { LAYOUT_NONCE = 2000, SECRET_NONCE = 2001 };
+enum { LAYOUT_NONCE = 2000, SECRET_NONCE = 2001, WINDOW_NONCE = 2002 };
 
 static struct bw_lock list_lock;
 static struct bw_heap *all_heaps;
@@ -60,7 +60,7 @@ static unsigned first_shift(void)
 /* A random number of pages in [0, 2^16). */
 static size_t random_pages(struct bw_random *random)
 {
-    return bw_random_16(random) * bw_page_size();
+    return bw_random_below(random, 1 << 16, BW_CHOICE_LAYOUT) * bw_page_size();
 }
 
 /* Sets slab_max for a region of `bytes`, and returns the bytes of the class's records. */
@@ -72,7 +72,7 @@ static size_t size_class_region(struct bw_class *class, size_t bytes)
 
 /* Reserves everything for one choice of class_shift: the slab regions, and apart from them one
  * reservation for heap and records. Returns NULL where there is no room. */
-static struct bw_heap *reserve(unsigned shift, const uint32_t key[8])
+static struct bw_heap *reserve(unsigned shift, const struct bw_key *key)
 {
     size_t page = bw_page_size();
     bool small = shift < SMALL_SHIFT;
@@ -118,7 +118,8 @@ static struct bw_heap *reserve(unsigned shift, const uint32_t key[8])
         class->meta = at + gaps[i];
         at = class->meta + records[i];
         size_t spare = ((size_t)1 << shift) - (size_t)(class->slab_max) * class->stride;
-        size_t shifted = small ? 0 : bw_random_64(&random) % (spare / page) * page;
+        size_t shifted =
+            small ? 0 : bw_random_64(&random, BW_CHOICE_LAYOUT) % (spare / page) * page;
         class->base = slabs + ((size_t)i << shift) + shifted;
     }
     return heap;
@@ -127,16 +128,24 @@ static struct bw_heap *reserve(unsigned shift, const uint32_t key[8])
 enum { WINDOW_TRIALS = 8 };
 
 /* Where large objects go: far below what the system gives out by itself, and where it gives out
- * nothing. Never from the seed, so that two heaps of one seed keep out of each other's way; places
- * in the window do come from it. 0 under an address space limit or where it cannot be had. */
-static uintptr_t reserve_window(void)
+ * nothing. Not from the seed, so that two heaps of one seed keep out of each other's way (where
+ * choices are given it is one of them); places in the window do come from it. 0 under an address
+ * space limit or where it cannot be had. */
+static uintptr_t reserve_window(const struct bw_key *key)
 {
-    uint16_t gigabytes;
+    uint16_t gigabytes = 0;
+    struct bw_random random;
+    bw_random_start(&random, key, WINDOW_NONCE);
     bool map_anywhere = (int)CLASS_SHIFT_MAX > (int)SMALL_SHIFT; /* not under ThreadSanitizer */
     if (!bw_policy_large_random_place || !map_anywhere || bw_pages_limit() != SIZE_MAX)
         return 0;
     for (int trial = 0; trial < WINDOW_TRIALS; trial++) {
-        bw_pages_entropy(&gigabytes, sizeof gigabytes);
+        if (key->choices == NULL)
+            bw_pages_entropy(&gigabytes, sizeof gigabytes);
+        else if (trial == 0)
+            gigabytes = (uint16_t)bw_random_below(&random, 1 << 16, BW_CHOICE_LAYOUT);
+        else /* which places are free is no choice: there is one, whatever comes of it */
+            gigabytes += 2 * (uint16_t)(BW_LARGE_WINDOW >> 30);
         uintptr_t window = ((uintptr_t)32 << 40) + ((uintptr_t)gigabytes << 30);
         if (bw_pages_reserve_at((void *)window, BW_LARGE_WINDOW) != NULL) {
             bw_pages_label((void *)window, BW_LARGE_WINDOW, "bulwark large");
@@ -149,38 +158,39 @@ static uintptr_t reserve_window(void)
 static void start(struct bw_heap *heap)
 {
     struct bw_random random;
-    bw_random_start(&random, heap->key, SECRET_NONCE);
-    heap->secret = bw_random_64(&random);
+    bw_random_start(&random, &heap->key, SECRET_NONCE);
+    heap->secret = bw_random_64(&random, BW_CHOICE_SECRET);
     heap->spilled = 0;
 }
 
-static void choose_key(uint32_t key[8], bool deterministic, uint64_t seed)
+static void choose_key(struct bw_key *key, bool deterministic, uint64_t seed)
 {
     if (deterministic)
         bw_random_key_from_seed(key, seed);
     else
-        bw_pages_entropy(key, 8 * sizeof key[0]);
+        bw_pages_entropy(key->words, sizeof key->words);
 }
 
 struct bw_heap *bw_heap_make(const struct bw_config *config)
 {
-    uint32_t key[8];
+    struct bw_key key = {.choices = config->choices};
+    bool deterministic = config->deterministic || config->choices != NULL;
     struct bw_heap *heap = NULL;
-    choose_key(key, config->deterministic, config->seed);
+    choose_key(&key, deterministic, config->seed);
     for (unsigned shift = first_shift(); heap == NULL && shift >= CLASS_SHIFT_MIN; shift--)
-        heap = reserve(shift, key);
+        heap = reserve(shift, &key);
     if (heap == NULL)
         return NULL;
     static uint64_t serials;
     heap->serial = bw_next_u64(&serials);
-    heap->deterministic = config->deterministic;
+    heap->deterministic = deterministic;
     heap->bit_instructions = cpu_has_bit_instructions();
-    memcpy(heap->key, key, sizeof key);
+    heap->key = key;
     start(heap);
     for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
-        bw_slab_start(&heap->classes[i], heap->key, i);
-    bw_large_start(&heap->large, heap->key);
-    heap->large.window = reserve_window();
+        bw_slab_start(&heap->classes[i], &heap->key, i);
+    bw_large_start(&heap->large, &heap->key);
+    heap->large.window = reserve_window(&heap->key);
     bw_lock(&list_lock);
     heap->next = all_heaps;
     all_heaps = heap;
@@ -190,18 +200,18 @@ struct bw_heap *bw_heap_make(const struct bw_config *config)
 
 void bw_heap_reset(struct bw_heap *heap, uint64_t seed)
 {
-    choose_key(heap->key, heap->deterministic, seed);
+    choose_key(&heap->key, heap->deterministic, seed);
     start(heap);
     for (unsigned i = 0; i < BW_CLASS_COUNT; i++) {
         struct bw_class *class = &heap->classes[i];
         if (class->carved == 0)
             continue;
         bw_slab_reset(class);
-        bw_slab_start(class, heap->key, i);
+        bw_slab_start(class, &heap->key, i);
     }
     bw_cache_reset(heap);
     bw_large_drop(&heap->large);
-    bw_large_start(&heap->large, heap->key);
+    bw_large_start(&heap->large, &heap->key);
 }
 
 void bw_heap_destroy(struct bw_heap *heap)
@@ -286,10 +296,10 @@ static void fork_child(void)
         bw_cache_forget_others(heap);
         if (heap->deterministic)
             continue;
-        choose_key(heap->key, false, 0);
+        choose_key(&heap->key, false, 0);
         for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
-            bw_random_start(&heap->classes[i].random, heap->key, i);
-        bw_random_start(&heap->large.random, heap->key, heap->large.random.nonce);
+            bw_random_start(&heap->classes[i].random, &heap->key, i);
+        bw_random_start(&heap->large.random, &heap->key, heap->large.random.nonce);
         bw_cache_restart(heap);
     }
     fork_release();

@@ -13,7 +13,7 @@ enum { LARGE_NONCE = 1000 };
  */
 enum { QUARANTINED, LIVE, LEAVING };
 
-void bw_large_start(struct bw_large *large, const uint32_t *key)
+void bw_large_start(struct bw_large *large, const struct bw_key *key)
 {
     bw_lock_init(&large->lock);
     large->table = NULL;
@@ -219,7 +219,8 @@ static void retire(struct bw_large *large, struct bw_large_object *entry, bool h
     if (keep) {
         if (large->quarantine_length == bw_policy_large_quarantine_objects) {
             struct bw_large_object evicted =
-                evict(large, bw_random_below(&large->random, large->quarantine_length));
+                evict(large, bw_random_below(&large->random, large->quarantine_length,
+                                             BW_CHOICE_QUARANTINE));
             bw_place_give_up(large, &evicted);
             entry = bw_large_find(large, object.address);
         }

@@ -6,7 +6,7 @@
 
 #include "meta.h"
 
-void bw_large_start(struct bw_large *large, const uint32_t *key);
+void bw_large_start(struct bw_large *large, const struct bw_key *key);
 /* size up to PTRDIFF_MAX, alignment a power of two. NULL where there is no room. */
 void *bw_large_alloc(struct bw_heap *heap, size_t size, size_t alignment);
 void bw_large_free(struct bw_heap *heap, void *p, const struct bw_claim *claim);

@@ -148,7 +148,7 @@ struct bw_heap {
     bool deterministic;
     uint32_t spilled; /* a class was full: objects may stand in a larger class than they need */
     uint64_t secret;  /* of the canaries */
-    uint32_t key[8];
+    struct bw_key key;
     uint64_t serial; /* no two heaps of a process have the same */
     struct bw_lock cache_lock;
     struct bw_cache *caches;

@@ -31,7 +31,7 @@ static void flip_run(struct bw_large *large, uint32_t first, uint32_t count)
 
 static uint32_t random_gap(struct bw_large *large)
 {
-    return (1 + bw_random_below(&large->random, bw_policy_large_guard_pages_max)) *
+    return (1 + bw_random_below(&large->random, bw_policy_large_guard_pages_max, BW_CHOICE_PLACE)) *
            (uint32_t)bw_page_size();
 }
 
@@ -55,9 +55,9 @@ void bw_place_choose(struct bw_large *large, struct bw_large_object *object, siz
         return;
     uint32_t cells = (uint32_t)((total + extra + BW_LARGE_CELL - 1) / BW_LARGE_CELL);
     size_t spare = cells * BW_LARGE_CELL - total - extra;
-    size_t shift = bw_random_64(&large->random) % (spare / page + 1) * page;
+    size_t shift = bw_random_64(&large->random, BW_CHOICE_PLACE) % (spare / page + 1) * page;
     for (int trial = 0; trial < TRIALS; trial++) {
-        uint32_t first = (uint32_t)(bw_random_64(&large->random) % BW_LARGE_CELLS);
+        uint32_t first = (uint32_t)(bw_random_64(&large->random, BW_CHOICE_PLACE) % BW_LARGE_CELLS);
         if (!run_is_free(large, first, cells))
             continue;
         uintptr_t at = large->window + first * BW_LARGE_CELL + shift + object->before;

@@ -47,7 +47,7 @@ void bw_slab_geometry(struct bw_class *class, unsigned index)
         class->batch = 1;
 }
 
-void bw_slab_start(struct bw_class *class, const uint32_t *key, unsigned index)
+void bw_slab_start(struct bw_class *class, const struct bw_key *key, unsigned index)
 {
     bw_lock_init(&class->lock);
     class->carved = 0;
@@ -121,7 +121,7 @@ static bool wants_guard(struct bw_class *class, uint32_t index)
     if (!bw_policy_guard_slabs || bw_mutant(guard_missing))
         return false;
     if (bw_policy_guard_random)
-        return bw_random_below(&class->random, bw_policy_guard_interval) == 0;
+        return bw_random_below(&class->random, bw_policy_guard_interval, BW_CHOICE_GUARD) == 0;
     return index % bw_policy_guard_interval == 0;
 }
 
@@ -219,7 +219,7 @@ static void choose(const struct bw_heap *heap, struct bw_random *random, struct 
     for (uint32_t i = 0; i < count; i++, left--) {
         uint32_t rank = 0;
         if (bw_policy_random_slot && !bw_mutant(slot_predictable))
-            rank = bw_random_below(random, left);
+            rank = bw_random_below(random, left, BW_CHOICE_SLOT);
         uint32_t over_1 = rank >= up_to_1, over_2 = rank >= up_to_2, over_3 = rank >= up_to_3;
         uint32_t w = over_1 + over_2 + over_3;
         uint32_t before[BW_SLAB_WORDS] = {0, up_to_1, up_to_2, up_to_3};

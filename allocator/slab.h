@@ -12,7 +12,7 @@ static inline bool bw_slab_owns(const struct bw_heap *heap, const void *p)
 
 /* Geometry of a class; base, meta and slab_max are the heap's to set. */
 void bw_slab_geometry(struct bw_class *class, unsigned index);
-void bw_slab_start(struct bw_class *class, const uint32_t *key, unsigned index);
+void bw_slab_start(struct bw_class *class, const struct bw_key *key, unsigned index);
 
 /* Up to `wanted` free slots of the slab *owned, each as likely as the others; of another slab,
  * which *owned becomes, where that has none. Returns how many; 0 where the class is full or memory

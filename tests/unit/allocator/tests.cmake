@@ -1,5 +1,6 @@
 assay_unit_test(allocator/api_test.c bulwark_linked)
 assay_unit_test(allocator/canary_test.c bulwark_linked)
+assay_unit_test(allocator/choices_test.c bulwark_linked)
 assay_unit_test(allocator/fork_test.c bulwark_linked pthread)
 assay_unit_test(allocator/heap_test.c bulwark_linked)
 assay_unit_test(allocator/large_test.c bulwark_linked)
