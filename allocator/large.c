@@ -88,64 +88,100 @@ static bool canary_intact(const struct bw_heap *heap, const struct bw_large_obje
  * cannot be closed is lost. */
 static void abandon(struct bw_large *large, const struct bw_large_object *object)
 {
-    bool closed = object->cells == 0 || bw_place_close(object);
+    bool closed = object->cells == 0 || bw_place_close(large, object);
     bw_lock(&large->lock);
     if (closed)
         bw_place_give_up(large, object);
     bw_unlock(&large->lock);
 }
 
-/* A place for object->usable bytes, readable and zero. */
-static bool obtain(struct bw_large *large, struct bw_large_object *object, size_t alignment,
-                   bool from_spares)
+static bool is_usual(const struct bw_large_object *object, size_t alignment)
 {
-    bool usual = alignment <= bw_page_size() && object->size > BW_REQUEST_MAX;
-    /* A limit that came after the window was reserved would not be felt inside of it. */
-    bool unlimited = bw_pages_limit() == SIZE_MAX;
+    return alignment <= bw_page_size() && object->size > BW_REQUEST_MAX;
+}
+
+/* One with the pages of an earlier object, or at least its place. */
+static bool obtain_spare(struct bw_large *large, struct bw_large_object *object)
+{
     size_t usable = object->usable;
     bw_lock(&large->lock);
-    if (!from_spares || !usual || !bw_spare_take(large, object))
-        bw_place_choose(large, object, alignment, unlimited);
+    bool taken = bw_spare_take(large, object);
     bw_unlock(&large->lock);
-    object->live = LIVE;
-    if (bw_spare_trim(object) && (object->ready || bw_place_ready(object, alignment)))
+    if (!taken)
+        return false;
+    if (bw_place_fit(object, usable) && (object->ready || bw_place_ready(object, 1)))
         return true;
     abandon(large, object);
-    object->usable = usable;
     return false;
 }
 
-static void *make(struct bw_heap *heap, size_t size, size_t alignment, bool from_spares)
+static void choose(struct bw_large *large, struct bw_large_object *object, size_t alignment)
+{
+    /* A limit that came after the window was reserved would not be felt inside of it. */
+    bool unlimited = bw_pages_limit() == SIZE_MAX;
+    bool tailed = unlimited && is_usual(object, alignment);
+    object->tail = tailed ? (uint32_t)bw_place_tail(object->usable) : 0;
+    bw_lock(&large->lock);
+    bw_place_choose(large, object, alignment, unlimited);
+    bw_unlock(&large->lock);
+}
+
+static bool obtain_new(struct bw_large *large, struct bw_large_object *object, size_t alignment)
+{
+    choose(large, object, alignment);
+    if (bw_place_ready(object, alignment))
+        return true;
+    abandon(large, object);
+    return false;
+}
+
+static bool add(struct bw_large *large, const struct bw_large_object *object)
+{
+    bw_lock(&large->lock);
+    bool made = bw_large_make_room(large) || (give_back(large) && bw_large_make_room(large));
+    if (made)
+        bw_large_insert(large, object);
+    bw_unlock(&large->lock);
+    if (!made)
+        abandon(large, object);
+    return made;
+}
+
+static struct bw_large_object described(size_t size)
+{
+    return (struct bw_large_object){
+        .size = size, .usable = bw_round_up(size == 0 ? 1 : size, bw_page_size()), .live = LIVE};
+}
+
+static void *make(struct bw_heap *heap, size_t size, size_t alignment)
 {
     struct bw_large *large = &heap->large;
-    size_t usable = bw_round_up(size == 0 ? 1 : size, bw_page_size());
-    struct bw_large_object object = {.size = size, .usable = usable};
-    if (usable < size)
+    struct bw_large_object object = described(size), start = object;
+    if (object.usable < size)
         return NULL;
-    bool made = obtain(large, &object, alignment, from_spares);
+    bool made = is_usual(&object, alignment) && obtain_spare(large, &object);
+    if (!made) {
+        object = start;
+        made = obtain_new(large, &object, alignment);
+    }
     if (!made) {
         /* Quarantined addresses count against the program's address space limit. */
         bw_lock(&large->lock);
         bool any = give_back(large);
         bw_unlock(&large->lock);
-        made = any && obtain(large, &object, alignment, false);
+        object = start;
+        made = any && obtain_new(large, &object, alignment);
     }
     if (!made)
         return NULL;
+    object.live = LIVE;
     fill_canary(heap, &object);
-    bw_lock(&large->lock);
-    made = bw_large_make_room(large) || (give_back(large) && bw_large_make_room(large));
-    if (made)
-        bw_large_insert(large, &object);
-    bw_unlock(&large->lock);
-    if (!made)
-        abandon(large, &object);
-    return made ? (void *)object.address : NULL;
+    return add(large, &object) ? (void *)object.address : NULL;
 }
 
 void *bw_large_alloc(struct bw_heap *heap, size_t size, size_t alignment)
 {
-    return make(heap, size, alignment, true);
+    return make(heap, size, alignment);
 }
 
 /* ---- finding and giving back ---- */
@@ -193,21 +229,27 @@ static void check_canary(struct bw_heap *heap, const struct bw_large_object *obj
     bw_fatal(&misuse);
 }
 
-/* The object is out of the program's hands: its pages become a spare or go back, its addresses stay
- * reserved and unreadable for a while. Takes the lock held, lets go. */
-static void retire(struct bw_large *large, struct bw_large_object *entry, bool has_pages)
+enum pages { STILL_THERE, MOVED, LOST };
+
+/* The object is out of the program's hands: its pages, unless they were moved, become a spare or go
+ * back, its addresses stay reserved and unreadable for a while. Takes the lock held, lets go. */
+static void retire(struct bw_large *large, struct bw_large_object *entry, enum pages pages)
 {
     struct bw_large_object object = *entry, pushed_out[bw_policy_large_spare_objects];
-    struct bw_large_object spare = {.size = SIZE_MAX, .usable = object.usable};
+    struct bw_large_object spare = {.size = SIZE_MAX, .usable = object.usable, .tail = object.tail};
+    bool lost = pages == LOST;
     entry->live = LEAVING;
-    bool spared = has_pages && bw_spare_wanted(object.usable);
+    bool spared = pages == STILL_THERE && bw_spare_wanted(object.usable);
     if (spared)
         bw_place_choose(large, &spare, 1, true);
     spared = spared && spare.cells != 0;
     bw_unlock(&large->lock);
-    if (spared)
-        bw_spare_fill(&spare, &object);
-    bool closed = bw_place_close(&object);
+    if (spared) {
+        bool went = bw_spare_fill(&spare, &object, &lost);
+        spared = went || !lost; /* else it is the place of the spare that is lost */
+        lost = went && lost;
+    }
+    bool closed = !lost && bw_place_close(large, &object);
     bool keep = bw_policy_large_quarantine_objects != 0 && closed &&
                 object.usable <= bw_policy_large_quarantine_max_bytes;
 
@@ -228,7 +270,7 @@ static void retire(struct bw_large *large, struct bw_large_object *entry, bool h
         large->quarantine[large->quarantine_length++] = object.address;
     } else {
         bw_large_erase(large, entry);
-        if (closed || object.cells == 0)
+        if (closed || (object.cells == 0 && !lost))
             bw_place_give_up(large, &object);
     }
     bw_unlock(&large->lock);
@@ -246,7 +288,7 @@ void bw_large_free(struct bw_heap *heap, void *p, const struct bw_claim *claim)
         object = lock_live(heap, p, BW_INTENT_FREE);
     }
     check_canary(heap, object);
-    retire(&heap->large, object, true);
+    retire(&heap->large, object, STILL_THERE);
 }
 
 size_t bw_large_size(struct bw_heap *heap, void *p, enum bw_intent intent)
@@ -261,46 +303,75 @@ bool bw_large_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old
     struct bw_large_object *object = lock_live(heap, p, BW_INTENT_REALLOC);
     *ret_old = object->size;
     check_canary(heap, object);
-    bool same = size > BW_REQUEST_MAX && size <= PTRDIFF_MAX &&
-                bw_round_up(size, bw_page_size()) == object->usable;
-    if (same) {
+    struct bw_large_object wanted = described(size);
+    bool fits =
+        size > BW_REQUEST_MAX && size <= PTRDIFF_MAX && wanted.usable <= bw_place_room(object);
+    if (fits) {
         size_t slack;
         uint8_t *old_end = canary_end(object, &slack), *bytes = p;
         size_t from = size < object->size ? size : object->size;
         memset(bytes + from, 0, (size_t)(old_end - bytes) - from);
-        object->size = size;
+        fits = bw_place_fit(object, wanted.usable);
+        if (fits)
+            object->size = size;
         fill_canary(heap, object);
     }
     bw_unlock(&heap->large.lock);
-    return same;
+    return fits;
 }
 
-/* Below so many pages the copy is cheaper than the system's work. */
-enum { MOVE_PAGES_MIN = 16 };
+/* Below so many bytes the copy is cheaper than the system's work. */
+enum { MOVE_BYTES_MIN = 64 << 10 };
 
-/* A page that holds a canary is never whole: the canary starts where the object ends. The system
- * may refuse an object that was moved before and stands in two mappings, or move one of them: then
- * the rest is copied. false = `to` is not usable. */
-static bool move(void *to, void *from, size_t bytes)
+/* The pages of the live object `from` in a new object, which is in the table as one that is leaving
+ * until it has them. */
+static bool relocate_pages(struct bw_heap *heap, const struct bw_large_object *from,
+                           struct bw_large_object *to, bool *ret_lost)
 {
-    size_t page = bw_page_size(), whole = bytes - bytes % page;
-    if (whole < MOVE_PAGES_MIN * page)
-        whole = 0;
-    else if (!bw_pages_move(to, from, whole) && !bw_pages_rejoin(to, from, whole))
+    struct bw_large *large = &heap->large;
+    choose(large, to, 1);
+    if (to->cells == 0)
         return false;
-    memcpy((uint8_t *)to + whole, (const uint8_t *)from + whole, bytes - whole);
-    return true;
+    to->live = LEAVING;
+    if (!add(large, to))
+        return false;
+    bool moved = bw_place_move(to, from, ret_lost);
+    if (moved) {
+        size_t slack;
+        size_t end = (size_t)(canary_end(from, &slack) - (const uint8_t *)from->address);
+        memset((uint8_t *)to->address + from->size, 0, end - from->size);
+        fill_canary(heap, to);
+    }
+    bw_lock(&large->lock);
+    struct bw_large_object *entry = bw_large_find(large, to->address);
+    if (moved) {
+        *entry = *to;
+        entry->live = LIVE;
+    } else {
+        bw_large_erase(large, entry);
+        if (!*ret_lost)
+            bw_place_give_up(large, to);
+    }
+    bw_unlock(&large->lock);
+    return moved;
 }
 
 void *bw_large_relocate(struct bw_heap *heap, void *p, size_t old, size_t size)
 {
-    void *to = make(heap, size, 1, false);
-    if (to == NULL)
+    struct bw_large_object *entry = lock_live(heap, p, BW_INTENT_REALLOC);
+    struct bw_large_object from = *entry, to = described(size);
+    bw_unlock(&heap->large.lock);
+    bool lost = false;
+    bool moved = old >= MOVE_BYTES_MIN && size > old && to.usable >= size &&
+                 relocate_pages(heap, &from, &to, &lost);
+    void *result = moved ? (void *)to.address : make(heap, size, 1);
+    if (result == NULL)
         return NULL;
-    bool moved = move(to, p, old < size ? old : size);
-    struct bw_large_object *object = lock_live(heap, moved ? p : to, BW_INTENT_FREE);
-    retire(&heap->large, object, false);
-    return moved ? to : NULL;
+    if (!moved)
+        memcpy(result, p, old < size ? old : size);
+    entry = lock_live(heap, p, BW_INTENT_FREE);
+    retire(&heap->large, entry, moved && lost ? LOST : moved ? MOVED : STILL_THERE);
+    return result;
 }
 
 void bw_large_drop(struct bw_large *large)
@@ -316,6 +387,7 @@ void bw_large_drop(struct bw_large *large)
     }
     if (any && large->window != 0) {
         (void)bw_pages_decommit((void *)large->window, BW_LARGE_WINDOW);
+        bw_pages_label((void *)large->window, BW_LARGE_WINDOW, "bulwark large");
         memset(large->cells, 0, sizeof large->cells);
     }
     bw_large_table_drop(large);

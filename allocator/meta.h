@@ -108,20 +108,22 @@ struct bw_cache {
     struct bw_bin bins[BW_CLASS_COUNT];
 };
 
-/* Large objects stand in random cells of a window, which is reserved as a whole. */
-#define BW_LARGE_WINDOW ((size_t)1 << 40)
-#define BW_LARGE_CELL   ((size_t)1 << 24)
+/* Large objects stand in random cells of a window, which is reserved as a whole. The kernel's page
+ * tables of a cell go when it is closed; those of a whole GiB, a page each, stay. */
+#define BW_LARGE_WINDOW ((size_t)1 << 38)
+#define BW_LARGE_CELL   ((size_t)1 << 22)
 enum { BW_LARGE_CELLS = BW_LARGE_WINDOW / BW_LARGE_CELL };
 
 struct bw_large_object {
     uintptr_t address; /* 0 = no entry */
     size_t size;       /* requested */
     size_t usable;     /* readable bytes, whole pages */
-    uint32_t before;   /* guard bytes on each side, at least */
+    uint32_t before;   /* unreadable bytes on each side, at least */
     uint32_t after;
+    uint32_t tail; /* of `after`: guards in the mapping of the object, which may grow into all of
+                    * them but one page. 0: its pages cannot become a spare's */
     uint32_t first_cell, cells; /* of the window; no cells = a mapping of its own */
     uint32_t live;              /* or in quarantine, or leaving: large.c */
-    uint32_t excess;            /* of a spare just taken: bytes behind usable, still readable */
     uint8_t ready;              /* readable */
     struct bw_note notes[BW_NOTES];
 };

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,9 +34,6 @@
 #endif
 #ifndef MADV_GUARD_REMOVE
 #define MADV_GUARD_REMOVE 103
-#endif
-#ifndef MADV_KEEPONFORK
-#define MADV_KEEPONFORK 19
 #endif
 
 /* More than a program can be allowed to lock, short of all. */
@@ -103,76 +101,22 @@ bool bw_pages_decommit(void *p, size_t bytes)
     return result == p;
 }
 
-/* MREMAP_DONTUNMAP, because the range is the allocator's until it is decommitted: nobody else may
- * be given it in between. */
-bool bw_pages_move(void *to, void *from, size_t bytes)
+/* Where the size stays, MREMAP_DONTUNMAP, because the range is the allocator's until it is reserved
+ * again: nobody else may be given it in between. A mapping that grows leaves a hole for a moment;
+ * if another thread's mapping takes it, the place is lost. */
+bool bw_pages_move(void *to, size_t to_bytes, void *from, size_t bytes, bool *ret_lost)
 {
     int saved = errno;
-    void *got = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+    int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (to_bytes == bytes ? MREMAP_DONTUNMAP : 0);
+    bool moved = mremap(from, bytes, to_bytes, flags, to) == to;
     errno = saved;
-    return got == to;
-}
-
-enum { RESIDENT_AT_ONCE = 512 };
-
-/* Counts the pages in memory, all of them if ret_resident is NULL. false = some are not mapped. */
-static bool look_at(const uint8_t *p, size_t bytes, size_t *ret_resident)
-{
-    size_t page = bw_page_size();
-    unsigned char seen[RESIDENT_AT_ONCE];
-    for (size_t done = 0; done < bytes; done += sizeof seen * page) {
-        size_t rest = bytes - done, part = rest < sizeof seen * page ? rest : sizeof seen * page;
-        if (mincore((uint8_t *)p + done, part, seen) != 0)
-            return false;
-        for (size_t i = 0; i < part / page && ret_resident != NULL; i++)
-            *ret_resident += seen[i] & 1;
-    }
-    return true;
-}
-
-size_t bw_pages_resident(const void *p, size_t bytes)
-{
-    int saved = errno;
-    size_t count = 0;
-    (void)look_at(p, bytes, &count);
-    errno = saved;
-    return count;
-}
-
-/* What of the source has content and of the target has not, as one of each pair of pages is empty
- * that a move can have left behind. */
-static void merge_into(uint8_t *to, const uint8_t *from, size_t bytes)
-{
-    size_t page = bw_page_size();
-    for (size_t at = 0; at < bytes; at += page)
-        if (from[at] != 0 || memcmp(from + at, from + at + 1, page - 1) != 0)
-            memcpy(to + at, from + at, page);
-}
-
-bool bw_pages_rejoin(void *to, void *from, size_t bytes)
-{
-    int saved = errno;
-    size_t page = bw_page_size(), hole = 0, end = bytes;
-    uint8_t *target = to, *source = from;
-    bool whole = look_at(target, bytes, NULL);
-    if (!whole) {
-        /* the mapping that could not be moved has lost its target, which is one range */
-        while (hole < bytes && look_at(target + hole, page, NULL))
-            hole += page;
-        while (end > hole && look_at(target + end - page, page, NULL))
-            end -= page;
-        whole = mmap(target + hole, end - hole, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
-                     0) == target + hole;
-    }
-    if (whole) {
-        merge_into(target, source, bytes);
-    } else {
-        merge_into(source, target, hole);
-        merge_into(source + end, target + end, bytes - end);
-    }
-    errno = saved;
-    return whole;
+    if (!moved) /* some kernels have unmapped it, others have not */
+        *ret_lost = bw_pages_reserve_at(to, to_bytes) == NULL;
+    else if (to_bytes == bytes)
+        *ret_lost = !bw_pages_decommit(from, bytes);
+    else
+        *ret_lost = bw_pages_reserve_at(from, bytes) == NULL;
+    return moved;
 }
 
 /* Growing in place is refused for one reason or another: EFAULT says that p is in several mappings,
@@ -186,16 +130,35 @@ bool bw_pages_are_one(void *p, size_t bytes)
     return one;
 }
 
-bool bw_pages_make_plain(void *p, size_t bytes, bool all_resident)
+/* With fewer pages in memory the next object is cheaper in new ones. */
+enum { CLEARED_MIN = 8, CLEARED_MOST = 1024 };
+
+/* Pages out of memory are empty, or hold a guard of the program, or were swapped out. */
+static bool others_are_empty(void *p, size_t bytes)
+{
+    struct sysinfo system;
+    return sysinfo(&system) == 0 && system.totalswap == 0 &&
+           (bw_load_u32(&guard_kind) != GUARDS_CHEAP || madvise(p, bytes, MADV_GUARD_REMOVE) == 0);
+}
+
+bool bw_pages_clear(void *p, size_t bytes)
 {
     int saved = errno;
-    if (!all_resident) /* a system without such guards does not know the call */
-        (void)madvise(p, bytes, MADV_GUARD_REMOVE);
-    bool plain = mprotect(p, bytes, PROT_READ | PROT_WRITE) == 0 &&
-                 madvise(p, bytes, MADV_DOFORK) == 0 && madvise(p, bytes, MADV_KEEPONFORK) == 0 &&
-                 madvise(p, bytes, MADV_DODUMP) == 0;
+    size_t page = bw_page_size(), pages = bytes / page, resident = 0;
+    unsigned char seen[CLEARED_MOST];
+    bool known = pages <= CLEARED_MOST && mincore(p, bytes, seen) == 0;
+    for (size_t i = 0; known && i < pages; i++)
+        resident += seen[i] & 1;
+    bool wanted =
+        known && resident >= CLEARED_MIN && (resident == pages || others_are_empty(p, bytes));
+    for (size_t from = 0, to; wanted && from < pages; from = to) {
+        for (to = from + 1; to < pages && ((seen[to] ^ seen[from]) & 1) == 0; to++)
+            continue;
+        if ((seen[from] & 1) != 0)
+            memset((uint8_t *)p + from * page, 0, (to - from) * page);
+    }
     errno = saved;
-    return plain;
+    return wanted;
 }
 
 bool bw_pages_seal(void *p, size_t bytes)
@@ -209,10 +172,12 @@ bool bw_pages_seal(void *p, size_t bytes)
 
 void bw_pages_label(void *p, size_t bytes, const char *name)
 {
-    if (!bw_policy_labels)
+    static uint32_t unknown_to_the_system;
+    if (!bw_policy_labels || bw_load_u32(&unknown_to_the_system) != 0)
         return;
     int saved = errno;
-    (void)prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, bytes, name);
+    if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, bytes, name) != 0 && errno == EINVAL)
+        bw_store_u32(&unknown_to_the_system, 1);
     errno = saved;
 }
 
@@ -253,19 +218,34 @@ static bool guard_by_split(void *p, size_t bytes)
     return allowed && mprotect(p, bytes, PROT_NONE) == 0;
 }
 
-bool bw_pages_guard(void *p, size_t bytes)
+bool bw_pages_guard_cheaply(void *p, size_t bytes)
+{
+    if (bw_load_u32(&guard_kind) == GUARDS_SPLIT)
+        return false;
+    int saved = errno;
+    bool stands = madvise(p, bytes, MADV_GUARD_INSTALL) == 0;
+    if (stands)
+        bw_store_u32(&guard_kind, GUARDS_CHEAP);
+    else if (errno == EINVAL && bw_load_u32(&guard_kind) == GUARDS_UNKNOWN)
+        bw_store_u32(&guard_kind, GUARDS_SPLIT);
+    errno = saved;
+    return stands;
+}
+
+bool bw_pages_unguard(void *p, size_t bytes)
 {
     int saved = errno;
-    bool stands = false;
-    if (bw_load_u32(&guard_kind) != GUARDS_SPLIT) {
-        stands = madvise(p, bytes, MADV_GUARD_INSTALL) == 0;
-        if (stands)
-            bw_store_u32(&guard_kind, GUARDS_CHEAP);
-        else if (errno == EINVAL)
-            bw_store_u32(&guard_kind, GUARDS_SPLIT);
-    }
-    if (!stands && bw_load_u32(&guard_kind) == GUARDS_SPLIT)
-        stands = guard_by_split(p, bytes);
+    int result = madvise(p, bytes, MADV_GUARD_REMOVE);
+    errno = saved;
+    return result == 0;
+}
+
+bool bw_pages_guard(void *p, size_t bytes)
+{
+    if (bw_pages_guard_cheaply(p, bytes))
+        return true;
+    int saved = errno;
+    bool stands = bw_load_u32(&guard_kind) == GUARDS_SPLIT && guard_by_split(p, bytes);
     errno = saved;
     return stands;
 }

@@ -24,21 +24,17 @@ void bw_pages_release(void *p, size_t bytes);
 bool bw_pages_commit(void *p, size_t bytes);
 /* Gives the memory back and makes the range unreadable again; the address stays reserved. */
 bool bw_pages_decommit(void *p, size_t bytes);
-/* Moves whole committed pages, without copying; the range `from` stays committed and reads as zero.
- * false = no, or some only: the system takes one mapping after the other, and may have unmapped
- * pages of `to`. */
-bool bw_pages_move(void *to, void *from, size_t bytes);
-/* After a move that failed, over committed pages that held nothing: copies what was not moved.
- * false = `to` is not usable, and all content is at `from` again. */
-bool bw_pages_rejoin(void *to, void *from, size_t bytes);
-/* Whether the pages, which have others behind them, are in one mapping, so that it can only be
- * moved as a whole, and count against no limit of locked memory. */
+/* Moves committed pages that stand in one mapping, guards and all, without copying, to a reserved
+ * place that has room for to_bytes, not less. All of `to` is committed then and `from` reserved.
+ * false = no, `from` is as it was, and `to` reserved. *ret_lost = but that which should be reserved
+ * may be somebody else's. */
+bool bw_pages_move(void *to, size_t to_bytes, void *from, size_t bytes, bool *ret_lost);
+/* Whether the pages, which have others behind them, are in one mapping, so that nobody has asked
+ * anything of a part of them, and count against no limit of locked memory. */
 bool bw_pages_are_one(void *p, size_t bytes);
-/* Takes back what the program may have asked of these pages: that they be unreadable or read-only,
- * guards, not there or cleared in a child process, not in a core dump. false = not all of it. */
-bool bw_pages_make_plain(void *p, size_t bytes, bool all_resident);
-/* How many of the pages are in memory; 0 where the system does not tell. */
-size_t bw_pages_resident(const void *p, size_t bytes);
+/* Committed pages that are one read as zero, those in memory stay there. false = too few of them
+ * are, so that giving them back costs less, or others may have been swapped out. */
+bool bw_pages_clear(void *p, size_t bytes);
 /* Read-only from now on, and by no call to be changed again where the kernel has mseal. Returns
  * whether the pages are read-only. */
 bool bw_pages_seal(void *p, size_t bytes);
@@ -53,6 +49,10 @@ bool bw_pages_purge(void *p, size_t bytes);
 /* A guard inside committed memory: MADV_GUARD_INSTALL, which costs no mapping; else mprotect, up to
  * bw_policy_guard_split_cap of them. Returns whether the guard stands. */
 bool bw_pages_guard(void *p, size_t bytes);
+/* The first kind only, which comes and goes without a change to the mapping. */
+bool bw_pages_guard_cheaply(void *p, size_t bytes);
+bool bw_pages_unguard(void *p, size_t bytes);
+/* Known after the first guard. */
 bool bw_pages_has_cheap_guards(void);
 
 /* The address space limit of the process in bytes, SIZE_MAX if there is none. */

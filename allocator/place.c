@@ -35,6 +35,15 @@ static uint32_t random_gap(struct bw_large *large)
            (uint32_t)bw_page_size();
 }
 
+/* Room to grow in place, and so that spares fit more sizes than one: sizes four per doubling. */
+size_t bw_place_tail(size_t usable)
+{
+    if (!bw_spare_wanted(usable))
+        return 0;
+    size_t step = (size_t)1 << (61 - __builtin_clzll(usable));
+    return bw_round_up(bw_round_up(usable, step), bw_page_size()) - usable + bw_page_size();
+}
+
 enum { TRIALS = 8 };
 
 void bw_place_choose(struct bw_large *large, struct bw_large_object *object, size_t alignment,
@@ -44,7 +53,7 @@ void bw_place_choose(struct bw_large *large, struct bw_large_object *object, siz
     /* A small object is here only because its class was full: address space is short. */
     bool spilled = object->size <= BW_REQUEST_MAX && alignment <= page;
     object->before = spilled ? (uint32_t)page : random_gap(large);
-    object->after = spilled ? (uint32_t)page : random_gap(large);
+    object->after = (spilled ? (uint32_t)page : random_gap(large)) + object->tail;
     object->address = 0;
     object->cells = 0;
     object->ready = 0;
@@ -96,17 +105,93 @@ bool bw_place_ready(struct bw_large_object *object, size_t alignment)
     if (object->address == 0 && !reserve(object, alignment))
         return false;
     bool short_of_it = bw_mutant(large_page_short) && object->usable > (1 << 20);
-    if (!bw_pages_commit((void *)object->address,
-                         object->usable - (short_of_it ? bw_page_size() : 0)))
+    size_t usable = object->usable - (short_of_it ? bw_page_size() : 0);
+    uint8_t *tail = (uint8_t *)object->address + usable;
+    if (!bw_pages_commit((void *)object->address, usable + object->tail))
         return false;
+    if (object->tail != 0 && !bw_pages_guard_cheaply(tail, object->tail)) {
+        if (!bw_pages_decommit(tail, object->tail))
+            return false;
+        object->tail = 0;
+    }
     object->ready = 1;
     return true;
 }
 
-bool bw_place_close(const struct bw_large_object *object)
+size_t bw_place_room(const struct bw_large_object *object)
 {
-    return bw_mutant(large_pages_kept) ||
-           bw_pages_decommit((void *)object->address, object->usable);
+    return object->usable + (object->tail != 0 ? object->tail - bw_page_size() : 0);
+}
+
+bool bw_place_fit(struct bw_large_object *object, size_t usable)
+{
+    size_t old = object->usable;
+    uint8_t *start = (void *)object->address;
+    bool shorter = usable < old;
+    if (usable == old)
+        return true;
+    if (!object->ready)
+        ; /* no pages */
+    else if (object->tail == 0)
+        return false;
+    else if (shorter ? !bw_pages_guard_cheaply(start + usable, old - usable)
+                     : !bw_pages_unguard(start + old, usable - old))
+        return false;
+    if (object->tail != 0)
+        object->tail = (uint32_t)(object->tail + old - usable);
+    object->after = (uint32_t)(object->after + old - usable);
+    object->usable = usable;
+    return true;
+}
+
+static size_t span(const struct bw_large_object *object)
+{
+    return object->usable + object->tail;
+}
+
+static bool is_one(const struct bw_large_object *object)
+{
+    return object->tail != 0 && bw_pages_are_one((void *)object->address, span(object));
+}
+
+static bool move(struct bw_large_object *to, const struct bw_large_object *from, bool *ret_lost)
+{
+    to->ready =
+        bw_pages_move((void *)to->address, span(to), (void *)from->address, span(from), ret_lost);
+    return to->ready;
+}
+
+bool bw_place_move(struct bw_large_object *to, const struct bw_large_object *from, bool *ret_lost)
+{
+    uint8_t *tail = (uint8_t *)from->address + from->usable;
+    *ret_lost = false;
+    if (to->cells == 0 || to->tail == 0 || !is_one(from) || !bw_pages_unguard(tail, from->tail))
+        return false;
+    if (!move(to, from, ret_lost)) {
+        (void)bw_pages_guard_cheaply(tail, from->tail);
+        return false;
+    }
+    tail = (uint8_t *)to->address + to->usable;
+    if (!bw_pages_guard_cheaply(tail, to->tail)) {
+        if (!bw_pages_decommit(tail, to->tail))
+            to->after -= to->tail;
+        to->tail = 0;
+    }
+    return true;
+}
+
+/* The cells of a place are closed as a whole, so that the kernel's page tables go with them. */
+bool bw_place_close(const struct bw_large *large, const struct bw_large_object *object)
+{
+    if (bw_mutant(large_pages_kept))
+        return true;
+    if (object->cells == 0)
+        return bw_pages_decommit((void *)object->address, object->usable + object->tail);
+    uint8_t *start = (uint8_t *)large->window + object->first_cell * BW_LARGE_CELL;
+    size_t bytes = object->cells * BW_LARGE_CELL;
+    bool closed = bw_pages_decommit(start, bytes);
+    bw_pages_label(start, bytes, "bulwark large");
+    return closed;
 }
 
 void bw_place_give_up(struct bw_large *large, const struct bw_large_object *object)
@@ -133,35 +218,21 @@ static struct bw_large_object forget(struct bw_large *large, uint32_t at)
 bool bw_spare_take(struct bw_large *large, struct bw_large_object *object)
 {
     uint32_t best = large->spare_count;
-    size_t best_bytes = 2 * object->usable;
+    size_t best_distance = object->usable / 2;
     for (uint32_t i = 0; i < large->spare_count; i++) {
         size_t bytes = large->spares[i].usable;
-        if (bytes >= object->usable && bytes < best_bytes) {
+        size_t distance = bytes < object->usable ? object->usable - bytes : bytes - object->usable;
+        if (distance < best_distance && bw_place_room(&large->spares[i]) >= object->usable) {
             best = i;
-            best_bytes = bytes;
+            best_distance = distance;
         }
     }
     if (best == large->spare_count)
         return false;
     struct bw_large_object spare = forget(large, best);
     spare.size = object->size;
-    spare.after += (uint32_t)(spare.usable - object->usable);
-    spare.excess = (uint32_t)(spare.usable - object->usable);
-    spare.usable = object->usable;
     *object = spare;
     return true;
-}
-
-bool bw_spare_trim(struct bw_large_object *object)
-{
-    uint32_t excess = object->excess;
-    object->excess = 0;
-    if (!object->ready || excess == 0 ||
-        bw_pages_decommit((uint8_t *)object->address + object->usable, excess))
-        return true;
-    object->usable += excess;
-    object->after -= excess;
-    return false;
 }
 
 bool bw_spare_wanted(size_t usable)
@@ -169,29 +240,19 @@ bool bw_spare_wanted(size_t usable)
     return bw_policy_large_spare_objects != 0 && usable <= bw_policy_large_spare_bytes;
 }
 
-/* The pages come with all that the program asked of their mapping, which must not be found by the
- * next object, nor by memset. An object in several mappings gives its pages back, as one does that
- * the program locked in memory.
+/* What a program asked of its pages - that they be read-only, locked, not there in a child process,
+ * not in a core dump - must not be found by the next object, nor by memset. It splits the mapping
+ * between the object and its tail, which nobody but the allocator speaks of: such an object gives
+ * its pages back.
  *
- * With a smaller share of its pages in memory an object's pages go back: clearing the others would
- * bring them in. The place is a spare all the same, so that in a deterministic heap addresses
- * depend on calls alone. */
-enum { DENSE_SHARE = 4 };
-
-void bw_spare_fill(struct bw_large_object *spare, const struct bw_large_object *from)
+ * The place is a spare all the same, so that in a deterministic heap addresses depend on calls
+ * alone. */
+bool bw_spare_fill(struct bw_large_object *spare, const struct bw_large_object *from,
+                   bool *ret_lost)
 {
-    void *to = (void *)spare->address, *pages = (void *)from->address;
-    size_t count = from->usable / bw_page_size();
-    size_t resident = spare->cells == 0 ? 0 : bw_pages_resident(pages, from->usable);
-    if (spare->cells == 0 || resident * DENSE_SHARE < count ||
-        !bw_pages_are_one(pages, from->usable))
-        return;
-    spare->ready = bw_pages_move(to, pages, from->usable) &&
-                   bw_pages_make_plain(to, from->usable, resident == count);
-    if (spare->ready)
-        memset(to, 0, from->usable);
-    else
-        (void)bw_pages_decommit(to, from->usable);
+    *ret_lost = false;
+    return is_one(from) && bw_pages_clear((void *)from->address, from->usable) &&
+           move(spare, from, ret_lost);
 }
 
 unsigned bw_spare_add(struct bw_large *large, const struct bw_large_object *spare,
@@ -212,7 +273,7 @@ bool bw_spare_drop(struct bw_large *large)
     bool any = large->spare_count != 0;
     while (large->spare_count != 0) {
         struct bw_large_object out = forget(large, large->spare_count - 1);
-        if (!out.ready || out.cells == 0 || bw_place_close(&out))
+        if (!out.ready || bw_place_close(large, &out))
             bw_place_give_up(large, &out);
     }
     return any;

@@ -5,7 +5,8 @@
  * swarms as a search makes them. Every fact and every conformance row is on, as in assay-engine.
  * The bare loop makes the same calls of the same subject. All times are this thread's processor
  * time; a call is of a kind that allocates, resizes or releases.
- * Usage: checked_ops [milliseconds per row] -> a JSON line per row. */
+ * Usage: checked_ops [milliseconds per row [small|mix|swarm [bulwark|glibc]]] -> a JSON line per
+ * row. */
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -207,8 +208,12 @@ int main(int argc, char **argv)
         bulwark.subject = assay_linked_subject();
         if (set_up(&bulwark, "bulwark", &err) == 0 && set_up(&glibc, "glibc", &err) == 0) {
             for (enum source source = SMALL; source <= SWARM; source++) {
-                measure(&bulwark, "bulwark", source, ms);
-                measure(&glibc, "glibc", source, ms);
+                if (argc > 2 && strcmp(argv[2], source_names[source]) != 0)
+                    continue;
+                if (argc <= 3 || strcmp(argv[3], "bulwark") == 0)
+                    measure(&bulwark, "bulwark", source, ms);
+                if (argc <= 3 || strcmp(argv[3], "glibc") == 0)
+                    measure(&glibc, "glibc", source, ms);
             }
             assay_linked_free(linked);
             return violations == 0 ? 0 : 1;
