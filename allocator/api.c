@@ -230,13 +230,13 @@ void *bw_memalign(struct bw_heap *heap, size_t alignment, size_t size)
 
 void *bw_valloc(struct bw_heap *heap, size_t size)
 {
-    size_t page = bw_mutant(valloc_unaligned) ? 1 : bw_page_size();
+    size_t page = bw_mutant(valloc_unaligned) ? 1 : bw_page_size(heap->pages);
     return or_enomem(noted(heap, allocate(heap, size, page), BW_FAMILY_MALLOC, page));
 }
 
 void *bw_pvalloc(struct bw_heap *heap, size_t size)
 {
-    size_t page = bw_page_size();
+    size_t page = bw_page_size(heap->pages);
     if (size > PTRDIFF_MAX - page && !bw_mutant(pvalloc_wraps))
         return or_enomem(NULL);
     size_t bytes = size == 0 ? page : bw_round_up(size, bw_mutant(pvalloc_exact) ? 1 : page);

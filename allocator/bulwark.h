@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct bw_heap;
+struct bw_pages;
 
 enum bw_choice_kind {
     BW_CHOICE_LAYOUT,     /* where regions and metadata stand; when the heap is made */
@@ -43,10 +44,18 @@ struct bw_choices {
 };
 
 struct bw_config {
-    uint64_t seed;              /* deterministic: all random choices come from this */
-    bool deterministic;         /* false: seed is ignored, getrandom is used */
-    struct bw_choices *choices; /* or from here, and the heap is deterministic; NULL: no */
+    uint64_t seed;                /* deterministic: all random choices come from this */
+    bool deterministic;           /* false: seed is ignored, the provider's randomness is used */
+    struct bw_choices *choices;   /* or from here, and the heap is deterministic; NULL: no */
+    const struct bw_pages *pages; /* where memory comes from; NULL: the system */
 };
+
+/* Pages out of memory that is the caller's: no heap that takes them makes a system call, but to
+ * wait for another thread. The provider stands in the memory itself, which must be writable and
+ * stand longer than its heaps; seed is secret randomness. NULL = too little memory; a heap wants 4
+ * MiB at least, and 64 MiB to be of much use. Nothing can be made unreadable there: guards and
+ * unreadable objects of size 0 are not to be had. */
+const struct bw_pages *bw_fixed_pages(void *memory, size_t bytes, const uint8_t seed[32]);
 
 /* Returns NULL with errno ENOMEM when address space cannot be reserved. */
 struct bw_heap *bw_heap_create(const struct bw_config *config);

@@ -22,7 +22,7 @@ static struct bw_cache *owned_by(struct bw_heap *heap, const void *owner)
 
 static struct bw_cache *add(struct bw_heap *heap, const void *owner)
 {
-    struct bw_cache *cache = bw_pages_apart(sizeof *cache, "bulwark cache");
+    struct bw_cache *cache = bw_pages_apart(heap->pages, sizeof *cache, "bulwark cache");
     if (cache == NULL)
         return NULL;
     cache->owner = owner;
@@ -183,7 +183,7 @@ void bw_cache_forget_others(struct bw_heap *heap)
         for (unsigned index = 0; index < BW_CLASS_COUNT; index++)
             bw_slab_disown(heap, &heap->classes[index], &cache->bins[index].owned);
         *at = cache->next;
-        bw_pages_apart_end(cache, sizeof *cache);
+        bw_pages_apart_end(heap->pages, cache, sizeof *cache);
     }
 }
 
@@ -212,6 +212,6 @@ void bw_cache_drop(struct bw_heap *heap)
     while (heap->caches != NULL) {
         struct bw_cache *cache = heap->caches;
         heap->caches = cache->next;
-        bw_pages_apart_end(cache, sizeof *cache);
+        bw_pages_apart_end(heap->pages, cache, sizeof *cache);
     }
 }

@@ -95,9 +95,10 @@ static void abandon(struct bw_large *large, const struct bw_large_object *object
     bw_unlock(&large->lock);
 }
 
-static bool is_usual(const struct bw_large_object *object, size_t alignment)
+static bool is_usual(const struct bw_pages *pages, const struct bw_large_object *object,
+                     size_t alignment)
 {
-    return alignment <= bw_page_size() && object->size > BW_REQUEST_MAX;
+    return alignment <= bw_page_size(pages) && object->size > BW_REQUEST_MAX;
 }
 
 /* One with the pages of an earlier object, or at least its place. */
@@ -109,7 +110,8 @@ static bool obtain_spare(struct bw_large *large, struct bw_large_object *object)
     bw_unlock(&large->lock);
     if (!taken)
         return false;
-    if (bw_place_fit(object, usable) && (object->ready || bw_place_ready(object, 1)))
+    if (bw_place_fit(large->pages, object, usable) &&
+        (object->ready || bw_place_ready(large->pages, object, 1)))
         return true;
     abandon(large, object);
     return false;
@@ -118,9 +120,9 @@ static bool obtain_spare(struct bw_large *large, struct bw_large_object *object)
 static void choose(struct bw_large *large, struct bw_large_object *object, size_t alignment)
 {
     /* A limit that came after the window was reserved would not be felt inside of it. */
-    bool unlimited = bw_pages_limit() == SIZE_MAX;
-    bool tailed = unlimited && is_usual(object, alignment);
-    object->tail = tailed ? (uint32_t)bw_place_tail(object->usable) : 0;
+    bool unlimited = bw_pages_limit(large->pages) == SIZE_MAX;
+    bool tailed = unlimited && is_usual(large->pages, object, alignment);
+    object->tail = tailed ? (uint32_t)bw_place_tail(large->pages, object->usable) : 0;
     bw_lock(&large->lock);
     bw_place_choose(large, object, alignment, unlimited);
     bw_unlock(&large->lock);
@@ -129,7 +131,7 @@ static void choose(struct bw_large *large, struct bw_large_object *object, size_
 static bool obtain_new(struct bw_large *large, struct bw_large_object *object, size_t alignment)
 {
     choose(large, object, alignment);
-    if (bw_place_ready(object, alignment))
+    if (bw_place_ready(large->pages, object, alignment))
         return true;
     abandon(large, object);
     return false;
@@ -147,19 +149,21 @@ static bool add(struct bw_large *large, const struct bw_large_object *object)
     return made;
 }
 
-static struct bw_large_object described(size_t size)
+static struct bw_large_object described(const struct bw_pages *pages, size_t size)
 {
-    return (struct bw_large_object){
-        .size = size, .usable = bw_round_up(size == 0 ? 1 : size, bw_page_size()), .live = LIVE};
+    return (struct bw_large_object){.size = size,
+                                    .usable =
+                                        bw_round_up(size == 0 ? 1 : size, bw_page_size(pages)),
+                                    .live = LIVE};
 }
 
 static void *make(struct bw_heap *heap, size_t size, size_t alignment)
 {
     struct bw_large *large = &heap->large;
-    struct bw_large_object object = described(size), start = object;
+    struct bw_large_object object = described(large->pages, size), start = object;
     if (object.usable < size)
         return NULL;
-    bool made = is_usual(&object, alignment) && obtain_spare(large, &object);
+    bool made = is_usual(large->pages, &object, alignment) && obtain_spare(large, &object);
     if (!made) {
         object = start;
         made = obtain_new(large, &object, alignment);
@@ -245,7 +249,7 @@ static void retire(struct bw_large *large, struct bw_large_object *entry, enum p
     spared = spared && spare.cells != 0;
     bw_unlock(&large->lock);
     if (spared) {
-        bool went = bw_spare_fill(&spare, &object, &lost);
+        bool went = bw_spare_fill(large->pages, &spare, &object, &lost);
         spared = went || !lost; /* else it is the place of the spare that is lost */
         lost = went && lost;
     }
@@ -303,15 +307,15 @@ bool bw_large_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old
     struct bw_large_object *object = lock_live(heap, p, BW_INTENT_REALLOC);
     *ret_old = object->size;
     check_canary(heap, object);
-    struct bw_large_object wanted = described(size);
-    bool fits =
-        size > BW_REQUEST_MAX && size <= PTRDIFF_MAX && wanted.usable <= bw_place_room(object);
+    struct bw_large_object wanted = described(heap->pages, size);
+    bool fits = size > BW_REQUEST_MAX && size <= PTRDIFF_MAX &&
+                wanted.usable <= bw_place_room(heap->pages, object);
     if (fits) {
         size_t slack;
         uint8_t *old_end = canary_end(object, &slack), *bytes = p;
         size_t from = size < object->size ? size : object->size;
         memset(bytes + from, 0, (size_t)(old_end - bytes) - from);
-        fits = bw_place_fit(object, wanted.usable);
+        fits = bw_place_fit(heap->pages, object, wanted.usable);
         if (fits)
             object->size = size;
         fill_canary(heap, object);
@@ -335,7 +339,7 @@ static bool relocate_pages(struct bw_heap *heap, const struct bw_large_object *f
     to->live = LEAVING;
     if (!add(large, to))
         return false;
-    bool moved = bw_place_move(to, from, ret_lost);
+    bool moved = bw_place_move(heap->pages, to, from, ret_lost);
     if (moved) {
         size_t slack;
         size_t end = (size_t)(canary_end(from, &slack) - (const uint8_t *)from->address);
@@ -359,7 +363,7 @@ static bool relocate_pages(struct bw_heap *heap, const struct bw_large_object *f
 void *bw_large_relocate(struct bw_heap *heap, void *p, size_t old, size_t size)
 {
     struct bw_large_object *entry = lock_live(heap, p, BW_INTENT_REALLOC);
-    struct bw_large_object from = *entry, to = described(size);
+    struct bw_large_object from = *entry, to = described(heap->pages, size);
     bw_unlock(&heap->large.lock);
     bool lost = false;
     bool moved = old >= MOVE_BYTES_MIN && size > old && to.usable >= size &&
@@ -385,9 +389,10 @@ void bw_large_drop(struct bw_large *large)
             bw_place_give_up(large, &large->table[i]);
         any = true;
     }
-    if (any && large->window != 0) {
-        (void)bw_pages_decommit((void *)large->window, BW_LARGE_WINDOW);
-        bw_pages_label((void *)large->window, BW_LARGE_WINDOW, "bulwark large");
+    /* where they cannot be closed, the places are lost */
+    if (any && large->window != 0 &&
+        bw_pages_decommit(large->pages, (void *)large->window, BW_LARGE_WINDOW)) {
+        bw_pages_label(large->pages, (void *)large->window, BW_LARGE_WINDOW, "bulwark large");
         memset(large->cells, 0, sizeof large->cells);
     }
     bw_large_table_drop(large);

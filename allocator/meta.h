@@ -129,6 +129,7 @@ struct bw_large_object {
 };
 
 struct bw_large {
+    const struct bw_pages *pages; /* as the heap */
     struct bw_lock lock;
     struct bw_large_object *table;       /* open addressing by address, at most half full */
     uint32_t capacity, count;            /* capacity a power of two, 0 before the first object */
@@ -143,11 +144,13 @@ struct bw_large {
 };
 
 struct bw_heap {
-    uint8_t *slab_start; /* class i owns [i, i + 1) << class_shift from here */
+    const struct bw_pages *pages; /* where all memory comes from */
+    uint8_t *slab_start;          /* class i owns [i, i + 1) << class_shift from here */
     size_t slab_reserved;
     unsigned class_shift;
     bool bit_instructions; /* popcnt, pdep */
     bool deterministic;
+    bool sparse;      /* what is not committed is not reserved either: bw_pages_extend */
     uint32_t spilled; /* a class was full: objects may stand in a larger class than they need */
     uint64_t secret;  /* of the canaries */
     struct bw_key key;

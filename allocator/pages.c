@@ -45,7 +45,12 @@ static uint32_t guard_kind;
 static struct bw_lock split_lock;
 static uint32_t split_count;
 
-size_t bw_page_size(void)
+/* Tests pretend to a larger page than the machine has. */
+#ifndef BW_PRETENDED_PAGE
+#define BW_PRETENDED_PAGE 0
+#endif
+
+static size_t real_page(void)
 {
     static uint32_t page;
     uint32_t known = bw_load_u32(&page);
@@ -56,27 +61,52 @@ size_t bw_page_size(void)
     return known;
 }
 
-void *bw_pages_reserve(size_t bytes)
+static size_t page_size(const struct bw_pages *pages)
 {
+    (void)pages;
+    size_t real = real_page(), pretended = BW_PRETENDED_PAGE;
+    return real < pretended ? pretended : real;
+}
+
+static void *map(void *at, size_t bytes, int flags)
+{
+    return mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+}
+
+/* Where the system's pages are smaller than those that are asked for: cut out of more. */
+static void *map_aligned(size_t bytes)
+{
+    size_t page = page_size(NULL), more = page - real_page();
+    if (bytes > SIZE_MAX - more)
+        return MAP_FAILED;
+    uint8_t *start = map(NULL, bytes + more, 0);
+    if (start == MAP_FAILED || more == 0)
+        return start;
+    uint8_t *p = (uint8_t *)bw_round_up((uintptr_t)start, page);
+    size_t before = (size_t)(p - start);
+    if (before != 0)
+        (void)munmap(start, before);
+    if (before != more)
+        (void)munmap(p + bytes, more - before);
+    return p;
+}
+
+static void *reserve(const struct bw_pages *pages, void *at, size_t bytes)
+{
+    (void)pages;
     int saved = errno;
-    void *p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = at == NULL ? map_aligned(bytes) : map(at, bytes, MAP_FIXED_NOREPLACE);
+    if (at != NULL && p != MAP_FAILED && p != at) { /* a kernel before 4.17 takes it as a hint */
+        (void)munmap(p, bytes);
+        p = MAP_FAILED;
+    }
     errno = saved;
     return p == MAP_FAILED ? NULL : p;
 }
 
-void *bw_pages_reserve_at(void *p, size_t bytes)
+static void release(const struct bw_pages *pages, void *p, size_t bytes)
 {
-    int saved = errno;
-    void *got = mmap(p, bytes, PROT_NONE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    if (got != MAP_FAILED && got != p) /* a kernel before 4.17 takes p as a hint */
-        (void)munmap(got, bytes);
-    errno = saved;
-    return got == p ? got : NULL;
-}
-
-void bw_pages_release(void *p, size_t bytes)
-{
+    (void)pages;
     int saved = errno;
     (void)munmap(p, bytes);
     errno = saved;
@@ -84,19 +114,20 @@ void bw_pages_release(void *p, size_t bytes)
         errno = 0;
 }
 
-bool bw_pages_commit(void *p, size_t bytes)
+static bool commit(const struct bw_pages *pages, void *p, size_t bytes)
 {
+    (void)pages;
     int saved = errno;
     int result = mprotect(p, bytes, PROT_READ | PROT_WRITE);
     errno = saved;
     return result == 0;
 }
 
-bool bw_pages_decommit(void *p, size_t bytes)
+static bool decommit(const struct bw_pages *pages, void *p, size_t bytes)
 {
+    (void)pages;
     int saved = errno;
-    void *result =
-        mmap(p, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    void *result = map(p, bytes, MAP_FIXED);
     errno = saved;
     return result == p;
 }
@@ -104,26 +135,28 @@ bool bw_pages_decommit(void *p, size_t bytes)
 /* Where the size stays, MREMAP_DONTUNMAP, because the range is the allocator's until it is reserved
  * again: nobody else may be given it in between. A mapping that grows leaves a hole for a moment;
  * if another thread's mapping takes it, the place is lost. */
-bool bw_pages_move(void *to, size_t to_bytes, void *from, size_t bytes, bool *ret_lost)
+static bool move(const struct bw_pages *pages, void *to, size_t to_bytes, void *from, size_t bytes,
+                 bool *ret_lost)
 {
     int saved = errno;
     int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (to_bytes == bytes ? MREMAP_DONTUNMAP : 0);
     bool moved = mremap(from, bytes, to_bytes, flags, to) == to;
     errno = saved;
     if (!moved) /* some kernels have unmapped it, others have not */
-        *ret_lost = bw_pages_reserve_at(to, to_bytes) == NULL;
+        *ret_lost = reserve(pages, to, to_bytes) == NULL;
     else if (to_bytes == bytes)
-        *ret_lost = !bw_pages_decommit(from, bytes);
+        *ret_lost = !decommit(pages, from, bytes);
     else
-        *ret_lost = bw_pages_reserve_at(from, bytes) == NULL;
+        *ret_lost = reserve(pages, from, bytes) == NULL;
     return moved;
 }
 
 /* Growing in place is refused for one reason or another: EFAULT says that p is in several mappings,
  * EAGAIN that it is locked in memory, of which there may not be that much. ENOMEM, the last to be
  * looked for, says that something stands behind it. */
-bool bw_pages_are_one(void *p, size_t bytes)
+static bool are_one(const struct bw_pages *pages, void *p, size_t bytes)
 {
+    (void)pages;
     int saved = errno;
     bool one = mremap(p, bytes, bytes + GROWN_FAR, 0) == MAP_FAILED && errno == ENOMEM;
     errno = saved;
@@ -141,18 +174,19 @@ static bool others_are_empty(void *p, size_t bytes)
            (bw_load_u32(&guard_kind) != GUARDS_CHEAP || madvise(p, bytes, MADV_GUARD_REMOVE) == 0);
 }
 
-bool bw_pages_clear(void *p, size_t bytes)
+static bool clear(const struct bw_pages *pages, void *p, size_t bytes)
 {
+    (void)pages;
     int saved = errno;
-    size_t page = bw_page_size(), pages = bytes / page, resident = 0;
+    size_t page = real_page(), count = bytes / page, resident = 0;
     unsigned char seen[CLEARED_MOST];
-    bool known = pages <= CLEARED_MOST && mincore(p, bytes, seen) == 0;
-    for (size_t i = 0; known && i < pages; i++)
+    bool known = count <= CLEARED_MOST && mincore(p, bytes, seen) == 0;
+    for (size_t i = 0; known && i < count; i++)
         resident += seen[i] & 1;
     bool wanted =
-        known && resident >= CLEARED_MIN && (resident == pages || others_are_empty(p, bytes));
-    for (size_t from = 0, to; wanted && from < pages; from = to) {
-        for (to = from + 1; to < pages && ((seen[to] ^ seen[from]) & 1) == 0; to++)
+        known && resident >= CLEARED_MIN && (resident == count || others_are_empty(p, bytes));
+    for (size_t from = 0, to; wanted && from < count; from = to) {
+        for (to = from + 1; to < count && ((seen[to] ^ seen[from]) & 1) == 0; to++)
             continue;
         if ((seen[from] & 1) != 0)
             memset((uint8_t *)p + from * page, 0, (to - from) * page);
@@ -170,8 +204,9 @@ bool bw_pages_seal(void *p, size_t bytes)
     return result == 0;
 }
 
-void bw_pages_label(void *p, size_t bytes, const char *name)
+static void label(const struct bw_pages *pages, void *p, size_t bytes, const char *name)
 {
+    (void)pages;
     static uint32_t unknown_to_the_system;
     if (!bw_policy_labels || bw_load_u32(&unknown_to_the_system) != 0)
         return;
@@ -181,28 +216,9 @@ void bw_pages_label(void *p, size_t bytes, const char *name)
     errno = saved;
 }
 
-void *bw_pages_apart(size_t bytes, const char *name)
+static bool purge(const struct bw_pages *pages, void *p, size_t bytes)
 {
-    size_t page = bw_page_size(), total = bw_round_up(bytes, page) + 2 * page;
-    uint8_t *p = bw_pages_reserve(total);
-    if (p == NULL)
-        return NULL;
-    if (!bw_pages_commit(p + page, total - 2 * page)) {
-        bw_pages_release(p, total);
-        return NULL;
-    }
-    bw_pages_label(p, total, name);
-    return p + page;
-}
-
-void bw_pages_apart_end(void *p, size_t bytes)
-{
-    size_t page = bw_page_size();
-    bw_pages_release((uint8_t *)p - page, bw_round_up(bytes, page) + 2 * page);
-}
-
-bool bw_pages_purge(void *p, size_t bytes)
-{
+    (void)pages;
     int saved = errno;
     int result = madvise(p, bytes, MADV_DONTNEED);
     errno = saved;
@@ -218,8 +234,9 @@ static bool guard_by_split(void *p, size_t bytes)
     return allowed && mprotect(p, bytes, PROT_NONE) == 0;
 }
 
-bool bw_pages_guard_cheaply(void *p, size_t bytes)
+static bool guard_cheaply(const struct bw_pages *pages, void *p, size_t bytes)
 {
+    (void)pages;
     if (bw_load_u32(&guard_kind) == GUARDS_SPLIT)
         return false;
     int saved = errno;
@@ -232,17 +249,18 @@ bool bw_pages_guard_cheaply(void *p, size_t bytes)
     return stands;
 }
 
-bool bw_pages_unguard(void *p, size_t bytes)
+static bool unguard(const struct bw_pages *pages, void *p, size_t bytes)
 {
+    (void)pages;
     int saved = errno;
     int result = madvise(p, bytes, MADV_GUARD_REMOVE);
     errno = saved;
     return result == 0;
 }
 
-bool bw_pages_guard(void *p, size_t bytes)
+static bool guard(const struct bw_pages *pages, void *p, size_t bytes)
 {
-    if (bw_pages_guard_cheaply(p, bytes))
+    if (guard_cheaply(pages, p, bytes))
         return true;
     int saved = errno;
     bool stands = bw_load_u32(&guard_kind) == GUARDS_SPLIT && guard_by_split(p, bytes);
@@ -255,17 +273,19 @@ bool bw_pages_has_cheap_guards(void)
     return bw_load_u32(&guard_kind) == GUARDS_CHEAP;
 }
 
-size_t bw_pages_limit(void)
+static size_t limit(const struct bw_pages *pages)
 {
-    struct rlimit limit;
+    (void)pages;
+    struct rlimit most;
     int saved = errno;
-    int result = getrlimit(RLIMIT_AS, &limit);
+    int result = getrlimit(RLIMIT_AS, &most);
     errno = saved;
-    return result != 0 || limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : (size_t)limit.rlim_cur;
+    return result != 0 || most.rlim_cur == RLIM_INFINITY ? SIZE_MAX : (size_t)most.rlim_cur;
 }
 
-void bw_pages_entropy(void *to, size_t bytes)
+static void entropy(const struct bw_pages *pages, void *to, size_t bytes)
 {
+    (void)pages;
     int saved = errno;
     size_t done = 0;
     while (done < bytes) {
@@ -287,4 +307,46 @@ void bw_pages_entropy(void *to, size_t bytes)
                 (uint8_t)((start != NULL ? start[done % 16] : 0) ^ (time >> done % 8 * 8));
     }
     errno = saved;
+}
+
+static const struct bw_page_moves moves = {
+    .move = move, .are_one = are_one, .clear = clear, .guard = guard_cheaply, .unguard = unguard};
+
+const struct bw_pages bw_system_pages = {.page_size = page_size,
+                                         .reserve = reserve,
+                                         .release = release,
+                                         .commit = commit,
+                                         .decommit = decommit,
+                                         .purge = purge,
+                                         .guard = guard,
+                                         .limit = limit,
+                                         .entropy = entropy,
+                                         .label = label,
+                                         .moves = &moves};
+
+/* ---- of any provider ---- */
+
+static size_t reach(const struct bw_pages *pages)
+{
+    return bw_round_up(BW_PAGES_REACH, bw_page_size(pages));
+}
+
+void *bw_pages_apart(const struct bw_pages *pages, size_t bytes, const char *name)
+{
+    size_t inside = bw_round_up(bytes, bw_page_size(pages)), around = reach(pages);
+    uint8_t *p = bw_pages_reserve(pages, inside + 2 * around);
+    if (p == NULL)
+        return NULL;
+    if (!bw_pages_commit(pages, p + around, inside)) {
+        bw_pages_release(pages, p, inside + 2 * around);
+        return NULL;
+    }
+    bw_pages_label(pages, p, inside + 2 * around, name);
+    return p + around;
+}
+
+void bw_pages_apart_end(const struct bw_pages *pages, void *p, size_t bytes)
+{
+    size_t inside = bw_round_up(bytes, bw_page_size(pages)), around = reach(pages);
+    bw_pages_release(pages, (uint8_t *)p - around, inside + 2 * around);
 }

@@ -32,16 +32,17 @@ static void flip_run(struct bw_large *large, uint32_t first, uint32_t count)
 static uint32_t random_gap(struct bw_large *large)
 {
     return (1 + bw_random_below(&large->random, bw_policy_large_guard_pages_max, BW_CHOICE_PLACE)) *
-           (uint32_t)bw_page_size();
+           (uint32_t)bw_page_size(large->pages);
 }
 
 /* Room to grow in place, and so that spares fit more sizes than one: sizes four per doubling. */
-size_t bw_place_tail(size_t usable)
+size_t bw_place_tail(const struct bw_pages *pages, size_t usable)
 {
-    if (!bw_spare_wanted(usable))
+    if (!bw_spare_wanted(usable) || !bw_pages_can_move(pages))
         return 0;
     size_t step = (size_t)1 << (61 - __builtin_clzll(usable));
-    return bw_round_up(bw_round_up(usable, step), bw_page_size()) - usable + bw_page_size();
+    return bw_round_up(bw_round_up(usable, step), bw_page_size(pages)) - usable +
+           bw_page_size(pages);
 }
 
 enum { TRIALS = 8 };
@@ -49,7 +50,7 @@ enum { TRIALS = 8 };
 void bw_place_choose(struct bw_large *large, struct bw_large_object *object, size_t alignment,
                      bool use_window)
 {
-    size_t page = bw_page_size();
+    size_t page = bw_page_size(large->pages);
     /* A small object is here only because its class was full: address space is short. */
     bool spilled = object->size <= BW_REQUEST_MAX && alignment <= page;
     object->before = spilled ? (uint32_t)page : random_gap(large);
@@ -78,13 +79,25 @@ void bw_place_choose(struct bw_large *large, struct bw_large_object *object, siz
     }
 }
 
-/* Outside of the window: a mapping where the system likes, gaps and all. */
-static bool reserve(struct bw_large_object *object, size_t alignment)
+/* NULL where there is no room, or a sum wraps. */
+static uint8_t *reserve_all(const struct bw_pages *pages, const struct bw_large_object *object,
+                            size_t extra)
 {
-    size_t page = bw_page_size();
-    size_t total =
-        object->before + object->usable + object->after + (alignment > page ? alignment : 0);
-    uint8_t *start = total < object->usable ? NULL : bw_pages_reserve(total);
+    size_t total = object->before + object->usable + object->after + extra;
+    return total < object->usable ? NULL : bw_pages_reserve(pages, total);
+}
+
+/* Outside of the window: a mapping where the system likes, gaps and all; the least gaps where there
+ * is no room for others. */
+static bool reserve(const struct bw_pages *pages, struct bw_large_object *object, size_t alignment)
+{
+    size_t page = bw_page_size(pages), extra = alignment > page ? alignment : 0;
+    uint8_t *start = reserve_all(pages, object, extra);
+    if (start == NULL) {
+        object->before = (uint32_t)page;
+        object->after = (uint32_t)page + object->tail;
+        start = reserve_all(pages, object, extra);
+    }
     if (start == NULL)
         return false;
     uint8_t *p = start + object->before;
@@ -93,24 +106,24 @@ static bool reserve(struct bw_large_object *object, size_t alignment)
         /* What the alignment left over goes back, so that both gaps keep their size. */
         size_t head = (size_t)(p - start) - object->before;
         if (head != 0)
-            bw_pages_release(start, head);
-        bw_pages_release(p + object->usable + object->after, alignment - head);
+            bw_pages_release(pages, start, head);
+        bw_pages_release(pages, p + object->usable + object->after, alignment - head);
     }
     object->address = (uintptr_t)p;
     return true;
 }
 
-bool bw_place_ready(struct bw_large_object *object, size_t alignment)
+bool bw_place_ready(const struct bw_pages *pages, struct bw_large_object *object, size_t alignment)
 {
-    if (object->address == 0 && !reserve(object, alignment))
+    if (object->address == 0 && !reserve(pages, object, alignment))
         return false;
     bool short_of_it = bw_mutant(large_page_short) && object->usable > (1 << 20);
-    size_t usable = object->usable - (short_of_it ? bw_page_size() : 0);
+    size_t usable = object->usable - (short_of_it ? bw_page_size(pages) : 0);
     uint8_t *tail = (uint8_t *)object->address + usable;
-    if (!bw_pages_commit((void *)object->address, usable + object->tail))
+    if (!bw_pages_commit(pages, (void *)object->address, usable + object->tail))
         return false;
-    if (object->tail != 0 && !bw_pages_guard_cheaply(tail, object->tail)) {
-        if (!bw_pages_decommit(tail, object->tail))
+    if (object->tail != 0 && !bw_pages_guard_cheaply(pages, tail, object->tail)) {
+        if (!bw_pages_decommit(pages, tail, object->tail))
             return false;
         object->tail = 0;
     }
@@ -118,12 +131,12 @@ bool bw_place_ready(struct bw_large_object *object, size_t alignment)
     return true;
 }
 
-size_t bw_place_room(const struct bw_large_object *object)
+size_t bw_place_room(const struct bw_pages *pages, const struct bw_large_object *object)
 {
-    return object->usable + (object->tail != 0 ? object->tail - bw_page_size() : 0);
+    return object->usable + (object->tail != 0 ? object->tail - bw_page_size(pages) : 0);
 }
 
-bool bw_place_fit(struct bw_large_object *object, size_t usable)
+bool bw_place_fit(const struct bw_pages *pages, struct bw_large_object *object, size_t usable)
 {
     size_t old = object->usable;
     uint8_t *start = (void *)object->address;
@@ -134,8 +147,8 @@ bool bw_place_fit(struct bw_large_object *object, size_t usable)
         ; /* no pages */
     else if (object->tail == 0)
         return false;
-    else if (shorter ? !bw_pages_guard_cheaply(start + usable, old - usable)
-                     : !bw_pages_unguard(start + old, usable - old))
+    else if (shorter ? !bw_pages_guard_cheaply(pages, start + usable, old - usable)
+                     : !bw_pages_unguard(pages, start + old, usable - old))
         return false;
     if (object->tail != 0)
         object->tail = (uint32_t)(object->tail + old - usable);
@@ -149,31 +162,34 @@ static size_t span(const struct bw_large_object *object)
     return object->usable + object->tail;
 }
 
-static bool is_one(const struct bw_large_object *object)
+static bool is_one(const struct bw_pages *pages, const struct bw_large_object *object)
 {
-    return object->tail != 0 && bw_pages_are_one((void *)object->address, span(object));
+    return object->tail != 0 && bw_pages_are_one(pages, (void *)object->address, span(object));
 }
 
-static bool move(struct bw_large_object *to, const struct bw_large_object *from, bool *ret_lost)
+static bool move(const struct bw_pages *pages, struct bw_large_object *to,
+                 const struct bw_large_object *from, bool *ret_lost)
 {
-    to->ready =
-        bw_pages_move((void *)to->address, span(to), (void *)from->address, span(from), ret_lost);
+    to->ready = bw_pages_move(pages, (void *)to->address, span(to), (void *)from->address,
+                              span(from), ret_lost);
     return to->ready;
 }
 
-bool bw_place_move(struct bw_large_object *to, const struct bw_large_object *from, bool *ret_lost)
+bool bw_place_move(const struct bw_pages *pages, struct bw_large_object *to,
+                   const struct bw_large_object *from, bool *ret_lost)
 {
     uint8_t *tail = (uint8_t *)from->address + from->usable;
     *ret_lost = false;
-    if (to->cells == 0 || to->tail == 0 || !is_one(from) || !bw_pages_unguard(tail, from->tail))
+    if (to->cells == 0 || to->tail == 0 || !is_one(pages, from) ||
+        !bw_pages_unguard(pages, tail, from->tail))
         return false;
-    if (!move(to, from, ret_lost)) {
-        (void)bw_pages_guard_cheaply(tail, from->tail);
+    if (!move(pages, to, from, ret_lost)) {
+        (void)bw_pages_guard_cheaply(pages, tail, from->tail);
         return false;
     }
     tail = (uint8_t *)to->address + to->usable;
-    if (!bw_pages_guard_cheaply(tail, to->tail)) {
-        if (!bw_pages_decommit(tail, to->tail))
+    if (!bw_pages_guard_cheaply(pages, tail, to->tail)) {
+        if (!bw_pages_decommit(pages, tail, to->tail))
             to->after -= to->tail;
         to->tail = 0;
     }
@@ -186,11 +202,12 @@ bool bw_place_close(const struct bw_large *large, const struct bw_large_object *
     if (bw_mutant(large_pages_kept))
         return true;
     if (object->cells == 0)
-        return bw_pages_decommit((void *)object->address, object->usable + object->tail);
+        return bw_pages_decommit(large->pages, (void *)object->address,
+                                 object->usable + object->tail);
     uint8_t *start = (uint8_t *)large->window + object->first_cell * BW_LARGE_CELL;
     size_t bytes = object->cells * BW_LARGE_CELL;
-    bool closed = bw_pages_decommit(start, bytes);
-    bw_pages_label(start, bytes, "bulwark large");
+    bool closed = bw_pages_decommit(large->pages, start, bytes);
+    bw_pages_label(large->pages, start, bytes, "bulwark large");
     return closed;
 }
 
@@ -199,7 +216,7 @@ void bw_place_give_up(struct bw_large *large, const struct bw_large_object *obje
     if (object->cells != 0)
         flip_run(large, object->first_cell, object->cells);
     else if (object->address != 0)
-        bw_pages_release((void *)(object->address - object->before),
+        bw_pages_release(large->pages, (void *)(object->address - object->before),
                          object->before + object->usable + object->after);
 }
 
@@ -222,7 +239,8 @@ bool bw_spare_take(struct bw_large *large, struct bw_large_object *object)
     for (uint32_t i = 0; i < large->spare_count; i++) {
         size_t bytes = large->spares[i].usable;
         size_t distance = bytes < object->usable ? object->usable - bytes : bytes - object->usable;
-        if (distance < best_distance && bw_place_room(&large->spares[i]) >= object->usable) {
+        if (distance < best_distance &&
+            bw_place_room(large->pages, &large->spares[i]) >= object->usable) {
             best = i;
             best_distance = distance;
         }
@@ -247,12 +265,12 @@ bool bw_spare_wanted(size_t usable)
  *
  * The place is a spare all the same, so that in a deterministic heap addresses depend on calls
  * alone. */
-bool bw_spare_fill(struct bw_large_object *spare, const struct bw_large_object *from,
-                   bool *ret_lost)
+bool bw_spare_fill(const struct bw_pages *pages, struct bw_large_object *spare,
+                   const struct bw_large_object *from, bool *ret_lost)
 {
     *ret_lost = false;
-    return is_one(from) && bw_pages_clear((void *)from->address, from->usable) &&
-           move(spare, from, ret_lost);
+    return is_one(pages, from) && bw_pages_clear(pages, (void *)from->address, from->usable) &&
+           move(pages, spare, from, ret_lost);
 }
 
 unsigned bw_spare_add(struct bw_large *large, const struct bw_large_object *spare,

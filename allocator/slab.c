@@ -19,9 +19,10 @@ static uint32_t quarantine_slots(uint32_t size)
     return slots < bw_policy_quarantine_slots_min ? bw_policy_quarantine_slots_min : slots;
 }
 
-void bw_slab_geometry(struct bw_class *class, unsigned index)
+void bw_slab_geometry(struct bw_class *class, unsigned index, const struct bw_pages *pages)
 {
-    size_t page = bw_page_size();
+    size_t page = bw_page_size(pages);
+    bool guarded = bw_policy_guard_slabs && bw_pages_have_guards(pages);
     class->size = bw_class_size(index);
     uint32_t slots = SLAB_TARGET / class->size;
     if (slots > BW_SLAB_SLOTS_MAX)
@@ -31,7 +32,7 @@ void bw_slab_geometry(struct bw_class *class, unsigned index)
     class->slab_bytes = (uint32_t)bw_round_up((size_t)slots * class->size, page);
     slots = class->slab_bytes / class->size;
     class->slots = slots < BW_SLAB_SLOTS_MAX ? slots : BW_SLAB_SLOTS_MAX;
-    class->stride = class->slab_bytes + (bw_policy_guard_slabs ? (uint32_t)page : 0);
+    class->stride = class->slab_bytes + (guarded ? (uint32_t)page : 0);
     class->stride_reciprocal = (1ull << 32) / (class->stride >> 12) + 1;
     class->slot_reciprocal = (1ull << 32) / (class->size >> 4) + 1;
     size_t tags = (size_t)(class->slots) * sizeof(uint16_t);
@@ -99,26 +100,39 @@ static void list_remove(struct bw_class *class, uint32_t index)
 
 /* ---- getting a slab with a free slot ---- */
 
-static bool commit_up_to(uint8_t *base, size_t *committed, size_t wanted, size_t limit)
+static bool extend(const struct bw_heap *heap, uint8_t *base, size_t *committed, size_t target,
+                   const char *name)
 {
-    if (wanted <= *committed)
-        return true;
-    size_t step = *committed < COMMIT_MIN ? COMMIT_MIN : *committed;
-    if (step > COMMIT_MAX)
-        step = COMMIT_MAX;
-    size_t target = *committed + step > wanted ? *committed + step : wanted;
-    target = bw_round_up(target, bw_page_size());
-    if (target > limit)
-        target = limit;
-    if (target < wanted || !bw_pages_commit(base + *committed, target - *committed))
+    if (!bw_pages_extend(heap->pages, base + *committed, target - *committed, heap->sparse))
         return false;
+    if (heap->sparse) /* else all of the reservation has its name */
+        bw_pages_label(heap->pages, base + *committed, target - *committed, name);
     *committed = target;
     return true;
 }
 
+/* More than is wanted, so that not every slab needs a system call; where memory ends no more. */
+static bool commit_up_to(const struct bw_heap *heap, uint8_t *base, size_t *committed,
+                         size_t wanted, size_t limit, const char *name)
+{
+    if (wanted <= *committed)
+        return true;
+    size_t page = bw_page_size(heap->pages);
+    size_t step = *committed < COMMIT_MIN ? COMMIT_MIN : *committed;
+    if (step > COMMIT_MAX)
+        step = COMMIT_MAX;
+    size_t target = *committed + step > wanted ? *committed + step : wanted;
+    target = bw_round_up(target, page);
+    if (target > limit)
+        target = limit;
+    wanted = bw_round_up(wanted, page);
+    return wanted <= limit && (extend(heap, base, committed, target, name) ||
+                               (target > wanted && extend(heap, base, committed, wanted, name)));
+}
+
 static bool wants_guard(struct bw_class *class, uint32_t index)
 {
-    if (!bw_policy_guard_slabs || bw_mutant(guard_missing))
+    if (class->stride == class->slab_bytes || bw_mutant(guard_missing))
         return false;
     if (bw_policy_guard_random)
         return bw_random_below(&class->random, bw_policy_guard_interval, BW_CHOICE_GUARD) == 0;
@@ -130,20 +144,21 @@ static bool carve(struct bw_heap *heap, struct bw_class *class)
     uint32_t index = class->carved;
     if (index >= class->slab_max)
         return false;
-    size_t page = bw_page_size();
+    const struct bw_pages *pages = heap->pages;
+    size_t page = bw_page_size(pages);
     size_t meta_limit = bw_round_up((size_t)(class->slab_max) * class->meta_stride, page);
-    if (!commit_up_to(class->meta, &class->meta_committed, (size_t)(index + 1) * class->meta_stride,
-                      meta_limit))
+    if (!commit_up_to(heap, class->meta, &class->meta_committed,
+                      (size_t)(index + 1) * class->meta_stride, meta_limit, "bulwark metadata"))
         return false;
     if (!is_unreadable(heap, class)) {
-        if (!commit_up_to(class->base, &class->committed, (size_t)(index + 1) * class->stride,
-                          (size_t)(class->slab_max) * class->stride))
+        if (!commit_up_to(heap, class->base, &class->committed, (size_t)(index + 1) * class->stride,
+                          (size_t)(class->slab_max) * class->stride, "bulwark slabs"))
             return false;
         if (index >= class->guarded) {
             if (wants_guard(class, index))
-                (void)bw_pages_guard(class->base + (size_t)index * class->stride +
-                                         class->slab_bytes,
-                                     class->stride - class->slab_bytes);
+                (void)bw_pages_guard(
+                    pages, class->base + (size_t)index * class->stride + class->slab_bytes,
+                    class->stride - class->slab_bytes);
             class->guarded = index + 1;
         }
     }
@@ -263,7 +278,7 @@ static __attribute__((noinline)) void became_empty(struct bw_heap *heap, struct 
     size_t kept = (size_t)(class->empty_count) * class->slab_bytes;
     uint32_t purged = bw_mutant(purge_beside) ? index ^ 1 : index;
     if (kept < bw_policy_purge_bytes || is_unreadable(heap, class) ||
-        !bw_pages_purge(slot_at(class, purged, 0), class->slab_bytes)) {
+        !bw_pages_purge(heap->pages, slot_at(class, purged, 0), class->slab_bytes)) {
         class->empty_count++;
         list_add(class, BW_LIST_EMPTY, index);
         return;
@@ -321,7 +336,7 @@ bool bw_slab_trim(struct bw_heap *heap)
         struct bw_class *class = &heap->classes[i];
         bw_lock(&class->lock);
         for (uint32_t first; (first = class->lists[BW_LIST_EMPTY]) != 0;) {
-            if (!bw_pages_purge(class->base + (size_t)(first - 1) * class->stride,
+            if (!bw_pages_purge(heap->pages, class->base + (size_t)(first - 1) * class->stride,
                                 class->slab_bytes))
                 break;
             forget_slots(class, bw_slab_record(class, first - 1));
@@ -347,12 +362,12 @@ static bool any_live(const struct bw_class *class, const struct bw_slab *slab)
 
 /* What was freed is zero already: only slabs with live objects are cleared, and their pages stay,
  * because a page fault costs more than clearing a page. */
-void bw_slab_reset(struct bw_class *class)
+void bw_slab_reset(const struct bw_pages *pages, struct bw_class *class)
 {
     size_t used = (size_t)(class->carved) * class->stride;
     if (used == 0 || class->committed == 0)
         return;
-    if (used > RESET_BY_PURGE && bw_pages_purge(class->base, used))
+    if (used > RESET_BY_PURGE && bw_pages_purge(pages, class->base, used))
         return;
     for (uint32_t i = 0; i < class->carved; i++)
         if (!bw_policy_zero_on_free || any_live(class, bw_slab_record(class, i)))

@@ -11,7 +11,7 @@ static inline bool bw_slab_owns(const struct bw_heap *heap, const void *p)
 }
 
 /* Geometry of a class; base, meta and slab_max are the heap's to set. */
-void bw_slab_geometry(struct bw_class *class, unsigned index);
+void bw_slab_geometry(struct bw_class *class, unsigned index, const struct bw_pages *pages);
 void bw_slab_start(struct bw_class *class, const struct bw_key *key, unsigned index);
 
 /* Up to `wanted` free slots of the slab *owned, each as likely as the others; of another slab,
@@ -26,7 +26,7 @@ void bw_slab_put(struct bw_heap *heap, struct bw_class *class, const uint32_t *i
 void bw_slab_disown(struct bw_heap *heap, struct bw_class *class, uint32_t *owned);
 /* Gives empty slabs back. Returns whether there was one. */
 bool bw_slab_trim(struct bw_heap *heap);
-void bw_slab_reset(struct bw_class *class);
+void bw_slab_reset(const struct bw_pages *pages, struct bw_class *class);
 /* Moves the cache's hand on: it looks at hand_bytes of what the thread's classes hold. Damage ends
  * in bw_fatal. Callers hold no lock. */
 void bw_slab_hand(struct bw_heap *heap, struct bw_cache *cache);

@@ -37,7 +37,8 @@ bool bw_large_make_room(struct bw_large *large)
     uint32_t old_capacity = large->capacity;
     struct bw_large_object *old = large->table;
     uint32_t capacity = old_capacity == 0 ? TABLE_MIN : old_capacity * 2;
-    struct bw_large_object *table = bw_pages_apart(capacity * sizeof *table, "bulwark metadata");
+    struct bw_large_object *table =
+        bw_pages_apart(large->pages, capacity * sizeof *table, "bulwark metadata");
     if (table == NULL)
         return false;
     large->table = table;
@@ -48,7 +49,7 @@ bool bw_large_make_room(struct bw_large *large)
             bw_large_insert(large, &old[i]);
     }
     if (old != NULL)
-        bw_pages_apart_end(old, old_capacity * sizeof *old);
+        bw_pages_apart_end(large->pages, old, old_capacity * sizeof *old);
     return true;
 }
 
@@ -72,7 +73,7 @@ void bw_large_erase(struct bw_large *large, struct bw_large_object *object)
 void bw_large_table_drop(struct bw_large *large)
 {
     if (large->capacity != 0)
-        bw_pages_apart_end(large->table, large->capacity * sizeof *large->table);
+        bw_pages_apart_end(large->pages, large->table, large->capacity * sizeof *large->table);
     large->table = NULL;
     large->capacity = large->count = 0;
 }

@@ -66,6 +66,7 @@ static void many_come_and_go(void **state)
 
 static void gaps_differ_in_size(void **state)
 {
+    size_t page = bw_page_size(&bw_system_pages);
     uint32_t seen = 0;
     (void)state;
     bw_heap_reset(heap, 5);
@@ -75,8 +76,8 @@ static void gaps_differ_in_size(void **state)
         const struct bw_large_object *object = &heap->large.table[i];
         if (object->address == 0)
             continue;
-        assert_true(object->before >= 4096 && object->after >= 4096);
-        seen |= 1u << object->before / 4096;
+        assert_true(object->before >= page && object->after >= page);
+        seen |= 1u << object->before / page;
     }
     assert_true(__builtin_popcount(seen) > 10);
 }
@@ -112,17 +113,18 @@ static void pages_are_exact_at_the_end(void **state)
 {
     (void)state;
     bw_heap_reset(heap, 5);
-    uint8_t *p = bw_malloc(heap, 40 * 4096);
-    assert_int_equal(bw_large_size(heap, p, BW_INTENT_ASK), 40 * 4096);
-    p[40 * 4096 - 1] = 1;
-    p = bw_realloc(heap, p, 40 * 4096 - 100);
-    assert_int_equal(bw_malloc_usable_size(heap, p), 40 * 4096 - 100);
-    p[40 * 4096 - 101] = 1;
-    uint8_t *q = bw_realloc(heap, p, 40 * 4096 - 10);
+    size_t bytes = 40 * bw_page_size(&bw_system_pages);
+    uint8_t *p = bw_malloc(heap, bytes);
+    assert_int_equal(bw_large_size(heap, p, BW_INTENT_ASK), bytes);
+    p[bytes - 1] = 1;
+    p = bw_realloc(heap, p, bytes - 100);
+    assert_int_equal(bw_malloc_usable_size(heap, p), bytes - 100);
+    p[bytes - 101] = 1;
+    uint8_t *q = bw_realloc(heap, p, bytes - 10);
     assert_ptr_equal(p, q);
-    for (size_t at = 40 * 4096 - 100; at < 40 * 4096 - 10; at++)
+    for (size_t at = bytes - 100; at < bytes - 10; at++)
         assert_int_equal(q[at], 0);
-    bw_free_sized(heap, q, 40 * 4096 - 10);
+    bw_free_sized(heap, q, bytes - 10);
 }
 
 /* Moved by pages or copied, grown or shrunk, to page ends and beside them: the content comes along,
@@ -131,7 +133,7 @@ static void resizes_keep_content(void **state)
 {
     enum { STEPS = 400, LEAST = 140000, MOST = 1 << 20 };
     const char *reason = "";
-    size_t size = LEAST;
+    size_t size = LEAST, page = bw_page_size(&bw_system_pages);
     uint32_t x = 7;
     (void)state;
     uint8_t *p = bw_malloc(heap, size);
@@ -141,7 +143,7 @@ static void resizes_keep_content(void **state)
         x = x * 1664525 + 1013904223;
         size_t next = LEAST + (x >> 4) % (MOST - LEAST);
         if (i % 3 == 0)
-            next = next / 4096 * 4096;
+            next = next / page * page;
         else if (i % 7 == 0)
             next = 100 + (x >> 4) % 200000; /* to a slab and back */
         p = bw_realloc(heap, p, next);
@@ -163,15 +165,15 @@ enum { PAGES = 30 };
 
 static void several_mappings_are_not_one(void **state)
 {
-    size_t page = bw_page_size();
+    size_t page = bw_page_size(&bw_system_pages);
     (void)state;
-    uint8_t *p = bw_pages_reserve(PAGES * page);
-    assert_true(bw_pages_commit(p, 20 * page));
-    assert_true(bw_pages_are_one(p, 20 * page));
-    assert_true(bw_pages_are_one(p, 10 * page));
-    assert_true(bw_pages_commit(p + 25 * page, page));
-    assert_false(bw_pages_are_one(p, 26 * page));
-    bw_pages_release(p, PAGES * page);
+    uint8_t *p = bw_pages_reserve(&bw_system_pages, PAGES * page);
+    assert_true(bw_pages_commit(&bw_system_pages, p, 20 * page));
+    assert_true(bw_pages_are_one(&bw_system_pages, p, 20 * page));
+    assert_true(bw_pages_are_one(&bw_system_pages, p, 10 * page));
+    assert_true(bw_pages_commit(&bw_system_pages, p + 25 * page, page));
+    assert_false(bw_pages_are_one(&bw_system_pages, p, 26 * page));
+    bw_pages_release(&bw_system_pages, p, PAGES * page);
 }
 
 /* What the program asked of an object's pages goes with the object. */
@@ -179,7 +181,7 @@ static void attributes_do_not_travel(void **state)
 {
     enum { SIZE = 300000, KINDS = 7 };
     (void)state;
-    size_t page = bw_page_size();
+    size_t page = bw_page_size(&bw_system_pages);
     for (int kind = 0; kind < KINDS; kind++) {
         uint8_t *p = bw_malloc(heap, SIZE);
         memset(p, 1, SIZE);
@@ -189,7 +191,7 @@ static void attributes_do_not_travel(void **state)
                      : kind == 3 ? madvise(p, page, MADV_DONTFORK)
                      : kind == 4 ? madvise(p, bw_round_up(SIZE, page), MADV_WIPEONFORK)
                      : kind == 5 ? madvise(p, bw_round_up(SIZE, page), MADV_DONTDUMP)
-                                 : !bw_pages_guard(p + page, page);
+                                 : !bw_pages_guard(&bw_system_pages, p + page, page);
         assert_int_equal(result, 0);
         bw_free(heap, p);
         p = bw_malloc(heap, SIZE);
@@ -210,11 +212,11 @@ static void attributes_do_not_travel(void **state)
 
 static uint8_t *guarded_pages(uint8_t **ret_to)
 {
-    size_t page = bw_page_size();
-    uint8_t *from = bw_pages_reserve(PAGES * page);
-    *ret_to = bw_pages_reserve(2 * PAGES * page);
-    assert_true(bw_pages_commit(from, PAGES * page));
-    if (!bw_pages_guard_cheaply(from + (PAGES - 1) * page, page))
+    size_t page = bw_page_size(&bw_system_pages);
+    uint8_t *from = bw_pages_reserve(&bw_system_pages, PAGES * page);
+    *ret_to = bw_pages_reserve(&bw_system_pages, 2 * PAGES * page);
+    assert_true(bw_pages_commit(&bw_system_pages, from, PAGES * page));
+    if (!bw_pages_guard_cheaply(&bw_system_pages, from + (PAGES - 1) * page, page))
         skip();
     for (size_t at = 0; at < (PAGES - 1) * page; at++)
         from[at] = (uint8_t)(at * 31 >> 3);
@@ -235,20 +237,21 @@ static bool reads(const uint8_t *p)
 static void pages_move_with_their_guards(void **state)
 {
     (void)state;
-    size_t page = bw_page_size();
+    size_t page = bw_page_size(&bw_system_pages);
     for (size_t more = 0; more <= PAGES; more += PAGES) {
         uint8_t *to, *from = guarded_pages(&to);
         bool lost = true;
-        assert_true(bw_pages_move(to, (PAGES + more) * page, from, PAGES * page, &lost));
+        assert_true(
+            bw_pages_move(&bw_system_pages, to, (PAGES + more) * page, from, PAGES * page, &lost));
         assert_false(lost);
         for (size_t at = 0; at < (PAGES - 1) * page; at++)
             assert_int_equal(to[at], (uint8_t)(at * 31 >> 3));
         assert_false(reads(to + (PAGES - 1) * page));
         assert_false(reads(from));
-        assert_null(bw_pages_reserve_at(from, page));
+        assert_null(bw_pages_reserve_at(&bw_system_pages, from, page));
         assert_true(more == 0 || reads(to + PAGES * page));
-        bw_pages_release(to, 2 * PAGES * page);
-        bw_pages_release(from, PAGES * page);
+        bw_pages_release(&bw_system_pages, to, 2 * PAGES * page);
+        bw_pages_release(&bw_system_pages, from, PAGES * page);
     }
 }
 
@@ -256,16 +259,16 @@ static void pages_move_with_their_guards(void **state)
 static void a_refused_move_changes_nothing(void **state)
 {
     (void)state;
-    size_t page = bw_page_size();
+    size_t page = bw_page_size(&bw_system_pages);
     uint8_t *to, *from = guarded_pages(&to);
     bool lost = true;
     assert_int_equal(mprotect(from, 3 * page, PROT_READ), 0);
-    assert_false(bw_pages_are_one(from, PAGES * page));
-    assert_false(bw_pages_move(to, 2 * PAGES * page, from, PAGES * page, &lost));
+    assert_false(bw_pages_are_one(&bw_system_pages, from, PAGES * page));
+    assert_false(bw_pages_move(&bw_system_pages, to, 2 * PAGES * page, from, PAGES * page, &lost));
     for (size_t at = 0; at < (PAGES - 1) * page; at++)
         assert_int_equal(from[at], (uint8_t)(at * 31 >> 3));
-    bw_pages_release(to, 2 * PAGES * page);
-    bw_pages_release(from, PAGES * page);
+    bw_pages_release(&bw_system_pages, to, 2 * PAGES * page);
+    bw_pages_release(&bw_system_pages, from, PAGES * page);
 }
 
 static size_t page_table_kib(void)

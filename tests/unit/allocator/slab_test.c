@@ -131,7 +131,8 @@ static void a_freed_slot_waits_before_it_returns(void **state)
 static bool readable(const void *p)
 {
     /* The kernel reads one byte: EFAULT where the page cannot be read. */
-    return madvise((void *)((uintptr_t)p & ~(uintptr_t)4095), 4096, MADV_POPULATE_READ) == 0;
+    size_t page = bw_page_size(&bw_system_pages);
+    return madvise((void *)((uintptr_t)p & ~(page - 1)), page, MADV_POPULATE_READ) == 0;
 }
 
 static void guards_stand_behind_each_slab(void **state)
