@@ -227,6 +227,20 @@ static void note_refusals(struct hunt *hunt, struct assay_event *ops, size_t n)
     free(results);
 }
 
+/* There is no time to minimise; but nothing behind the op that violated is needed. */
+static bool cut_only(struct hunt *hunt, const struct assay_event *ops, size_t *count,
+                     const struct before *before)
+{
+    uint64_t op_index = before->result.first.op_index;
+    if (hunt->code < 0 || *hunt->shrink->interrupted || hunt->always_fresh ||
+        op_index + 1 >= before->count)
+        return false;
+    if (!run(hunt, ops, (size_t)op_index + 1, true))
+        return false;
+    *count = (size_t)op_index + 1;
+    return true;
+}
+
 /* Where it always shows. Nothing behind the op that violated is needed. False: what is left does
  * not show it, and the program is as it was. */
 static bool minimise_certain(struct hunt *hunt, struct assay_event *ops, size_t *count,
@@ -238,7 +252,7 @@ static bool minimise_certain(struct hunt *hunt, struct assay_event *ops, size_t 
     for (unsigned attempt = hunt->always_fresh ? 0 : 1; attempt < 2; attempt++) {
         hunt->deadline_ns = hunt->shrink->deadline_ns;
         if (out_of_time(hunt))
-            return false;
+            return cut_only(hunt, ops, count, before);
         assay_trial_set_hang(hunt->trial, hang_ms[attempt]);
         *count = op_index + 1 < before->count ? (size_t)op_index + 1 : before->count;
         note_refusals(hunt, ops, *count);

@@ -140,7 +140,8 @@ static void write_head(const struct reproducer_writer *w)
             "    int live;\n"
             "};\n\n"
             "static struct object objects[%" PRIu32 "];\n"
-            "enum { HIGHEST = %" PRIu32 ", FINISHED = 42 /* exit code: nothing was seen */ };\n\n",
+            "enum { HIGHEST = %" PRIu32
+            ", FINISHED = 42, SEEN = 43 /* exit codes that are ours */ };\n\n",
             w->objects + 1, w->objects);
     reproducer_line(
         w, "/* stdio may allocate: only memory of our own, and write(2) */\n"
@@ -152,7 +153,7 @@ static void write_head(const struct reproducer_writer *w)
            "object, seen);\n"
            "    ssize_t written = write(1, text, (size_t)n);\n"
            "    (void)written;\n"
-           "    _exit(1);\n"
+           "    _exit(SEEN);\n"
            "}\n\n"
            "static __attribute__((unused)) int died(const char *how, int number, int answer)\n"
            "{\n"

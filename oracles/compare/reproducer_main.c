@@ -24,7 +24,7 @@ static bool is_long(const struct reproducer_writer *w)
         if (assay_event_bears(&w->r->ops[i]) && !assay_event_refused(&w->r->ops[i]) &&
             assay_event_bytes(&w->r->ops[i], &bytes))
             sum += bytes;
-    return w->r->count > LONG_OPS || sum >= LARGE_BYTES;
+    return w->r->count * (w->passes ? w->passes : 1) > LONG_OPS || sum >= LARGE_BYTES;
 }
 
 static void write_run(const struct reproducer_writer *w, size_t parts)
@@ -47,6 +47,13 @@ static void write_run(const struct reproducer_writer *w, size_t parts)
     reproducer_line(w, "}\n");
 }
 
+/* It ended where an object was looked at or written to, not in a call. */
+static bool cannot_be_touched(const struct reproducer_writer *w)
+{
+    const struct assay_violation *v = w->r->violation;
+    return v->relation == ASSAY_RELATION_CRASH && reproducer_checks(w, CHECK_CONTENT) && !w->turns;
+}
+
 static void write_surround(const struct reproducer_writer *w)
 {
     reproducer_line(
@@ -56,7 +63,14 @@ static void write_surround(const struct reproducer_writer *w)
         "static void surround(unsigned variant)\n"
         "{\n"
         "    static const size_t sizes[] = {24, 4000, 300000, 100, 1 << 20, 40, 9000, 600};\n"
-        "    static void *volatile kept;\n"
+        "    static void *volatile kept;");
+    if (cannot_be_touched(w))
+        reproducer_line(
+            w, "    /* no gap is left above a new mapping, and nothing that is readable */\n"
+               "    for (unsigned i = 0; i < 256 && variant % 2; i++)\n"
+               "        mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
+    reproducer_line(
+        w,
         "    for (unsigned i = 0; i < variant % 13; i++)\n"
         "        kept = call_malloc(sizes[(variant * 5 + i * (variant % 3 + 1)) % 8] + variant);\n"
         "    (void)kept;\n"
@@ -68,12 +82,13 @@ static void write_verdict(const struct reproducer_writer *w)
 {
     const struct assay_violation *v = w->r->violation;
     bool corruption = assay_property_info(v->property)->severity == ASSAY_SEVERITY_CORRUPTION;
+    bool by_code = corruption || v->relation == ASSAY_RELATION_ABORT;
     fprintf(w->out,
             "    if (WIFEXITED(status))\n"
             "        return died(\"%sthe allocator ended the process by exit code\",\n"
             "                    WEXITSTATUS(status), %d);\n"
             "    int number = WTERMSIG(status), late = number == SIGALRM || number == SIGPROF;\n",
-            corruption ? "bug: " : "", corruption ? 1 : 2);
+            by_code ? "bug: " : "", by_code ? 1 : 2);
     if (v->property == ASSAY_PROPERTY_C26 || reproducer_stops(v) ||
         (v->property == ASSAY_PROPERTY_C33 && !reproducer_checks(w, CHECK_LAST | CHECK_LAST_ERRNO)))
         reproducer_line(
@@ -110,7 +125,7 @@ static void write_attempt(const struct reproducer_writer *w)
                        "    pid_t child = fork();\n"
                        "    if (child == 0) {");
     fprintf(w->out, "        alarm(%d); /* a hang ends in SIGALRM */\n",
-            w->r->count > LONG_OPS || (w->passes && w->turns) ? LONG_SECONDS : SECONDS);
+            (is_long(w) && !is_hang(w)) || w->r->count > LONG_OPS ? LONG_SECONDS : SECONDS);
     if (brief)
         reproducer_line(w, "        /* or, where it spins, in SIGPROF */\n"
                            "        struct itimerval spins = {{0, 0}, {0, 300000}};\n"
@@ -124,7 +139,7 @@ static void write_attempt(const struct reproducer_writer *w)
                        "        return 2;\n"
                        "    if (WIFEXITED(status) && WEXITSTATUS(status) == FINISHED)\n"
                        "        return 0;\n"
-                       "    if (WIFEXITED(status) && WEXITSTATUS(status) == 1)\n"
+                       "    if (WIFEXITED(status) && WEXITSTATUS(status) == SEEN)\n"
                        "        return 1;");
     write_verdict(w);
     reproducer_line(w, "}\n");
