@@ -53,9 +53,10 @@ __attribute__((noinline, cold)) void assay_judge_note_place(struct assay_judge *
     judge->special = judge->forked || judge->context != ASSAY_CONTEXT_NONE;
 }
 
-/* A legal op ended the program. Of an object that survived a failed resize, C13 says that it can be
- * freed; where memory ends, C33 says that nobody dies of it; of a first call, a forked process and
- * a handler C27, C30 and C35; of an object of another thread C28; of every other, C26. */
+/* A legal op ended the program. Of a sized release whose size is not the one of the object's birth
+ * it is C24; of an object that survived a failed resize, C13 says that it can be freed; where
+ * memory ends, C33 says that nobody dies of it; of a first call, a forked process and a handler
+ * C27, C30 and C35; of an object of another thread C28; of every other, C26. */
 __attribute__((noinline)) void assay_judge_stop(struct assay_judge *judge,
                                                 const struct assay_case *c)
 {
@@ -63,13 +64,12 @@ __attribute__((noinline)) void assay_judge_stop(struct assay_judge *judge,
     bool survivor = c->operand && (c->operand->flags & ASSAY_OBJECT_SURVIVOR);
     if (judge->tainted || !judge->config.legal)
         return;
-    unsigned property = survivor && assay_case_judges(c, ASSAY_PROPERTY_C13) ? ASSAY_PROPERTY_C13
-                        : by_size(c) && assay_case_judges(c, ASSAY_PROPERTY_C24)
-                            ? ASSAY_PROPERTY_C24
-                        : c->scarcity ? ASSAY_PROPERTY_C33
-                        : c->exact    ? c->exact
-                        : c->foreign  ? ASSAY_PROPERTY_C28
-                                      : ASSAY_PROPERTY_C26;
+    unsigned property = by_size(c) && assay_case_judges(c, ASSAY_PROPERTY_C24) ? ASSAY_PROPERTY_C24
+                        : survivor && assay_case_judges(c, ASSAY_PROPERTY_C13) ? ASSAY_PROPERTY_C13
+                        : c->scarcity                                          ? ASSAY_PROPERTY_C33
+                        : c->exact                                             ? c->exact
+                        : c->foreign                                           ? ASSAY_PROPERTY_C28
+                                                                               : ASSAY_PROPERTY_C26;
     if (!assay_case_judges(c, property))
         return;
     judge->evaluations[property]++;
