@@ -228,7 +228,10 @@ after_call(struct assay_executor *ex, struct assay_event *event, unsigned kind, 
         verify_prefix(ex, event);
     if (!bears(kind) || event->born == 0 || event->address == ASSAY_ADDRESS_NULL)
         return;
-    if (ex->ask_usable && !(event->failed & ASSAY_FACT_FOREIGN))
+    /* behind an address that a wrapped sum led to nothing is to be read */
+    if (ex->ask_usable && !(event->failed & ASSAY_FACT_FOREIGN) &&
+        PROBABLY(ex->records[event->born].bytes <= PTRDIFF_MAX &&
+                 assay_event_alignment(event) <= ADDRESSABLE))
         ask_usable(ex, event, event->born);
     if (full) {
         birth(ex, event);

@@ -131,6 +131,8 @@ static inline void ask_usable(struct assay_executor *ex, struct assay_event *eve
                                               : (int32_t)extra;
     event->flags |= ASSAY_FLAG_USABLE;
     r->slack = extra > 0 && extra <= INT32_MAX ? (uint32_t)extra : 0;
+    if (HARDLY(extra < 0)) /* what stands behind the object is not ours: C04's affair */
+        r->flags |= RECORD_UNKNOWN;
 }
 
 static inline void touch_page(const struct record *r)
