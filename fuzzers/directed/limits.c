@@ -84,6 +84,40 @@ static void put_products(struct assay_directed *d)
     assay_directed_release(d, victim);
 }
 
+/* Legal sizes that are small where somebody keeps them in 32 bits. So that they need not be served,
+ * and are not cleared for minutes, the address space has no room for them. */
+static void put_halves(struct assay_directed *d)
+{
+    static const enum assay_op kinds[] = {ASSAY_OP_MALLOC,         ASSAY_OP_ALIGNED_ALLOC,
+                                          ASSAY_OP_POSIX_MEMALIGN, ASSAY_OP_MEMALIGN,
+                                          ASSAY_OP_VALLOC,         ASSAY_OP_PVALLOC};
+    static const uint64_t more[] = {0, 16, 96, 1008, 4096, 40000, 1 << 18};
+    static const uint64_t products[][2] = {
+        {65536, 65536},      {65536, 65537},       {1 << 20, 4097}, {UINT64_C(1) << 31, 2},
+        {(1U << 31) + 4, 2}, {(1U << 29) + 16, 8}, {178956971, 24}, {42949673, 100},
+        {1431655766, 3},     {4294967296, 1},      {4294967360, 1}, {4194305, 1024}};
+    const uint64_t half = UINT64_C(1) << 32;
+    assay_directed_release(d, assay_directed_malloc(d, 1 << 18));
+    assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_LIMIT, .size = half / 4});
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+            bear_and_release(d, kinds[k], kinds[k] == ASSAY_OP_MALLOC ? 0 : 16, half + more[i]);
+        if (assay_directed_offers(d, ASSAY_OP_REALLOC)) {
+            uint32_t object = assay_directed_malloc(d, 40);
+            assay_directed_realloc(d, object, half * 2 + more[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+        for (unsigned k = 0; k < 2; k++) {
+            uint64_t count = products[i][k], size = products[i][1 - k];
+            bear_and_release(d, ASSAY_OP_CALLOC, count, size);
+            if (assay_directed_offers(d, ASSAY_OP_REALLOCARRAY))
+                assay_directed_call(d, ASSAY_OP_REALLOCARRAY, assay_directed_malloc(d, 40), count,
+                                    size);
+        }
+    assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_LIMIT});
+}
+
 static const struct {
     uint8_t kind;
     uint16_t arg;
@@ -106,6 +140,7 @@ ASSAY_DIRECTED_BUILDER(limits)
     switch (argument) {
     case LIMITS_SUMS: put_sums(d); return true;
     case LIMITS_PRODUCTS: put_products(d); return true;
+    case LIMITS_32BIT: put_halves(d); return true;
     default: break;
     }
     if (lacks(d, bearing[argument].kind))

@@ -9,6 +9,8 @@ enum {
     LARGE_ALONE = 16,
     RESIZED = 4,
     ALIGNED = 3,
+    ALIGNED_ALONE = 36,
+    RESIZED_ALONE = 24,
     MOST = SMALL_ALONE + MEDIUM + LARGE_ALONE + ALIGNED,
     LOOK_LOG2 = 6,       /* after so many passes, as a power of two, who stands still is done */
     LOOK_SMALL_LOG2 = 8, /* small losses show later */
@@ -57,6 +59,56 @@ static void put_pass(struct assay_directed *d, unsigned kind)
     }
     for (unsigned i = 0; i < n; i++) /* from both ends, so that neighbours merge either way */
         assay_directed_release(d, objects[i % 2 ? n - 1 - i / 2 : i / 2]);
+}
+
+/* Objects of one kind of calls alone: what is lost of them is much of what was asked for. */
+static void put_pass_aligned(struct assay_directed *d)
+{
+    static const enum assay_op kinds[] = {ASSAY_OP_POSIX_MEMALIGN, ASSAY_OP_ALIGNED_ALLOC,
+                                          ASSAY_OP_MEMALIGN, ASSAY_OP_VALLOC};
+    struct assay_random draw = d->draw;
+    uint32_t objects[ALIGNED_ALONE], n = 0;
+    for (unsigned i = 0; i < ALIGNED_ALONE; i++) {
+        enum assay_op kind = kinds[i % (sizeof kinds / sizeof *kinds)];
+        uint64_t alignment = kind == ASSAY_OP_VALLOC ? 0 : UINT64_C(16) << i % 13;
+        uint64_t size = 1 + assay_random_below(&draw, i % 3 ? 300 : 9000);
+        if (kind == ASSAY_OP_ALIGNED_ALLOC)
+            size = (size + alignment - 1) & -alignment;
+        uint32_t object = assay_directed_call(d, kind, 0, alignment, size);
+        if (object)
+            objects[n++] = object;
+    }
+    for (unsigned i = 0; i < n; i++)
+        assay_directed_release(d, objects[i % 2 ? n - 1 - i / 2 : i / 2]);
+}
+
+static void put_pass_resized(struct assay_directed *d)
+{
+    struct assay_random draw = d->draw;
+    uint32_t objects[RESIZED_ALONE];
+    for (unsigned i = 0; i < RESIZED_ALONE; i++)
+        objects[i] = assay_directed_malloc(d, 1 + assay_random_below(&draw, i % 8 ? 100 : 5000));
+    for (unsigned turn = 0; turn < 4; turn++)
+        for (unsigned i = 0; i < RESIZED_ALONE; i++) {
+            uint64_t most = turn == 2 ? 64
+                            : i % 8   ? UINT64_C(200) << 2 * turn
+                                      : UINT64_C(20000) << turn;
+            objects[i] = assay_directed_realloc(d, objects[i], 1 + assay_random_below(&draw, most));
+        }
+    for (unsigned i = 0; i < RESIZED_ALONE; i++)
+        if (i % 4) /* what a resize to nothing gives may be nothing */
+            assay_directed_release(d, objects[i]);
+        else
+            assay_directed_release(d, assay_directed_realloc(d, objects[i], 0));
+}
+
+static void put_pass_of(struct assay_directed *d, unsigned kind)
+{
+    switch (kind) {
+    case PASSES_ALIGNED: put_pass_aligned(d); break;
+    case PASSES_RESIZED: put_pass_resized(d); break;
+    default: put_pass(d, kind);
+    }
 }
 
 static uint64_t grown(const struct assay_directed *d, unsigned what, unsigned k)
@@ -137,11 +189,17 @@ static void measure(struct assay_directed *d, unsigned k)
 ASSAY_DIRECTED_BUILDER(passes)
 {
     unsigned k = d->stage;
-    if (k > 0 && !go_on(d, argument == PASSES_SMALL ? LOOK_SMALL_LOG2 : LOOK_LOG2,
-                        argument == PASSES_SMALL ? SLACK / 4 : SLACK))
+    bool little = argument == PASSES_SMALL || argument == PASSES_RESIZED; /* of memory in a pass */
+    if (k == 0 && argument == PASSES_RESIZED && lacks(d, ASSAY_OP_REALLOC))
+        return false;
+    if (k == 0 && argument == PASSES_ALIGNED && lacks(d, ASSAY_OP_POSIX_MEMALIGN) &&
+        lacks(d, ASSAY_OP_ALIGNED_ALLOC) && lacks(d, ASSAY_OP_MEMALIGN))
+        return false;
+    d->reason = NULL;
+    if (k > 0 && !go_on(d, little ? LOOK_SMALL_LOG2 : LOOK_LOG2, little ? SLACK / 4 : SLACK))
         return false;
     for (unsigned pass = k ? 1u << (k - 1) : 0; pass < 1u << k; pass++)
-        put_pass(d, argument);
+        put_pass_of(d, argument);
     measure(d, k);
     return true;
 }
