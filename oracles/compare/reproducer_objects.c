@@ -190,8 +190,8 @@ void reproducer_born(const struct reproducer_writer *w)
                "        (from_image >= 0 && from_image < (ptrdiff_t)sizeof objects))\n"
                "        show(\"memory of the program itself is handed out\", k, (uintptr_t)p);");
     fprintf(w->out,
-            "    if (quiet)\n        o->pattern = 0; /* not looked at */\n    else\n        "
-            "fill(o, 0, %s);\n",
+            "    if (quiet || bytes >> 30)\n        o->pattern = 0; /* not looked at */\n    else\n"
+            "        fill(o, 0, %s);\n",
             reproducer_checks(w, CHECK_SLACK) ? "o->usable > bytes ? o->usable : bytes" : "bytes");
     reproducer_line(w, "}\n");
 }

@@ -95,6 +95,17 @@ static inline bool owns(const struct assay_executor *ex, const struct assay_even
            ex->records[event->object].state == STATE_LIVE;
 }
 
+/* The object is smaller than it has to be, and what is foreign lies behind it: C04's affair. */
+static __attribute__((noinline)) bool admits_to_less(const struct assay_executor *ex,
+                                                     const struct record *r)
+{
+    if (!ex->ask_usable || assay_ranges_touches(ex->ranges, (uintptr_t)r->address, 1))
+        return false;
+    uint64_t usable = ex->subject.malloc_usable_size(r->address);
+    return usable < r->bytes &&
+           !assay_ranges_touches(ex->ranges, (uintptr_t)r->address, usable ? usable : 1);
+}
+
 /* Allocation succeeded, failed, or gave an address that must not be touched. */
 static inline __attribute__((always_inline)) void
 bear(struct assay_executor *ex, struct assay_event *event, char *address, uint64_t bytes, bool full)
@@ -111,7 +122,8 @@ bear(struct assay_executor *ex, struct assay_event *event, char *address, uint64
         r->flags = RECORD_UNKNOWN; /* nobody can have so much: the size oracles' affair, not ours */
     } else if (HARDLY(assay_ranges_touches(ex->ranges, (uintptr_t)address, bytes ? bytes : 1))) {
         r->flags = RECORD_UNKNOWN;
-        assay_executor_evidence(ex, ASSAY_FACT_FOREIGN, born, 0, 0, 0, 0);
+        if (!admits_to_less(ex, r))
+            assay_executor_evidence(ex, ASSAY_FACT_FOREIGN, born, 0, 0, 0, 0);
     } else {
         event->checked |= ASSAY_FACT_FOREIGN;
         if (full)
