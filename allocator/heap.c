@@ -287,6 +287,7 @@ void bw_heap_reset(struct bw_heap *heap, uint64_t seed)
         bw_slab_reset(heap->pages, class);
         bw_slab_start(class, &heap->key, i);
     }
+    heap->kept_more = 0;
     bw_cache_reset(heap);
     bw_large_drop(&heap->large);
     bw_large_start(&heap->large, &heap->key);

@@ -121,7 +121,7 @@ static void choose(struct bw_large *large, struct bw_large_object *object, size_
 {
     /* A limit that came after the window was reserved would not be felt inside of it. */
     bool unlimited = bw_pages_limit(large->pages) == SIZE_MAX;
-    bool tailed = unlimited && is_usual(large->pages, object, alignment);
+    bool tailed = unlimited && object->size > BW_REQUEST_MAX;
     object->tail = tailed ? (uint32_t)bw_place_tail(large->pages, object->usable) : 0;
     bw_lock(&large->lock);
     bw_place_choose(large, object, alignment, unlimited);
@@ -149,6 +149,9 @@ static bool add(struct bw_large *large, const struct bw_large_object *object)
     return made;
 }
 
+/* More than a process can have: not worth asking the system for, nor giving anything up. */
+#define ADDRESS_SPACE ((size_t)1 << 48)
+
 static struct bw_large_object described(const struct bw_pages *pages, size_t size)
 {
     return (struct bw_large_object){.size = size,
@@ -161,7 +164,7 @@ static void *make(struct bw_heap *heap, size_t size, size_t alignment)
 {
     struct bw_large *large = &heap->large;
     struct bw_large_object object = described(large->pages, size), start = object;
-    if (object.usable < size)
+    if (size > ADDRESS_SPACE)
         return NULL;
     bool made = is_usual(large->pages, &object, alignment) && obtain_spare(large, &object);
     if (!made) {
@@ -307,17 +310,18 @@ bool bw_large_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old
     struct bw_large_object *object = lock_live(heap, p, BW_INTENT_REALLOC);
     *ret_old = object->size;
     check_canary(heap, object);
-    struct bw_large_object wanted = described(heap->pages, size);
+    struct bw_large_object before = *object, wanted = described(heap->pages, size);
     bool fits = size > BW_REQUEST_MAX && size <= PTRDIFF_MAX &&
-                wanted.usable <= bw_place_room(heap->pages, object);
+                wanted.usable <= bw_place_room(heap->pages, object) &&
+                bw_place_fit(heap->pages, object, wanted.usable);
     if (fits) {
         size_t slack;
-        uint8_t *old_end = canary_end(object, &slack), *bytes = p;
-        size_t from = size < object->size ? size : object->size;
-        memset(bytes + from, 0, (size_t)(old_end - bytes) - from);
-        fits = bw_place_fit(heap->pages, object, wanted.usable);
-        if (fits)
-            object->size = size;
+        uint8_t *from = (uint8_t *)p + (size < before.size ? size : before.size);
+        uint8_t *to = canary_end(&before, &slack);
+        if (to > end_of(object))
+            to = end_of(object);
+        memset(from, 0, (size_t)(to - from));
+        object->size = size;
         fill_canary(heap, object);
     }
     bw_unlock(&heap->large.lock);
@@ -366,7 +370,7 @@ void *bw_large_relocate(struct bw_heap *heap, void *p, size_t old, size_t size)
     struct bw_large_object from = *entry, to = described(heap->pages, size);
     bw_unlock(&heap->large.lock);
     bool lost = false;
-    bool moved = old >= MOVE_BYTES_MIN && size > old && to.usable >= size &&
+    bool moved = old >= MOVE_BYTES_MIN && size > old && size <= ADDRESS_SPACE &&
                  relocate_pages(heap, &from, &to, &lost);
     void *result = moved ? (void *)to.address : make(heap, size, 1);
     if (result == NULL)

@@ -71,6 +71,7 @@ struct bw_class {
     /* State. */
     uint32_t lists[BW_LIST_COUNT]; /* first slab, index + 1 */
     uint32_t empty_count;
+    size_t kept_max; /* bytes of empty slabs; beyond it they are given back */
     struct bw_random random; /* for what is no cache's */
 } __attribute__((aligned(64)));
 
@@ -158,6 +159,7 @@ struct bw_heap {
     struct bw_lock cache_lock;
     struct bw_cache *caches;
     struct bw_class classes[BW_CLASS_COUNT];
+    size_t kept_more; /* what the classes' kept_max have grown by, about */
     struct bw_large large;
     struct bw_heap *next; /* of all heaps, for fork */
     void *reserved;       /* the reservation that this struct stands in */

@@ -36,13 +36,17 @@ static uint32_t random_gap(struct bw_large *large)
 }
 
 /* Room to grow in place, and so that spares fit more sizes than one: sizes four per doubling. */
+#define TAIL_MAX ((size_t)1 << 20)
+
 size_t bw_place_tail(const struct bw_pages *pages, size_t usable)
 {
-    if (!bw_spare_wanted(usable) || !bw_pages_can_move(pages))
+    if (!bw_pages_can_move(pages))
         return 0;
     size_t step = (size_t)1 << (61 - __builtin_clzll(usable));
-    return bw_round_up(bw_round_up(usable, step), bw_page_size(pages)) - usable +
-           bw_page_size(pages);
+    if (step > TAIL_MAX)
+        step = TAIL_MAX;
+    size_t page = bw_page_size(pages);
+    return bw_round_up(bw_round_up(usable, step), page) - usable + page;
 }
 
 enum { TRIALS = 8 };

@@ -54,6 +54,7 @@ void bw_slab_start(struct bw_class *class, const struct bw_key *key, unsigned in
     class->carved = 0;
     class->extent = 0;
     class->empty_count = 0;
+    class->kept_max = bw_policy_purge_bytes;
     for (int list = 0; list < BW_LIST_COUNT; list++)
         class->lists[list] = 0;
     bw_random_start(&class->random, key, index);
@@ -173,6 +174,17 @@ static bool carve(struct bw_heap *heap, struct bw_class *class)
     return true;
 }
 
+/* A slab whose memory was given back is wanted again: the class may keep more. What all classes may
+ * keep so is limited; threads that regret at once may miscount it a little. */
+static void regret(struct bw_heap *heap, struct bw_class *class)
+{
+    size_t more = bw_load_size(&heap->kept_more) + class->slab_bytes;
+    if (more > bw_policy_purge_regret_bytes)
+        return;
+    bw_store_size(&heap->kept_more, more);
+    class->kept_max += class->slab_bytes;
+}
+
 /* A slab with free slots, off its list: index + 1, or 0 where there is no room for more. */
 static uint32_t own(struct bw_heap *heap, struct bw_class *class)
 {
@@ -186,6 +198,8 @@ static uint32_t own(struct bw_heap *heap, struct bw_class *class)
         if (first == 0)
             continue;
         class->empty_count -= list == BW_LIST_EMPTY;
+        if (list == BW_LIST_PURGED)
+            regret(heap, class);
         list_remove(class, first - 1);
         bw_slab_record(class, first - 1)->list = BW_LIST_OWNED;
         return first;
@@ -277,7 +291,7 @@ static __attribute__((noinline)) void became_empty(struct bw_heap *heap, struct 
 {
     size_t kept = (size_t)(class->empty_count) * class->slab_bytes;
     uint32_t purged = bw_mutant(purge_beside) ? index ^ 1 : index;
-    if (kept < bw_policy_purge_bytes || is_unreadable(heap, class) ||
+    if (kept < class->kept_max || is_unreadable(heap, class) ||
         !bw_pages_purge(heap->pages, slot_at(class, purged, 0), class->slab_bytes)) {
         class->empty_count++;
         list_add(class, BW_LIST_EMPTY, index);
@@ -345,8 +359,10 @@ bool bw_slab_trim(struct bw_heap *heap)
             class->empty_count--;
             any = true;
         }
+        class->kept_max = bw_policy_purge_bytes;
         bw_unlock(&class->lock);
     }
+    bw_store_size(&heap->kept_more, 0);
     return any;
 }
 

@@ -300,14 +300,17 @@ void bw_slab_count(struct bw_heap *heap, struct bw_class *class, struct bw_stati
     bw_lock(&class->lock);
     for (uint32_t i = 0; i < class->carved; i++) {
         const struct bw_slab *slab = bw_slab_record(class, i);
-        for (uint32_t slot = 0; slot < class->slots; slot++) {
-            uint32_t tag = bw_load_u16(&slab->tags[slot]);
-            if (!(tag & BW_TAG_LIVE))
-                continue;
-            statistics->small_objects++;
-            statistics->small_bytes += class->size - slack_of(tag);
-        }
         statistics->free_slots += slab->free_count;
+        if (slab->free_count == class->slots)
+            continue;
+        size_t live = 0, slack = 0;
+        for (uint32_t slot = 0; slot < class->slots; slot++) {
+            uint32_t tag = bw_load_u16(&slab->tags[slot]), counts = tag / BW_TAG_LIVE;
+            live += counts;
+            slack += slack_of(tag) * counts;
+        }
+        statistics->small_objects += live;
+        statistics->small_bytes += live * class->size - slack;
     }
     statistics->free_slots += ready;
     statistics->quarantined_slots += quarantined;
