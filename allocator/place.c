@@ -203,8 +203,11 @@ bool bw_place_move(const struct bw_pages *pages, struct bw_large_object *to,
 /* The cells of a place are closed as a whole, so that the kernel's page tables go with them. */
 bool bw_place_close(const struct bw_large *large, const struct bw_large_object *object)
 {
-    if (bw_mutant(large_pages_kept))
+    if (bw_mutant(large_pages_kept)) {
+        (void)bw_pages_unguard(large->pages, (uint8_t *)object->address + object->usable,
+                               object->tail);
         return true;
+    }
     if (object->cells == 0)
         return bw_pages_decommit(large->pages, (void *)object->address,
                                  object->usable + object->tail);
