@@ -132,7 +132,7 @@ static int try_trial(struct worker *worker, const struct assay_matrix_cell *cell
     bool maps = info->flags & ASSAY_MISUSE_MAPS;
 
     assay_misuse_begin(m, trial, assay_splitmix64(&draw));
-    m->size = matrix->size;
+    m->size = info->flags & ASSAY_MISUSE_SIZES ? assay_misuse_size(trial) : matrix->size;
     m->missing = subject->missing_apis;
     m->map_count = 0;
     said[0] = '\0';

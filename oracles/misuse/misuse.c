@@ -23,6 +23,13 @@ size_t assay_misuse_list(const struct assay_misuse_info **ret_rows)
     return sizeof rows / sizeof *rows;
 }
 
+uint64_t assay_misuse_size(uint64_t trial)
+{
+    /* one of each few doublings: a promise that is broken for some sizes is broken often */
+    static const uint64_t sizes[] = {24, 96, 240, 480, 1000, 3000, 12000, 40000};
+    return sizes[trial % (sizeof sizes / sizeof *sizes)];
+}
+
 bool assay_misuse_promised(const struct assay_misuse_info *info,
                            const struct assay_profile *profile)
 {

@@ -107,9 +107,12 @@ enum assay_misuse_flag {
     ASSAY_MISUSE_BITS = 1 << 3,    /* one trial for each of 256 bits */
     ASSAY_MISUSE_NUMBER = 1 << 4,  /* a figure: least, mean and most of the values */
     ASSAY_MISUSE_ENTROPY = 1 << 5, /* a figure: entropy of the values */
-    ASSAY_MISUSE_MODEL = 1 << 6    /* of the tag model: TAGS(policy, access) of variants.h */
+    ASSAY_MISUSE_MODEL = 1 << 6,   /* of the tag model: TAGS(policy, access) of variants.h */
+    ASSAY_MISUSE_SIZES = 1 << 7    /* each trial has a size of its own, 24 bytes to 40,000 */
 };
 enum { ASSAY_MISUSE_BIT_TRIALS = 256 };
+/* The size of a trial's objects, of rows with SIZES. */
+uint64_t assay_misuse_size(uint64_t trial);
 
 enum assay_promise {
     ASSAY_PROMISE_NONE,

@@ -109,7 +109,7 @@ class Tags(html.parser.HTMLParser):
 tags = Tags()
 tags.feed(text)
 assert not tags.open, tags.open
-assert text.count("<details>") == 2 * (8 + 3 + 4)
+assert text.count("<details>") == 2 * (9 + 3 + 4)
 END
 run 3 assay matrix --subject glibc --rows S23 --trials 2 --html no/such/folder.html
 [ -z "$(find . -name "page.html.partial*")" ] || fail "a partial page is left"
