@@ -71,7 +71,7 @@ struct bw_class {
     /* State. */
     uint32_t lists[BW_LIST_COUNT]; /* first slab, index + 1 */
     uint32_t empty_count;
-    size_t kept_max; /* bytes of empty slabs; beyond it they are given back */
+    size_t kept_max;         /* bytes of empty slabs; beyond it they are given back */
     struct bw_random random; /* for what is no cache's */
 } __attribute__((aligned(64)));
 
