@@ -73,6 +73,8 @@ size_t assay_executor_shared_bytes(void);
 struct assay_executor *assay_executor_reserve(struct assay_arena *arena);
 void assay_executor_share(struct assay_executor *executor, const struct assay_executor *base);
 void assay_executor_make_concurrent(struct assay_executor *executor);
+/* From now on these functions are called in place of the subject's; no function more or less. */
+void assay_executor_call_through(struct assay_executor *executor, const struct assay_subject *to);
 /* From now on it calls, and looks at nothing. */
 void assay_executor_touch_nothing(struct assay_executor *executor);
 void assay_executor_rejoin(struct assay_executor *base, const struct assay_executor *other);

@@ -140,6 +140,11 @@ void assay_executor_make_concurrent(struct assay_executor *ex)
     ex->progress = NULL;
 }
 
+void assay_executor_call_through(struct assay_executor *ex, const struct assay_subject *to)
+{
+    ex->subject = *to;
+}
+
 void assay_executor_touch_nothing(struct assay_executor *ex)
 {
     ex->touch = ASSAY_TOUCH_NONE;

@@ -6,6 +6,7 @@
 
 #include "traces/core/clock.h"
 #include "traces/runner/crash.h"
+#include "traces/runner/preempt.h"
 #include "traces/runner/threads.h"
 
 enum { SPINS = 200, NONE = UINT16_MAX };
@@ -19,6 +20,8 @@ struct worker {
     bool leave;                /* after the chunk in hand */
     uint16_t first;            /* index of its first event in the chunk, NONE = nothing to do */
     uint16_t last;             /* while planning */
+    _Atomic uint16_t now;      /* the event in hand */
+    struct assay_preempted preempted;
     char *stack, *signal_stack;
 };
 
@@ -36,18 +39,27 @@ struct assay_parallel {
     uint64_t *last_op; /* by object: chunk number << 16 | event index of its last op */
     uint64_t op_base;
     struct worker workers[ASSAY_PARALLEL_THREADS];
-    uint16_t wait_for[ASSAY_PARALLEL_EVENTS][2]; /* events that must be done first, or NONE */
-    uint16_t next[ASSAY_PARALLEL_EVENTS];        /* of the same thread */
-    uint64_t before[ASSAY_PARALLEL_EVENTS], after[ASSAY_PARALLEL_EVENTS];
+    uint16_t wait_for[ASSAY_PARALLEL_EVENTS][2];    /* events that must be done first, or NONE */
+    uint16_t next[ASSAY_PARALLEL_EVENTS];           /* of the same thread */
+    _Atomic uint64_t before[ASSAY_PARALLEL_EVENTS]; /* 0: not begun */
+    uint64_t after[ASSAY_PARALLEL_EVENTS];
     _Atomic uint8_t done[ASSAY_PARALLEL_EVENTS];
     struct stamped order[2 * ASSAY_PARALLEL_EVENTS], scratch[2 * ASSAY_PARALLEL_EVENTS];
     struct assay_event events[ASSAY_PARALLEL_EVENTS];
-    _Atomic uint32_t evidence_count;
+    uint16_t count; /* of events in hand */
+    bool preempted;
+    struct assay_subject subject;        /* where preempted */
+    _Alignas(64) _Atomic uint64_t steps; /* where preempted: rises with each stamp */
+    _Alignas(64) _Atomic uint32_t evidence_count;
     struct assay_event evidence[ASSAY_CHUNK_EVIDENCE];
 };
 
-static uint64_t stamp(void)
+static __thread struct worker *thread_worker;
+
+static uint64_t stamp(struct assay_parallel *parallel)
 {
+    if (parallel->preempted)
+        return atomic_fetch_add(&parallel->steps, 1) + 1;
 #if defined(__x86_64__)
     unsigned processor;
     __builtin_ia32_lfence();
@@ -55,8 +67,7 @@ static uint64_t stamp(void)
     __builtin_ia32_lfence();
     return now;
 #else
-    static _Atomic uint64_t counter;
-    return atomic_fetch_add(&counter, 1);
+    return atomic_fetch_add(&parallel->steps, 1) + 1;
 #endif
 }
 
@@ -82,6 +93,7 @@ struct assay_parallel *assay_parallel_create(struct assay_arena *arena, struct a
     parallel->shared = shared;
     parallel->base = base;
     parallel->max_objects = config->max_objects;
+    parallel->preempted = shared->preempted != 0;
     for (int i = 0; i < ASSAY_PARALLEL_THREADS; i++) {
         struct worker *worker = &parallel->workers[i];
         worker->parallel = parallel;
@@ -92,6 +104,14 @@ struct assay_parallel *assay_parallel_create(struct assay_arena *arena, struct a
             return NULL;
     }
     assay_executor_make_concurrent(base);
+    thread_worker = &parallel->workers[0];
+    if (parallel->preempted) {
+        const struct assay_subject through = assay_preempt_subject(config->subject);
+        parallel->subject = *config->subject;
+        assay_preempt_install(config->subject);
+        assay_preempt_thread(&thread_worker->preempted, config->subject, &parallel->steps, 1);
+        assay_executor_call_through(base, &through);
+    }
     return parallel;
 }
 
@@ -108,17 +128,17 @@ static uint16_t last_of(struct assay_parallel *parallel, uint32_t object, uint16
     return (uint16_t)last;
 }
 
-static void plan(struct assay_parallel *parallel, uint16_t count)
+/* Plans events [from, to): what is measured is measured by the main thread alone. */
+static void plan(struct assay_parallel *parallel, uint16_t from, uint16_t to)
 {
     uint16_t started[ASSAY_PARALLEL_THREADS];
     parallel->chunk_number++;
     memset(started, 0xff, sizeof started);
     for (int i = 0; i < ASSAY_PARALLEL_THREADS; i++)
         parallel->workers[i].first = NONE;
-    for (uint16_t i = 0; i < count; i++) {
+    for (uint16_t i = from; i < to; i++) {
         const struct assay_event *event = &parallel->events[i];
         struct worker *worker = &parallel->workers[event->thread % ASSAY_PARALLEL_THREADS];
-        atomic_store_explicit(&parallel->done[i], 0, memory_order_relaxed);
         parallel->next[i] = NONE;
         parallel->wait_for[i][0] = last_of(parallel, event->object, i);
         parallel->wait_for[i][1] = last_of(parallel, event->born, i);
@@ -178,17 +198,30 @@ static void do_share(struct worker *worker)
         own.event = i;
         atomic_store_explicit(&parallel->shared->progress, parallel->op_base + i,
                               memory_order_relaxed);
-        parallel->before[i] = stamp();
+        atomic_store_explicit(&worker->now, i, memory_order_relaxed);
+        atomic_store_explicit(&parallel->before[i], stamp(parallel), memory_order_release);
+        worker->preempted.before = &parallel->before[i]; /* closer to the call, if there is one */
+        worker->preempted.after = &parallel->after[i];
+        parallel->after[i] = 0;
         assay_executor_run(worker->executor, &parallel->events[i], 1, &sink);
-        parallel->after[i] = stamp();
+        if (parallel->after[i] == 0)
+            parallel->after[i] = stamp(parallel);
         atomic_store_explicit(&parallel->done[i], 1, memory_order_release);
     }
+    worker->preempted.before = NULL;
+    worker->preempted.after = NULL;
+    atomic_store_explicit(&worker->now, NONE, memory_order_relaxed);
 }
 
 static void *work(void *argument)
 {
     struct worker *worker = argument;
     uint32_t done = atomic_load(&worker->done);
+    thread_worker = worker;
+    if (worker->parallel->preempted)
+        assay_preempt_thread(&worker->preempted, &worker->parallel->subject,
+                             &worker->parallel->steps,
+                             (uint64_t)(worker - worker->parallel->workers) + 1);
     assay_crash_thread(worker->signal_stack, ASSAY_THREAD_SIGNAL_STACK_BYTES, NULL);
     atomic_fetch_add(&worker->parallel->shared->library_calls, assay_thread_library_calls());
     for (bool leave = false; !leave; done++) {
@@ -199,6 +232,7 @@ static void *work(void *argument)
         atomic_store(&worker->done, done + 1);
         assay_futex_wake(&worker->done);
     }
+    assay_preempt_end();
     return NULL;
 }
 
@@ -247,24 +281,42 @@ static void sort(struct assay_parallel *parallel, size_t n)
         memcpy(parallel->order, from, n * sizeof *from);
 }
 
-/* Writes the chunk anew, in the order of the stamps, and tells the sink. */
-static void retell(struct assay_parallel *parallel, uint16_t count, const struct assay_sink *sink)
+/* What is known of an event's place in the order: its stamps, as many as there are. */
+static size_t place(struct assay_parallel *parallel, uint16_t i, struct stamped *out)
+{
+    const struct assay_event *event = &parallel->events[i];
+    enum assay_op_class op_class = assay_op_info(event->kind)->op_class;
+    uint64_t before = atomic_load(&parallel->before[i]);
+    if (op_class == ASSAY_CLASS_RESIZE && (event->flags & ASSAY_FLAG_EXECUTED)) {
+        out[0] = (struct stamped){before, i, ASSAY_FLAG_BEGIN};
+        out[1] = (struct stamped){parallel->after[i], i, ASSAY_FLAG_END};
+        return 2;
+    }
+    bool early = op_class == ASSAY_CLASS_RELEASE;
+    *out = (struct stamped){early ? before : parallel->after[i], i, 0};
+    return 1;
+}
+
+static void tell_evidence(struct assay_parallel *parallel, uint16_t event, size_t at,
+                          uint32_t evidence, const struct assay_sink *sink)
 {
     struct assay_chunk *chunk = parallel->chunk;
-    size_t n = 0;
-    for (uint16_t i = 0; i < count; i++) {
-        const struct assay_event *event = &parallel->events[i];
-        enum assay_op_class op_class = assay_op_info(event->kind)->op_class;
-        bool executed = event->flags & ASSAY_FLAG_EXECUTED;
-        if (op_class == ASSAY_CLASS_RESIZE && executed) {
-            parallel->order[n++] = (struct stamped){parallel->before[i], i, ASSAY_FLAG_BEGIN};
-            parallel->order[n++] = (struct stamped){parallel->after[i], i, ASSAY_FLAG_END};
-        } else {
-            bool early = op_class == ASSAY_CLASS_RELEASE;
-            parallel->order[n++] =
-                (struct stamped){early ? parallel->before[i] : parallel->after[i], i, 0};
-        }
+    for (uint32_t e = 0; e < evidence; e++) {
+        if (parallel->evidence[e].site != event)
+            continue;
+        struct assay_event told = parallel->evidence[e];
+        told.site = (uint32_t)at;
+        if (chunk->evidence_count < ASSAY_CHUNK_EVIDENCE)
+            chunk->evidence[chunk->evidence_count++] = told;
+        if (sink && sink->after)
+            sink->after(sink->self, &told);
     }
+}
+
+/* Writes the chunk anew, in the order of the n stamps, and tells the sink. */
+static void retell(struct assay_parallel *parallel, size_t n, const struct assay_sink *sink)
+{
+    struct assay_chunk *chunk = parallel->chunk;
     sort(parallel, n);
     uint32_t evidence = atomic_load(&parallel->evidence_count);
     if (evidence > ASSAY_CHUNK_EVIDENCE)
@@ -281,33 +333,58 @@ static void retell(struct assay_parallel *parallel, uint16_t count, const struct
             sink->before(sink->self, event);
         if (sink && sink->after)
             sink->after(sink->self, event);
-        for (uint32_t e = 0; e < evidence && stamped->half != ASSAY_FLAG_BEGIN; e++) {
-            if (parallel->evidence[e].site != stamped->event)
-                continue;
-            struct assay_event told = parallel->evidence[e];
-            told.site = (uint32_t)at;
-            if (chunk->evidence_count < ASSAY_CHUNK_EVIDENCE)
-                chunk->evidence[chunk->evidence_count++] = told;
-            if (sink && sink->after)
-                sink->after(sink->self, &told);
-        }
+        if (stamped->half != ASSAY_FLAG_BEGIN)
+            tell_evidence(parallel, stamped->event, at, evidence, sink);
     }
 }
 
-uint64_t assay_parallel_run(struct assay_parallel *parallel, struct assay_chunk *chunk,
-                            const struct assay_sink *sink)
+static void retell_all(struct assay_parallel *parallel, const struct assay_sink *sink)
 {
-    uint16_t count =
-        (uint16_t)(chunk->count < ASSAY_PARALLEL_EVENTS ? chunk->count
-                                                        : (uint32_t)ASSAY_PARALLEL_EVENTS);
-    memcpy(parallel->events, chunk->events, count * sizeof *chunk->events);
-    parallel->chunk = chunk;
-    atomic_store(&parallel->evidence_count, 0);
-    plan(parallel, count);
+    size_t n = 0;
+    for (uint16_t i = 0; i < parallel->count; i++)
+        n += place(parallel, i, &parallel->order[n]);
+    retell(parallel, n, sink);
+}
+
+/* Others go on while this looks at them: what was done by now is read first, and then what had
+ * begun, so that an object which one of them got is known to have been given up by another. */
+void assay_parallel_crashed(struct assay_parallel *parallel)
+{
+    struct assay_chunk *chunk = parallel->chunk;
+    uint16_t own = thread_worker ? atomic_load(&thread_worker->now) : NONE;
+    size_t n = 0;
+    if (!chunk || own == NONE)
+        return; /* nothing is in hand, or it is the subject's own thread */
+    static uint8_t done[ASSAY_PARALLEL_EVENTS];
+    for (uint16_t i = 0; i < parallel->count; i++)
+        done[i] = atomic_load(&parallel->done[i]);
+    for (uint16_t i = 0; i < parallel->count; i++) {
+        struct assay_event *event = &parallel->events[i];
+        enum assay_op_class op_class = assay_op_info(event->kind)->op_class;
+        uint64_t before = atomic_load(&parallel->before[i]);
+        if (done[i]) {
+            n += place(parallel, i, &parallel->order[n]);
+        } else if (i != own && before != 0 &&
+                   (op_class == ASSAY_CLASS_RELEASE || op_class == ASSAY_CLASS_RESIZE)) {
+            uint8_t half = op_class == ASSAY_CLASS_RESIZE ? ASSAY_FLAG_BEGIN : 0;
+            event->checked = event->failed = event->error = 0;
+            event->flags |= ASSAY_FLAG_EXECUTED;
+            parallel->order[n++] = (struct stamped){before, i, half};
+        }
+    }
+    parallel->events[own].flags &= (uint8_t)~ASSAY_FLAG_EXECUTED;
+    parallel->order[n++] = (struct stamped){UINT64_MAX, own, 0};
+    retell(parallel, n, NULL);
+    chunk->retold = 1;
+}
+
+/* Events [from, to), side by side. */
+static void run_part(struct assay_parallel *parallel, uint16_t from, uint16_t to)
+{
+    plan(parallel, from, to);
     for (int i = 1; i < ASSAY_PARALLEL_THREADS; i++)
         if (parallel->workers[i].first != NONE && !parallel->workers[i].running)
             start(&parallel->workers[i]);
-    uint64_t begin = assay_now_ns();
     for (int i = 1; i < ASSAY_PARALLEL_THREADS; i++) {
         struct worker *worker = &parallel->workers[i];
         if (worker->first == NONE)
@@ -319,12 +396,37 @@ uint64_t assay_parallel_run(struct assay_parallel *parallel, struct assay_chunk 
     for (int i = 1; i < ASSAY_PARALLEL_THREADS; i++)
         if (parallel->workers[i].first != NONE)
             finish(&parallel->workers[i]);
-    uint64_t spent = assay_now_ns() - begin;
     for (int i = 1; i < ASSAY_PARALLEL_THREADS; i++)
         if (parallel->workers[i].first != NONE)
             assay_executor_rejoin(parallel->base, parallel->workers[i].executor);
+}
+
+uint64_t assay_parallel_run(struct assay_parallel *parallel, struct assay_chunk *chunk,
+                            const struct assay_sink *sink)
+{
+    uint16_t count =
+        (uint16_t)(chunk->count < ASSAY_PARALLEL_EVENTS ? chunk->count
+                                                        : (uint32_t)ASSAY_PARALLEL_EVENTS);
+    memcpy(parallel->events, chunk->events, count * sizeof *chunk->events);
+    for (uint16_t i = 0; i < count; i++) {
+        atomic_store_explicit(&parallel->done[i], 0, memory_order_relaxed);
+        atomic_store_explicit(&parallel->before[i], 0, memory_order_relaxed);
+    }
+    parallel->count = count;
+    parallel->chunk = chunk;
+    atomic_store(&parallel->evidence_count, 0);
+    uint64_t begin = assay_now_ns();
+    for (uint16_t from = 0, to; from < count; from = to) {
+        bool alone = parallel->events[from].kind == ASSAY_OP_MEASURE;
+        for (to = from + 1; to < count && !alone; to++)
+            if (parallel->events[to].kind == ASSAY_OP_MEASURE)
+                break;
+        run_part(parallel, from, to);
+    }
+    uint64_t spent = assay_now_ns() - begin;
     parallel->op_base += count;
-    retell(parallel, count, sink);
+    retell_all(parallel, sink);
+    parallel->chunk = NULL;
     return spent;
 }
 

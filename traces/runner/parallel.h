@@ -4,7 +4,11 @@
  * the trace) and for the start of its own thread; a chunk is a barrier. Each op is stamped before
  * and after, fenced, so that a live interval is never over-stated; when all are done the chunk is
  * rewritten in the order of the stamps (a resize as begin and end) and given to the sink by the
- * main thread. Content is verified by the thread that executes the op; siblings are not swept. */
+ * main thread. Content is verified by the thread that executes the op; siblings are not swept.
+ * MEASURE is made by the main thread while all others wait.
+ *
+ * Preempted threads (preempt.h) are stamped by one shared counter, not by the processors' clocks:
+ * what overlaps there overlaps for certain. */
 #ifndef ASSAY_PARALLEL_H
 #define ASSAY_PARALLEL_H
 
@@ -25,6 +29,9 @@ struct assay_parallel *assay_parallel_create(struct assay_arena *arena, struct a
  * ASSAY_PARALLEL_THREADS share one. Returns wall nanoseconds of the execution alone. */
 uint64_t assay_parallel_run(struct assay_parallel *parallel, struct assay_chunk *chunk,
                             const struct assay_sink *sink);
+/* In the crash handler, by the thread that crashed: what was done by then is written into the chunk
+ * in its order, the op that crashed last, as one in progress. */
+void assay_parallel_crashed(struct assay_parallel *parallel);
 /* Between two programs, or at the end: lets all threads exit. */
 void assay_parallel_stop(struct assay_parallel *parallel);
 

@@ -22,14 +22,17 @@ enum { EXIT_BUG = 70, EXIT_CANNOT = 3 };
 static struct assay_shared *shared;
 static const struct assay_runner_judge *the_judge;
 static struct assay_sink judge_sink;
-static struct assay_chunk *open_chunk; /* whose evidence is being collected */
-static int own_status;                 /* /proc/self/status */
-static bool finishing;                 /* the check of all live objects at a program's end */
+static struct assay_chunk *open_chunk;      /* whose evidence is being collected */
+static int own_status;                      /* /proc/self/status */
+static struct assay_parallel *parallel_now; /* of threads side by side */
+static bool finishing;                      /* the check of all live objects at a program's end */
 
 static void on_crash(int signal)
 {
     if (the_judge && the_judge->crash && shared->judge)
         the_judge->crash(signal);
+    if (parallel_now)
+        assay_parallel_crashed(parallel_now);
     assay_futex_wake(&shared->executed);
 }
 
@@ -276,6 +279,7 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
         if (partial) {
             parallel = assay_parallel_create(&arena, executor, &config, shared);
             ASSAY_CHECK(parallel != NULL);
+            parallel_now = parallel;
         }
         if (in_turns) {
             turns = assay_turns_create(&arena, executor, shared);

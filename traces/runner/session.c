@@ -73,6 +73,7 @@ void assay_session_submit(struct assay_session *session, size_t n, bool last_of_
     struct assay_shared *shared = session->shared;
     struct assay_chunk *chunk = assay_session_chunk_at(session, session->submitted);
     chunk->count = (uint32_t)n;
+    chunk->retold = 0;
     chunk->last_of_program = last_of_program;
     session->counts[session->submitted % ASSAY_SHARED_CHUNKS] = chunk->count;
     session->lasts[session->submitted % ASSAY_SHARED_CHUNKS] = chunk->last_of_program;
@@ -94,6 +95,8 @@ const struct assay_event *assay_session_collect(struct assay_session *session, s
         return NULL;
     uint32_t count = chunk->count < ASSAY_CHUNK_EVENTS ? chunk->count : ASSAY_CHUNK_EVENTS;
     if (whole) {
+        *ret_n = count;
+    } else if (chunk->retold) {
         *ret_n = count;
     } else if (atomic_load(&session->shared->executed) == session->collected) {
         uint64_t base = session->op_base[session->collected % ASSAY_SHARED_CHUNKS];
@@ -143,7 +146,7 @@ void assay_session_feed(struct assay_session *session, const struct assay_sink *
         /* ops of a loop pass by as what was skipped does: none is missing when they are counted */
         bool skipped = events[i].flags & (ASSAY_FLAG_SKIPPED | (turns ? ASSAY_FLAG_LIBRARY : 0));
         if (session->config.environment.order == ASSAY_ORDER_PARTIAL && !skipped &&
-            !(events[i].flags & ASSAY_FLAG_EXECUTED))
+            !(events[i].flags & ASSAY_FLAG_EXECUTED) && !chunk->retold)
             return; /* which of the threads' ops it was is not known */
         if (!skipped && sink->before)
             sink->before(sink->self, &events[i]);

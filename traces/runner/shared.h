@@ -35,7 +35,7 @@ struct assay_chunk {
     uint32_t count; /* events to execute, by the host */
     uint32_t last_of_program;
     uint32_t evidence_count; /* by the runner */
-    uint32_t padding;
+    uint32_t retold; /* by the runner: of threads that a crash ended, events are in their order */
     struct assay_event events[ASSAY_CHUNK_EVENTS];
     struct assay_event evidence[ASSAY_CHUNK_EVIDENCE];
 };
@@ -45,7 +45,7 @@ struct assay_shared {
     /* configuration, written by the host before the runner starts */
     uint32_t touch, order, max_objects;
     uint8_t content_full, ask_usable, usable_writable, judge, want_results, bare, adapter, frozen,
-        prefault, mapping_calls;
+        prefault, mapping_calls, preempted;
     uint64_t seed;
     uint64_t missing_apis;
     struct assay_bindings bindings;

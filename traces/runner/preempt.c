@@ -1,0 +1,174 @@
+#include "traces/runner/preempt.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "traces/runner/breakpoint.h"
+
+enum {
+    CALLS_PER_PAUSE = 4,
+    PROGRESS_LOG2 = 7, /* what others are to do meanwhile; an op is two stamps */
+    YIELDS = 3,
+    NAPS = 24,
+    NAP_NS = 20000
+};
+
+static __thread struct assay_preempted *thread_self;
+
+static uint64_t draw(struct assay_preempted *self)
+{
+    self->random ^= self->random << 13;
+    self->random ^= self->random >> 7;
+    self->random ^= self->random << 17;
+    return self->random >> 8;
+}
+
+/* Until the others have got on. */
+static void stay(struct assay_preempted *self)
+{
+    const struct timespec nap = {0, NAP_NS};
+    uint64_t until = atomic_load(self->clock) + (UINT64_C(2) << draw(self) % PROGRESS_LOG2);
+    unsigned i = 0;
+    for (; i < YIELDS + self->naps && atomic_load(self->clock) < until; i++)
+        if (i < YIELDS)
+            sched_yield();
+        else
+            nanosleep(&nap, NULL);
+    bool in_vain = atomic_load(self->clock) < until;
+    self->naps = in_vain ? self->naps / 2 + 1 : self->naps < NAPS ? self->naps + 2 : NAPS;
+}
+
+static bool on_step(void)
+{
+    struct assay_preempted *self = thread_self;
+    if (!self || !self->stepping)
+        return false;
+    self->steps++;
+    return true;
+}
+
+static void on_breakpoint(void)
+{
+    struct assay_preempted *self = thread_self;
+    int kept = errno;
+    if (self && self->inside)
+        stay(self);
+    errno = kept;
+}
+
+void assay_preempt_install(const struct assay_subject *subject)
+{
+    const void *code = NULL;
+    memcpy(&code, &subject->malloc, sizeof code);
+    assay_breakpoint_install(code, on_step, on_breakpoint);
+}
+
+void assay_preempt_thread(struct assay_preempted *self, const struct assay_subject *subject,
+                          _Atomic uint64_t *clock, uint64_t seed)
+{
+    self->subject = *subject;
+    self->clock = clock;
+    self->random = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    self->naps = NAPS;
+    thread_self = self;
+    (void)prctl(PR_SET_TIMERSLACK, 1);
+}
+
+/* ---- around each call ----------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) uint64_t stamp(struct assay_preempted *self)
+{
+    return atomic_fetch_add(self->clock, 1) + 1;
+}
+
+static inline __attribute__((always_inline)) void begin(struct assay_preempted *self, bool rare)
+{
+    uint64_t bits = draw(self);
+    if (bits % CALLS_PER_PAUSE == 0)
+        assay_breakpoint_set(draw(self), atomic_load(self->clock));
+    self->stepping = assay_breakpoint_learns(bits >> 24, rare);
+    if (self->before)
+        atomic_store(self->before, stamp(self));
+    self->inside = true;
+    if (self->stepping)
+        assay_breakpoint_step();
+}
+
+static inline __attribute__((always_inline)) void end(struct assay_preempted *self)
+{
+    int kept = errno;
+    self->inside = false;
+    if (self->stepping) {
+        assay_breakpoint_step_no_more();
+        assay_breakpoint_learnt();
+        self->stepping = false;
+    }
+    if (self->after)
+        *self->after = stamp(self);
+    errno = kept;
+}
+
+void assay_preempt_end(void)
+{
+    if (!thread_self)
+        return;
+    thread_self->before = NULL;
+    thread_self->after = NULL;
+    begin(thread_self, true);
+}
+
+#define CALLS(result_type, name, parameters, arguments)                                            \
+    static result_type step_##name parameters                                                      \
+    {                                                                                              \
+        struct assay_preempted *self = thread_self;                                                \
+        begin(self, false);                                                                        \
+        result_type result = self->subject.name arguments;                                         \
+        end(self);                                                                                 \
+        return result;                                                                             \
+    }
+#define GIVES_BACK(name, parameters, arguments)                                                    \
+    static void step_##name parameters                                                             \
+    {                                                                                              \
+        struct assay_preempted *self = thread_self;                                                \
+        begin(self, false);                                                                        \
+        self->subject.name arguments;                                                              \
+        end(self);                                                                                 \
+    }
+CALLS(void *, malloc, (size_t size), (size))
+CALLS(void *, calloc, (size_t count, size_t size), (count, size))
+CALLS(void *, realloc, (void *p, size_t size), (p, size))
+CALLS(void *, reallocarray, (void *p, size_t count, size_t size), (p, count, size))
+CALLS(void *, rezalloc, (void *p, size_t size), (p, size))
+CALLS(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size))
+CALLS(int, posix_memalign, (void **out, size_t alignment, size_t size), (out, alignment, size))
+CALLS(void *, memalign, (size_t alignment, size_t size), (alignment, size))
+CALLS(void *, valloc, (size_t size), (size))
+CALLS(void *, pvalloc, (size_t size), (size))
+GIVES_BACK(free, (void *p), (p))
+GIVES_BACK(free_sized, (void *p, size_t size), (p, size))
+GIVES_BACK(free_aligned_sized, (void *p, size_t alignment, size_t size), (p, alignment, size))
+
+struct assay_subject assay_preempt_subject(const struct assay_subject *subject)
+{
+    struct assay_subject through = *subject;
+#define THROUGH(name) through.name = subject->name ? step_##name : NULL
+    THROUGH(malloc);
+    THROUGH(calloc);
+    THROUGH(realloc);
+    THROUGH(reallocarray);
+    THROUGH(rezalloc);
+    THROUGH(aligned_alloc);
+    THROUGH(posix_memalign);
+    THROUGH(memalign);
+    THROUGH(valloc);
+    THROUGH(pvalloc);
+    THROUGH(free);
+    THROUGH(free_sized);
+    THROUGH(free_aligned_sized);
+#undef THROUGH
+    return through;
+}

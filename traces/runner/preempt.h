@@ -1,0 +1,44 @@
+/* Preemption inside the subject's calls, so that what goes wrong when two threads are in there at
+ * once does not wait for a scheduler to arrange it.
+ *
+ * Some calls are made in single steps of the processor, to learn the ways through the subject's
+ * code. On these ways a breakpoint is set, at some instruction at a time; the thread that comes
+ * upon it takes it away and stays there until the others have made some progress, or for a moment
+ * at most: they may be waiting for a lock that it holds. That is what a scheduler may do at any
+ * time, and nothing else: nothing of the subject is called meanwhile, and errno is kept. Where a
+ * processor has no such steps (it is x86 that has) threads are left to the scheduler.
+ *
+ * A subject that blocks all signals dies at a breakpoint, of SIGTRAP and without a record: the
+ * host takes that for what it is. */
+#ifndef ASSAY_PREEMPT_H
+#define ASSAY_PREEMPT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "traces/runner/assay_subject.h"
+
+/* One per thread. */
+struct assay_preempted {
+    struct assay_subject subject; /* that is called in the end */
+    _Atomic uint64_t *clock;      /* of all threads: one more at each stamp */
+    _Atomic uint64_t *before;     /* where the call in hand is stamped; NULL: nowhere */
+    uint64_t *after;
+    uint64_t random;
+    uint32_t naps;  /* what it stays for at most: less and less where that is in vain */
+    uint32_t steps; /* of the call in hand, made so far */
+    volatile bool inside, stepping;
+};
+
+/* Once per process. */
+void assay_preempt_install(const struct assay_subject *subject);
+/* The calling thread, zeroed memory of its caller. seed: another for each thread. */
+void assay_preempt_thread(struct assay_preempted *self, const struct assay_subject *subject,
+                          _Atomic uint64_t *clock, uint64_t seed);
+/* It is about to end: what the subject does then is a call too. */
+void assay_preempt_end(void);
+/* What such threads call in place of the subject. */
+struct assay_subject assay_preempt_subject(const struct assay_subject *subject);
+
+#endif
