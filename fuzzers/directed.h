@@ -36,7 +36,7 @@ struct assay_directed {
 };
 
 enum assay_directed_flag {
-    ASSAY_DIRECTED_PARTIAL = 1 << 0, /* each thread of the program is a thread */
+    ASSAY_DIRECTED_RACES = 1 << 0,   /* threads run side by side, and are preempted */
     ASSAY_DIRECTED_MAPPING = 1 << 1, /* has REFUSE ops */
     ASSAY_DIRECTED_TWICE = 1 << 3,   /* two processes whose answers are compared; one stage */
     ASSAY_DIRECTED_TURNS = 1 << 2,   /* threads and processes are real, one op at a time */

@@ -47,11 +47,48 @@ void assay_finding_fingerprint(const struct assay_violation *violation,
     assay_finding_fingerprint_by(ASSAY_FINGERPRINT_SCHEME, violation, ret_hex);
 }
 
+/* How an unordered pair of calls does its damage is chance: which call is hit, and whether two get
+ * one place, one finds the other's content, or the subject stumbles over it. */
+static const char *raced(const struct assay_violation *violation)
+{
+    bool stopped =
+        violation->relation == ASSAY_RELATION_CRASH || violation->relation == ASSAY_RELATION_ABORT;
+    switch (violation->property) {
+    case ASSAY_PROPERTY_C05:
+    case ASSAY_PROPERTY_C06:
+    case ASSAY_PROPERTY_C08:
+    case ASSAY_PROPERTY_C09: return "damage";
+    case ASSAY_PROPERTY_C26:
+    case ASSAY_PROPERTY_C28: return stopped ? "damage" : "";
+    default: return "";
+    }
+}
+
+unsigned assay_finding_rank(const struct assay_violation *violation)
+{
+    switch (violation->property) {
+    case ASSAY_PROPERTY_C05: return 0;
+    case ASSAY_PROPERTY_C06: return 1;
+    case ASSAY_PROPERTY_C08: return 2;
+    case ASSAY_PROPERTY_C09: return 3;
+    default: return 4;
+    }
+}
+
 void assay_finding_fingerprint_by(unsigned scheme, const struct assay_violation *violation,
                                   char ret_hex[ASSAY_FINGERPRINT_BYTES])
 {
     unsigned relation = scheme > 1 ? relation_that_counts(violation) : violation->relation;
     char key[256];
+    if (violation->races) {
+        const char *what = raced(violation);
+        int n = snprintf(key, sizeof key, "races|%s|%s",
+                         what[0] ? what : assay_property_info(violation->property)->id,
+                         violation->relation == ASSAY_RELATION_HANG ? "hang" : "");
+        snprintf(ret_hex, ASSAY_FINGERPRINT_BYTES, "%016" PRIx64,
+                 (uint64_t)XXH3_64bits(key, (size_t)n));
+        return;
+    }
     int length =
         snprintf(key, sizeof key, "%s|%s|%s|%s", assay_property_info(violation->property)->id,
                  assay_op_info(violation->kind)->name, assay_finding_size_class(violation),
@@ -85,6 +122,7 @@ bool assay_finding_known(const json_t *finding, struct assay_violation *ret_viol
         sized = strcmp(assay_finding_size_class(&v), word_of(finding, "size_class")) == 0;
     }
     snprintf(v.function, sizeof v.function, "%s", word_of(finding, "function"));
+    v.races = json_is_true(json_object_get(finding, "races"));
     *ret_violation = v;
     return v.property && v.kind && v.relation && sized;
 }
@@ -460,6 +498,8 @@ json_t *assay_finding_json(const struct assay_violation *violation, const char *
     if (object && violation->crash_class)
         json_object_set_new(object, "crash_class",
                             json_string(assay_crash_class_name(violation->crash_class)));
+    if (object && violation->races)
+        json_object_set_new(object, "races", json_true());
     if (object && violation->function[0])
         json_object_set_new(object, "function", json_string(violation->function));
     return object;

@@ -24,6 +24,8 @@ enum { ASSAY_FINGERPRINT_SCHEME = 2 };
 const char *assay_finding_size_class(const struct assay_violation *violation);
 void assay_finding_fingerprint(const struct assay_violation *violation,
                                char ret_hex[ASSAY_FINGERPRINT_BYTES]);
+/* Of races, where a bug shows in many ways: the less, the more exact is what it says. */
+unsigned assay_finding_rank(const struct assay_violation *violation);
 void assay_finding_fingerprint_by(unsigned scheme, const struct assay_violation *violation,
                                   char ret_hex[ASSAY_FINGERPRINT_BYTES]);
 /* As far as fingerprints go: from what finding.json tells. False: it names what there is not. */

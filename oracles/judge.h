@@ -90,7 +90,9 @@ struct assay_violation {
     uint64_t op_index;  /* position in the program */
     uint64_t expected, seen, offset; /* by property: addresses, sizes, bytes */
     struct assay_event event;        /* the event as judged */
-    /* Of a crash; filled in by the host alone. */
+    /* Filled in by the host alone: threads ran side by side; */
+    bool races;
+    /* of a crash */
     uint8_t crash_class; /* enum assay_crash_class, 0 = not known */
     char function[64];   /* of the subject, on top of the stack; "" = not known */
 };

@@ -20,11 +20,18 @@ bool assay_fuzz_directed_due(const struct assay_fuzz_state *state,
     return !config->random || directed->spent_ns <= (assay_now_ns() - state->start_ns) / 2;
 }
 
+/* Of a program that was made in stages. */
+struct staged {
+    size_t last;      /* where the last stage begins, */
+    uint32_t objects; /* and how many objects there were before it */
+};
+
 /* Builds, executes and judges, until the program is complete, or violates, or the child is gone.
  * Returns 0 or ASSAY_E_*. */
 static int run_stages(const struct assay_fuzz_state *state, const struct assay_directed_info *info,
                       struct assay_directed *d, struct assay_trial *trial,
-                      struct assay_trial_result *result, struct assay_error *err)
+                      struct assay_trial_result *result, struct staged *ret_staged,
+                      struct assay_error *err)
 {
     bool begun = false, complete = false;
     int alive = 1;
@@ -34,6 +41,7 @@ static int run_stages(const struct assay_fuzz_state *state, const struct assay_d
                    : 0;
     for (; alive > 0 && !result->violated && !assay_fuzz_over(state); d->stage++) {
         size_t from = d->n;
+        *ret_staged = (struct staged){.last = from, .objects = d->objects};
         complete = !info->build(d, info->argument);
         if (complete)
             break;
@@ -131,11 +139,50 @@ static bool shows_without_scarcity(struct assay_fuzz_state *state,
     return shows;
 }
 
+/* What a stage of races shows it shows without those before it. */
+static bool last_stage_shows(struct assay_fuzz_state *state,
+                             const struct assay_fuzz_program *program, const struct staged *staged,
+                             uint64_t number)
+{
+    struct assay_fuzz_program last = *program;
+    if (!program->environment.preempted || staged->last == 0 ||
+        program->ops[program->count - 1].kind == ASSAY_OP_MEASURE)
+        return false;
+    last.count = program->count - staged->last;
+    last.ops = malloc(last.count * sizeof *last.ops);
+    if (!last.ops)
+        return false;
+    memcpy(last.ops, program->ops + staged->last, last.count * sizeof *last.ops);
+    for (size_t i = 0; i < last.count; i++) {
+        last.ops[i].object -= last.ops[i].object ? staged->objects : 0;
+        last.ops[i].born -= last.ops[i].born ? staged->objects : 0;
+    }
+    bool shows = assay_fuzz_suspect(state, &last, number, NULL);
+    free(last.ops);
+    return shows;
+}
+
+/* NULL: it may be run, or is no program of races. */
+static const char *why_no_races(const struct assay_fuzz_state *state,
+                                const struct assay_directed_info *info)
+{
+    const struct assay_fuzz_config *config = state->config;
+    if (!(info->flags & ASSAY_DIRECTED_RACES))
+        return NULL;
+    if (config->spec->adapter && config->profile.max_threads == 0)
+        return "the profile does not promise that threads may call an adapter at a time";
+    /* a race shows in many ways */
+    if (atomic_load(&state->races))
+        return "threads that call at the same time have shown something already";
+    return NULL;
+}
+
 static void run_one(struct assay_fuzz_state *state, const struct assay_directed_info *info,
                     struct assay_directed *d, size_t listed, uint64_t number)
 {
     const struct assay_fuzz_config *config = state->config;
     struct assay_trial_result result = {0};
+    struct staged staged = {0};
     struct assay_error err = {0};
     struct assay_trial *trial = NULL;
     const struct assay_trial_config trial_config = {.subject = config->spec,
@@ -145,10 +192,15 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
                                                     .hang_ms = ASSAY_FUZZ_HANG_MS,
                                                     .environment =
                                                         assay_directed_environment(info)};
+    const char *why_not = why_no_races(state, info);
+    if (why_not) {
+        note(state, listed, why_not);
+        return;
+    }
     assay_directed_begin(d, config->seed, listed, config->spec->missing_apis, &config->profile);
     int code = assay_trial_create(&trial_config, &trial, &err);
     if (code == 0)
-        code = run_stages(state, info, d, trial, &result, &err);
+        code = run_stages(state, info, d, trial, &result, &staged, &err);
     if (code == 0)
         count_judged(state, trial);
     assay_trial_free(trial);
@@ -166,7 +218,10 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
                                                .environment = trial_config.environment,
                                                .directed = info->name};
     bool confirmed = shows_without_scarcity(state, &program, &result.first, number) ||
+                     last_stage_shows(state, &program, &staged, number) ||
                      assay_fuzz_suspect(state, &program, number, NULL);
+    if (confirmed && (info->flags & ASSAY_DIRECTED_RACES))
+        atomic_store(&state->races, true);
     /* a hang that does not come back was an op that was slow, here and now */
     if (!confirmed && result.first.relation != ASSAY_RELATION_HANG)
         atomic_fetch_add(&state->unconfirmed, 1);

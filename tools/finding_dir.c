@@ -102,7 +102,8 @@ static void put_program(FILE *out, const struct assay_finding_record *record)
     bool repeats = assay_passes_find(record->ops, record->count, &passes);
     put_ops(out, record->ops, repeats ? passes.length : record->count);
     if (repeats)
-        fprintf(out, "(the same %zu times, measured after 1, 2, 4, 8 ... times)\n", passes.count);
+        fprintf(out, "(the same %zu times%s)\n", passes.count,
+                passes.measures ? ", measured after 1, 2, 4, 8 ... times" : "");
 }
 
 static int write_text(const char *folder, const struct assay_finding_record *record,
@@ -135,6 +136,7 @@ static int write_reproducer(const char *folder, const struct assay_finding_recor
                  .hits = record->hits,
                  .trials = record->trials,
                  .attempts = assay_finding_dir_trials(record->hits, record->trials),
+                 .races = record->environment.preempted,
                  .ask_usable = !(record->spec->missing_apis >> ASSAY_OP_USABLE_SIZE & 1)});
     return finish(out, "reproducer.c", err);
 }
@@ -239,11 +241,12 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
         json_object_set_new(object, "sought", json_true());
     const struct assay_environment *environment = &record->environment;
     if (environment->order != ASSAY_ORDER_SERIAL || environment->mapping_calls ||
-        environment->twice)
+        environment->twice || environment->preempted)
         json_object_set_new(object, "environment",
-                            json_pack("{s:s, s:b, s:b}", "order", order_names[environment->order],
-                                      "mapping_calls", environment->mapping_calls, "twice",
-                                      environment->twice));
+                            json_pack("{s:s, s:b, s:b, s:b}", "order",
+                                      order_names[environment->order], "mapping_calls",
+                                      environment->mapping_calls, "twice", environment->twice,
+                                      "preempted", environment->preempted));
     FILE *out = create(folder, "finding.json", err);
     if (out) {
         json_dumpf(object, out, JSON_INDENT(2) | JSON_SORT_KEYS);
@@ -335,6 +338,7 @@ static int read_environment(json_t *object, struct assay_environment *ret_enviro
         return 0;
     const char *name = json_string_value(order);
     ret_environment->mapping_calls = json_is_true(json_object_get(environment, "mapping_calls"));
+    ret_environment->preempted = json_is_true(json_object_get(environment, "preempted"));
     ret_environment->twice = json_is_true(json_object_get(environment, "twice"));
     for (unsigned i = 0; name && i < sizeof order_names / sizeof *order_names; i++)
         if (strcmp(name, order_names[i]) == 0) {

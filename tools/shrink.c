@@ -14,12 +14,15 @@ enum {
     PROBES = 3, /* trials of a program before it counts as one that always shows it */
     CONFIRM_TRIALS = 10,
     RATE_TRIALS = 60, /* to measure a rate, */
+    RACES_TRIALS = 8, /* of threads side by side, */
     CANDIDATE_TRIALS = 200,
     FINAL_TRIALS = 100
 };
 
 /* How often a candidate shows the finding, as a part of how often the program did for certain. */
 #define FLOOR_PART 0.25
+/* Of races a trial takes long, and the program is made often again in any case. */
+#define RACES_ERROR 0.1
 
 struct hunt {
     const struct assay_shrink *shrink;
@@ -28,6 +31,7 @@ struct hunt {
     struct assay_error *err;
     int code; /* of the first run that could not be had */
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    bool races;                        /* of threads side by side: it never shows for certain */
     bool always_fresh;                 /* a hang ends its child in any case */
     bool spoiled;                      /* the child's heap may be damaged */
     uint64_t deadline_ns;              /* of what goes on now */
@@ -35,7 +39,8 @@ struct hunt {
     const struct assay_passes *passes; /* NULL: the program is no pass that is repeated */
     struct assay_event *whole;         /* room for as many ops as the program has */
     size_t room;
-    struct assay_trial_result last; /* that showed it in a fresh child */
+    struct assay_trial_result last; /* that showed it in a fresh child, */
+    bool confirming, choosy;        /* of races, in the end: the one that says most */
 };
 
 static bool out_of_time(void *self)
@@ -64,8 +69,12 @@ static bool run(struct hunt *hunt, const struct assay_event *ops, size_t n, bool
     hunt->spoiled = hunt->code < 0 || result.violated || result.died;
     hunt->shrunk->runs++;
     bool same = hunt->code == 0 && same_finding(hunt, &result);
-    if (same && fresh)
+    if (same && fresh &&
+        (!hunt->choosy ||
+         assay_finding_rank(&result.first) < assay_finding_rank(&hunt->last.first))) {
         hunt->last = result;
+        hunt->choosy = hunt->confirming;
+    }
     return same;
 }
 
@@ -92,13 +101,14 @@ static bool always_shows(struct hunt *hunt, const struct assay_event *ops, size_
 
 static bool shows_as_often(struct hunt *hunt, const struct assay_event *ops, size_t n, bool careful)
 {
+    double error = hunt->races ? RACES_ERROR : ASSAY_SHRINK_ERROR;
     unsigned patience = assay_trials_to_see(hunt->wanted, 0.05, CANDIDATE_TRIALS), hits = 0;
     for (unsigned trials = 1; trials <= CANDIDATE_TRIALS && !out_of_time(hunt); trials++) {
         hits += run(hunt, ops, n, true);
         if (!careful && hits == 0 && trials >= patience)
             return false;
         enum assay_decision decision =
-            assay_decide_as_often(hits, trials, hunt->floor, hunt->wanted, ASSAY_SHRINK_ERROR);
+            assay_decide_as_often(hits, trials, hunt->floor, hunt->wanted, error);
         if (decision != ASSAY_UNDECIDED)
             return decision == ASSAY_ALWAYS;
     }
@@ -106,21 +116,22 @@ static bool shows_as_often(struct hunt *hunt, const struct assay_event *ops, siz
 }
 
 /* The candidate is a pass. */
-static bool passes_show(struct hunt *hunt, const struct assay_event *pass, size_t n)
+static bool passes_show(struct hunt *hunt, const struct assay_event *pass, size_t n, bool careful)
 {
     const struct assay_passes passes = assay_passes_of(hunt->passes, pass, n);
     size_t ops = assay_passes_ops(&passes);
     if (passes.born == 0 || ops > hunt->room)
         return false;
     assay_passes_expand(&passes, pass, hunt->whole);
-    return run(hunt, hunt->whole, ops, true);
+    return hunt->wanted > 0 ? shows_as_often(hunt, hunt->whole, ops, careful)
+                            : run(hunt, hunt->whole, ops, true);
 }
 
 static bool still_shows(void *self, struct assay_event *ops, size_t n, bool careful)
 {
     struct hunt *hunt = self;
     if (hunt->passes)
-        return passes_show(hunt, ops, n);
+        return passes_show(hunt, ops, n, careful);
     return hunt->wanted > 0 ? shows_as_often(hunt, ops, n, careful)
                             : always_shows(hunt, ops, n, careful);
 }
@@ -138,8 +149,9 @@ static void on_progress(void *self, size_t ops, uint64_t tests)
 /* Measures how often the program shows it, and what is asked of candidates. False: never. */
 static bool measure(struct hunt *hunt, const struct assay_event *ops, size_t n)
 {
-    unsigned trials, hits = try_fresh(hunt, ops, n, RATE_TRIALS, &trials);
-    hunt->wanted = assay_always_valid(hits, trials, 0.05).low;
+    unsigned most = hunt->races ? RACES_TRIALS : RATE_TRIALS;
+    unsigned trials, hits = try_fresh(hunt, ops, n, most, &trials);
+    hunt->wanted = hunt->races ? hits / (1.0 + trials) : assay_always_valid(hits, trials, 0.05).low;
     hunt->floor = hunt->wanted * FLOOR_PART;
     return hits > 0 && hunt->wanted > 0;
 }
@@ -176,7 +188,8 @@ static struct assay_minimised minimise(struct hunt *hunt, struct assay_event *op
     struct assay_minimised outcome;
     struct assay_passes passes;
     bool careful = (hunt->always_fresh && hunt->wanted == 0) || hunt->passes;
-    if (!hunt->passes && hunt->wanted == 0 && assay_passes_find(ops, *count, &passes))
+    if (!hunt->passes && (hunt->wanted == 0 || hunt->races) &&
+        assay_passes_find(ops, *count, &passes))
         return minimise_pass(hunt, &passes, ops, count);
     const struct assay_minimise how = {.self = hunt,
                                        .test = still_shows,
@@ -272,13 +285,30 @@ static bool minimise_certain(struct hunt *hunt, struct assay_event *ops, size_t 
     return false;
 }
 
+/* A program of races that showed it early is made as long as it takes, several times over: a trial
+ * that shows nothing runs to its end. */
+static void shorten(struct assay_event *ops, size_t *count, uint64_t op_index)
+{
+    enum { TIMES = 8, LEAST = 64 };
+    struct assay_passes passes;
+    if (!assay_passes_find(ops, *count, &passes) || passes.measures)
+        return;
+    size_t enough = (size_t)op_index / passes.length * TIMES + LEAST;
+    if (enough < passes.count)
+        *count = enough * passes.length;
+}
+
 /* Where it shows in some runs only: from what is there if that shows it often enough, else from
  * the beginning. */
 static void minimise_random(struct hunt *hunt, struct assay_event *ops, size_t *count,
-                            const struct before *before)
+                            struct before *before)
 {
     hunt->deadline_ns = hunt->shrink->latest_ns;
     assay_trial_set_hang(hunt->trial, HANG_MS);
+    if (hunt->races) {
+        shorten(before->ops, &before->count, before->result.first.op_index);
+        restore(hunt, ops, count, before);
+    }
     if (measure(hunt, before->ops, before->count)) {
         struct assay_minimised outcome = {0};
         if (*count < before->count)
@@ -301,8 +331,10 @@ static void confirm(struct hunt *hunt, const struct assay_event *ops, size_t cou
     hunt->deadline_ns = hunt->shrink->latest_ns;
     if (hunt->deadline_ns < at_least)
         hunt->deadline_ns = at_least; /* whether it always shows takes more than one trial to say */
+    hunt->confirming = hunt->races;
     hunt->shrunk->hits += try_fresh(hunt, ops, count, most, &trials);
     hunt->shrunk->trials += trials;
+    hunt->confirming = hunt->choosy = false;
 }
 
 /* What a program can do with less of. One that forks is another program in one process: what its
@@ -326,7 +358,8 @@ static int drop_environment(struct hunt *hunt, const struct assay_event *ops, si
     struct hunt probe = *hunt;
     unsigned trials;
     const struct assay_environment less = bare_of(needed, ops, count);
-    if ((needed->order == less.order && needed->mapping_calls == less.mapping_calls) ||
+    if ((needed->order == less.order && needed->mapping_calls == less.mapping_calls &&
+         needed->preempted == less.preempted) ||
         out_of_time(hunt))
         return 0;
     bare.environment = less;
@@ -339,6 +372,7 @@ static int drop_environment(struct hunt *hunt, const struct assay_event *ops, si
         hunt->trial = trial;
         hunt->last = probe.last;
         hunt->shrunk->environment = bare.environment;
+        hunt->races = bare.environment.preempted;
     } else {
         assay_trial_free(trial);
     }
@@ -346,13 +380,13 @@ static int drop_environment(struct hunt *hunt, const struct assay_event *ops, si
 }
 
 static void shrink_all(struct hunt *hunt, struct assay_event *ops, size_t *count,
-                       const struct before *before)
+                       struct before *before)
 {
     struct assay_shrunk *shrunk = hunt->shrunk;
     unsigned trials = 0, hits = 0;
-    if (!hunt->always_fresh)
+    if (!hunt->always_fresh && !hunt->races)
         hits = try_fresh(hunt, ops, *count, PROBES, &trials);
-    if (hits == trials) {
+    if (hits == trials && !hunt->races) {
         shrunk->hits = shrunk->trials = 1; /* it was confirmed before */
         if (minimise_certain(hunt, ops, count, before) || !hunt->always_fresh)
             confirm(hunt, ops, *count, hunt->always_fresh ? 1 : CONFIRM_TRIALS - 1);
@@ -362,7 +396,7 @@ static void shrink_all(struct hunt *hunt, struct assay_event *ops, size_t *count
     *shrunk = (struct assay_shrunk){
         .random = true, .runs = shrunk->runs, .environment = shrunk->environment};
     minimise_random(hunt, ops, count, before);
-    confirm(hunt, ops, *count, FINAL_TRIALS);
+    confirm(hunt, ops, *count, hunt->races ? RACES_TRIALS : FINAL_TRIALS);
     if (shrunk->hits == 0) {
         restore(hunt, ops, count, before);
         shrunk->minimised = false;
@@ -379,6 +413,7 @@ int assay_shrink(const struct assay_shrink *shrink, struct assay_event *ops, siz
                         .shrunk = ret_shrunk,
                         .err = err,
                         .deadline_ns = shrink->deadline_ns,
+                        .races = shrink->trial.environment.preempted,
                         .always_fresh = result->first.relation == ASSAY_RELATION_HANG,
                         .last = *result};
     struct before before = {

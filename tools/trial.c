@@ -19,8 +19,9 @@ struct assay_trial {
     struct assay_trial_result *result; /* of the run in progress */
     struct assay_event *results;       /* where to write back what was executed; NULL: nowhere */
     size_t executed, wanted;
-    uint64_t compared;                /* ops of programs that were run twice */
-    bool frozen;                      /* all that can be, in the last run */
+    uint32_t *of_born; /* of threads side by side: by object, which of the ops bears it */
+    uint64_t compared; /* ops of programs that were run twice */
+    bool frozen;       /* all that can be, in the last run */
     struct assay_processes processes; /* of an order in which programs fork */
 };
 
@@ -36,7 +37,9 @@ void assay_trial_configure(const struct assay_trial_config *config, bool judge_i
     bool has_usable = !(config->subject->missing_apis >> ASSAY_OP_USABLE_SIZE & 1);
     bool turns = config->environment.order == ASSAY_ORDER_TURNS;
     *ret_blob = (struct assay_judge_blob){.legal = true, .profile = *config->profile};
-    ret_blob->more_has = turns ? ASSAY_HAS_THREAD | ASSAY_HAS_CONTEXT : 0;
+    ret_blob->more_has = turns ? ASSAY_HAS_THREAD | ASSAY_HAS_CONTEXT
+                         : config->environment.order == ASSAY_ORDER_PARTIAL ? ASSAY_HAS_THREAD
+                                                                            : 0;
     if (!judge_in_child) /* the programs of the generator have none of these ops */
         ret_blob->more_has |= ASSAY_HAS_RESOURCES;
     *ret_session = (struct assay_session_config){
@@ -69,6 +72,7 @@ static void keep_first(void *self, const struct assay_violation *violation)
     struct assay_crash_site *site = &result->circumstances.site;
     result->violated = true;
     result->first = *violation;
+    result->first.races = trial->config.environment.preempted;
     if (in_turns(trial))
         result->first.op_index = trial->processes.number;
     assay_crash_site_name(site, &result->first);
@@ -146,10 +150,24 @@ static void write_back(struct assay_trial *trial, const struct assay_event *even
         memcpy(trial->results + trial->executed, events, n * sizeof *events);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < trial->wanted && events[i].born; k++)
-            if (trial->results[k].born == events[i].born && !(events[i].flags & ASSAY_FLAG_BEGIN))
-                trial->results[k] = events[i];
+    for (size_t i = 0; i < n; i++) {
+        uint32_t born = events[i].born;
+        if (born && born <= trial->config.max_objects && !(events[i].flags & ASSAY_FLAG_BEGIN) &&
+            trial->of_born[born] < trial->wanted &&
+            trial->results[trial->of_born[born]].born == born)
+            trial->results[trial->of_born[born]] = events[i];
+    }
+}
+
+/* Where the ops of a part stand that bear objects. */
+static bool find_births(struct assay_trial *trial)
+{
+    if (!trial->of_born)
+        trial->of_born = calloc((size_t)trial->config.max_objects + 1, sizeof *trial->of_born);
+    for (size_t i = 0; i < trial->wanted && trial->of_born; i++)
+        if (trial->results[i].born && trial->results[i].born <= trial->config.max_objects)
+            trial->of_born[trial->results[i].born] = (uint32_t)i;
+    return trial->of_born != NULL;
 }
 
 /* Feeds what has been executed to the judge. Returns false when nothing more is to come. */
@@ -172,6 +190,11 @@ static bool collect(struct assay_trial *trial)
 static void judge_death(struct assay_trial *trial, const struct assay_session_status *status)
 {
     struct assay_trial_result *result = trial->result;
+    if (trial->config.environment.preempted && status->signal == SIGTRAP &&
+        !assay_session_crash(trial->session)) {
+        result->died = true; /* of a breakpoint of ours, where it had blocked all signals */
+        return;
+    }
     size_t length = strcspn(status->stderr_text, "\n");
     result->died = true;
     result->signal = status->signal;
@@ -211,7 +234,8 @@ static int run(struct assay_trial *trial, const struct assay_event *ops, size_t 
     size_t sent = 0;
     trial->executed = 0;
     bool end = last && n == 0;
-    while (sent < n || end) {
+    bool free_running = trial->config.environment.order == ASSAY_ORDER_PARTIAL;
+    while ((sent < n || end) && !(free_running && trial->result->violated)) {
         size_t capacity;
         struct assay_event *chunk = assay_session_chunk(trial->session, &capacity);
         if (!chunk) {
@@ -276,6 +300,8 @@ int assay_trial_part(struct assay_trial *trial, struct assay_event *ops, size_t 
         return 0;
     trial->results = ops;
     trial->wanted = n;
+    if (trial->config.environment.order == ASSAY_ORDER_PARTIAL && !find_births(trial))
+        return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     int code = run(trial, ops, n, last, err);
     trial->results = NULL;
     return code;
@@ -371,6 +397,7 @@ void assay_trial_free(struct assay_trial *trial)
     assay_session_close(trial->session);
     assay_arena_destroy(&trial->arena);
     assay_processes_free(&trial->processes);
+    free(trial->of_born);
     free(trial);
 }
 

@@ -17,10 +17,11 @@ size_t assay_directed_list(const struct assay_directed_info **ret_rows)
 
 struct assay_environment assay_directed_environment(const struct assay_directed_info *info)
 {
-    return (struct assay_environment){
-        .order = info->flags & ASSAY_DIRECTED_TURNS     ? ASSAY_ORDER_TURNS
-                 : info->flags & ASSAY_DIRECTED_PARTIAL ? ASSAY_ORDER_PARTIAL
-                                                        : ASSAY_ORDER_SERIAL,
-        .mapping_calls = info->flags & ASSAY_DIRECTED_MAPPING,
-        .twice = info->flags & ASSAY_DIRECTED_TWICE};
+    return (struct assay_environment){.order =
+                                          info->flags & ASSAY_DIRECTED_TURNS   ? ASSAY_ORDER_TURNS
+                                          : info->flags & ASSAY_DIRECTED_RACES ? ASSAY_ORDER_PARTIAL
+                                                                               : ASSAY_ORDER_SERIAL,
+                                      .preempted = info->flags & ASSAY_DIRECTED_RACES,
+                                      .mapping_calls = info->flags & ASSAY_DIRECTED_MAPPING,
+                                      .twice = info->flags & ASSAY_DIRECTED_TWICE};
 }

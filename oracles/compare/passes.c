@@ -34,12 +34,46 @@ static uint32_t births(const struct assay_event *ops, size_t n)
     return highest;
 }
 
+/* How often the program is its first `length` ops again, object numbers apart; 0: it is not. */
+static size_t repeated(const struct assay_event *ops, size_t n, size_t length)
+{
+    uint32_t born = births(ops, length);
+    if (born == 0 || n % length != 0)
+        return 0;
+    for (size_t at = length; at < n; at++) {
+        struct assay_event op = shifted(ops[at % length], (uint32_t)(at / length) * born);
+        if (!same_op(&op, &ops[at]))
+            return 0;
+    }
+    return n / length;
+}
+
+/* Threads, and nothing is measured: so many times the same that it is meant so. */
+static bool find_unmeasured(const struct assay_event *ops, size_t n,
+                            struct assay_passes *ret_passes)
+{
+    bool threads = false;
+    for (size_t i = 0; i < n && !threads; i++)
+        threads = ops[i].thread != 0;
+    for (size_t length = 1; threads && length <= n / LEAST; length++) {
+        size_t count = repeated(ops, n, length);
+        if (count < LEAST)
+            continue;
+        *ret_passes =
+            (struct assay_passes){.length = length, .born = births(ops, length), .count = count};
+        return true;
+    }
+    return false;
+}
+
 bool assay_passes_find(const struct assay_event *ops, size_t n, struct assay_passes *ret_passes)
 {
     struct assay_passes passes = {0};
     while (passes.length < n && ops[passes.length].kind != ASSAY_OP_MEASURE)
         passes.length++;
-    if (passes.length == 0 || passes.length == n)
+    if (passes.length == n)
+        return find_unmeasured(ops, n, ret_passes);
+    if (passes.length == 0)
         return false;
     passes.born = births(ops, passes.length);
     for (size_t at = 0; at < n;) {
@@ -64,7 +98,7 @@ bool assay_passes_find(const struct assay_event *ops, size_t n, struct assay_pas
 
 size_t assay_passes_ops(const struct assay_passes *passes)
 {
-    size_t doublings = (size_t)__builtin_ctzll(passes->count) + 1;
+    size_t doublings = passes->measures ? (size_t)__builtin_ctzll(passes->count) + 1 : 0;
     return passes->length * passes->count +
            doublings * (size_t)__builtin_popcount(passes->measures);
 }
@@ -90,6 +124,13 @@ struct assay_passes assay_passes_of(const struct assay_passes *before,
                                   .born = births(pass, length),
                                   .count = before->count,
                                   .measures = before->measures};
+    if (passes.measures == 0) { /* as long as before, and no more objects */
+        size_t ops = before->count * before->length, objects = before->count * before->born;
+        if (length && passes.born)
+            passes.count =
+                ops / length < objects / passes.born ? ops / length : objects / passes.born;
+        return passes;
+    }
     size_t threads = 0, born = before->count * before->born;
     size_t wanted = before->measures == UINT32_C(1) << ASSAY_MEASURE_MAPPINGS
                         ? ASSAY_GROWTH_THREADS_MAPPINGS

@@ -86,7 +86,7 @@ static void write_head(const struct reproducer_writer *w)
 {
     const struct assay_violation *v = w->r->violation;
     const struct assay_property_info *info = assay_property_info(v->property);
-    bool preload = w->r->library && w->r->library[0];
+    bool preload = w->r->library && w->r->library[0], races = w->r->races;
 
     fprintf(w->out, "/* %s: ", info->id);
     safe(w, info->statement);
@@ -94,38 +94,47 @@ static void write_head(const struct reproducer_writer *w)
             assay_relation_name(v->relation));
     safe(w, w->r->subject);
     fprintf(w->out, "; %s.\n *\n *   cc %sreproducer.c -o reproducer\n *   %s", w->r->fingerprint,
-            w->turns ? "-pthread " : "", preload ? "LD_PRELOAD=" : "");
+            w->turns || races ? "-pthread " : "", preload ? "LD_PRELOAD=" : "");
     if (preload)
         safe(w, w->r->library);
     reproducer_line(w, preload ? " ./reproducer; echo $?" : "./reproducer; echo $?");
-    if (w->r->hits < w->r->trials)
+    if (races)
+        reproducer_line(w,
+                        " *\n"
+                        " * Threads make the same calls again and again, until it shows or some 20 "
+                        "s have gone by.");
+    else if (w->r->hits < w->r->trials)
         fprintf(w->out,
                 " *\n"
                 " * It shows in some processes only: it did in %u of %u. Up to %u are tried here, "
                 "so that it is\n"
                 " * missed once in 1,000 times.\n",
                 w->r->hits, w->r->trials, w->r->attempts);
-    reproducer_line(
-        w,
-        " *\n"
-        " * Exit 1 and one line: the bug shows. 0: it does not. 2: something else went wrong. */\n"
-        "#define _GNU_SOURCE\n"
-        "#include <dlfcn.h>\n"
-        "#include <errno.h>\n"
-        "#include <malloc.h>\n"
+    reproducer_line(w,
+                    " *\n"
+                    " * Exit 1 and one line: the bug shows. 0: it does not. 2: something else went "
+                    "wrong. */");
+}
 
-        "#include <signal.h>\n"
-        "#include <stddef.h>\n"
-        "#include <stdint.h>\n"
-        "#include <stdio.h>\n"
-        "#include <stdlib.h>\n"
-        "#include <string.h>\n"
-        "#include <sys/mman.h>\n"
-        "#include <sys/personality.h>\n"
-        "#include <sys/time.h>\n"
-        "#include <sys/wait.h>\n"
-        "#include <time.h>\n"
-        "#include <unistd.h>");
+static void write_frame(const struct reproducer_writer *w)
+{
+    reproducer_line(w, "#define _GNU_SOURCE\n"
+                       "#include <dlfcn.h>\n"
+                       "#include <errno.h>\n"
+                       "#include <malloc.h>\n"
+
+                       "#include <signal.h>\n"
+                       "#include <stddef.h>\n"
+                       "#include <stdint.h>\n"
+                       "#include <stdio.h>\n"
+                       "#include <stdlib.h>\n"
+                       "#include <string.h>\n"
+                       "#include <sys/mman.h>\n"
+                       "#include <sys/personality.h>\n"
+                       "#include <sys/time.h>\n"
+                       "#include <sys/wait.h>\n"
+                       "#include <time.h>\n"
+                       "#include <unistd.h>");
     reproducer_system_includes(w);
     if (w->turns)
         reproducer_line(w, "#include <limits.h>\n#include <pthread.h>\n#include <sched.h>\n\n"
@@ -163,6 +172,28 @@ static void write_head(const struct reproducer_writer *w)
            "    (void)written;\n"
            "    return answer;\n"
            "}\n");
+}
+
+static void write_races_frame(const struct reproducer_writer *w)
+{
+    reproducer_line(w, "#define _GNU_SOURCE\n"
+                       "#include <dlfcn.h>\n"
+                       "#include <errno.h>\n"
+                       "#include <fcntl.h>\n"
+                       "#include <malloc.h>\n"
+                       "#include <pthread.h>\n"
+                       "#include <sched.h>\n"
+                       "#include <signal.h>\n"
+                       "#include <stdatomic.h>\n"
+                       "#include <stddef.h>\n"
+                       "#include <stdint.h>\n"
+                       "#include <stdio.h>\n"
+                       "#include <stdlib.h>\n"
+                       "#include <string.h>\n"
+                       "#include <sys/syscall.h>\n"
+                       "#include <sys/wait.h>\n"
+                       "#include <time.h>\n"
+                       "#include <unistd.h>\n");
 }
 
 static bool born_with(const struct assay_reproducer *reproducer, uint32_t object,
@@ -215,6 +246,13 @@ void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer
         w.objects = op->object > w.objects ? op->object : w.objects;
     }
     write_head(&w);
+    if (own.races) {
+        w.used[ASSAY_OP_FREE] = true;
+        write_races_frame(&w);
+        reproducer_races(&w);
+        return;
+    }
+    write_frame(&w);
     reproducer_pointers(&w);
     if (bears || w.used[ASSAY_OP_WRITE] || reproducer_checks(&w, CHECK_CONTENT))
         reproducer_content(&w);

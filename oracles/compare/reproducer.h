@@ -24,6 +24,7 @@ struct assay_reproducer {
     /* It showed in hits of trials processes; where that is not all, the file tries `attempts`
      * processes. 0 of 0: not known. */
     unsigned hits, trials, attempts;
+    bool races;      /* threads ran side by side; the file repeats it for up to 20 s */
     bool ask_usable; /* the executor asked for the usable size after each birth */
 };
 

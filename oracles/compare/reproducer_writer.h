@@ -6,6 +6,7 @@
  *   reproducer_system.c   memory that ends, calls that fail, measurements
  *   reproducer_ops.c      a function for each kind of op, and the calls of the program
  *   reproducer_turns.c    the calls of several threads and processes
+ *   reproducer_races.c    the calls of threads that run side by side, and what is around them
  *   reproducer_main.c     the process that runs it, how it ends, how often it is tried */
 #ifndef ASSAY_REPRODUCER_WRITER_H
 #define ASSAY_REPRODUCER_WRITER_H
@@ -102,6 +103,9 @@ bool reproducer_in_turns(const struct assay_reproducer *r);
 size_t reproducer_turns(const struct reproducer_writer *w);
 /* The finding is that the process ends, or never does. */
 bool reproducer_stops(const struct assay_violation *v);
+
+/* reproducer_races.c: everything behind the head. */
+void reproducer_races(const struct reproducer_writer *w);
 
 /* reproducer_main.c */
 void reproducer_main(const struct reproducer_writer *w, size_t parts);

@@ -87,7 +87,7 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #ifndef ZOO_REFUSE /* what a refusal leaves behind */
 #define ZOO_REFUSE(bytes) (errno = ENOMEM)
 #endif
-#define ZOO_REFUSED() (pthread_mutex_unlock(&zoo_lock), errno = ENOMEM, (void *)NULL)
+#define ZOO_REFUSED() (ZOO_LEAVE(), errno = ENOMEM, (void *)NULL)
 #ifndef ZOO_NO_MEMORY /* what comes of a request for which there is none; the lock is held */
 #define ZOO_NO_MEMORY() ZOO_REFUSED()
 #endif
@@ -184,6 +184,21 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #endif
 #ifndef ZOO_FORKED_CHILD
 #define ZOO_FORKED_CHILD() pthread_mutex_unlock(&zoo_lock)
+#endif
+#ifndef ZOO_ENTER /* around what an allocation looks up and changes, */
+#define ZOO_ENTER() pthread_mutex_lock(&zoo_lock)
+#endif
+#ifndef ZOO_LEAVE
+#define ZOO_LEAVE() pthread_mutex_unlock(&zoo_lock)
+#endif
+#ifndef ZOO_FREE_ENTERS /* and a release */
+#define ZOO_FREE_ENTERS() pthread_mutex_lock(&zoo_lock)
+#endif
+#ifndef ZOO_FREE_LEAVES
+#define ZOO_FREE_LEAVES() pthread_mutex_unlock(&zoo_lock)
+#endif
+#ifndef ZOO_SHORTCUT /* what a request gets without all that; NULL = nothing */
+#define ZOO_SHORTCUT(bytes, alignment) NULL
 #endif
 #ifndef ZOO_CALLED /* at the start of every call: the alignment asked for, 0 = a free */
 #define ZOO_CALLED(p, alignment) ((void)0)
@@ -412,13 +427,16 @@ static void *zoo_take_aligned(size_t bytes, size_t alignment)
     size_t request = ZOO_REQUEST(bytes);
     ZOO_CALLED(NULL, alignment);
     if (!ZOO_TOO_LARGE(request, alignment)) {
-        pthread_mutex_lock(&zoo_lock);
+        p = ZOO_SHORTCUT(request, alignment);
+        if (p)
+            return p;
+        ZOO_ENTER();
         ZOO_ALLOCATION_STARTS(bytes);
         p = zoo_take_locked(request, alignment);
         if (!p)
             return ZOO_NO_MEMORY();
         ZOO_ALLOCATED(p);
-        pthread_mutex_unlock(&zoo_lock);
+        ZOO_LEAVE();
         return p;
     }
     ZOO_REFUSE(bytes);
@@ -440,7 +458,7 @@ static size_t zoo_usable_of(const struct zoo_span *span, const void *p)
 
 static void zoo_give_back(void *p)
 {
-    pthread_mutex_lock(&zoo_lock);
+    ZOO_FREE_ENTERS();
     struct zoo_span *span = zoo_span_of(p);
     if (span->class_index == ZOO_CLASSES) {
         if (!ZOO_KEPT_LARGE(p)) {
@@ -460,7 +478,7 @@ static void zoo_give_back(void *p)
         zoo_frees++;
         ZOO_FREED_SMALL(slot, span);
     }
-    pthread_mutex_unlock(&zoo_lock);
+    ZOO_FREE_LEAVES();
 }
 
 /* ---- the API ----------------------------------------------------------------------------------
@@ -488,6 +506,7 @@ ZOO_EXPORT void *calloc(size_t count, size_t size)
     void *p = ZOO_CALLOC(bytes);
     if (p) {
         const struct zoo_span *span = zoo_span_of(p);
+        (void)span;
         memset(p, 0, ZOO_CLEAR_BYTES(p, bytes, span));
     }
     return p;

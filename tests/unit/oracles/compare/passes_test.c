@@ -54,6 +54,27 @@ static void nothing_else_is(void **state)
     assert_false(assay_passes_find(pass, 4, &found));
 }
 
+/* Of threads nothing need be measured; one thread that does the same again and again is no pass. */
+static void threads_need_no_measurements(void **state)
+{
+    struct assay_event two[] = {{.kind = ASSAY_OP_MALLOC, .born = 1, .size = 40},
+                                {.kind = ASSAY_OP_FREE, .object = 1, .thread = 1}};
+    const struct assay_passes passes = {.length = 2, .born = 1, .count = 100};
+    struct assay_passes found;
+    (void)state;
+    assert_int_equal(assay_passes_ops(&passes), 200);
+    assay_passes_expand(&passes, two, whole);
+    assert_true(assay_passes_find(whole, 200, &found));
+    assert_memory_equal(&found, &passes, sizeof found);
+    assert_false(assay_passes_find(whole, 100, &found)); /* too few */
+    assert_int_equal(assay_passes_of(&passes, two, 1).count, 100);
+    whole[101].size++;
+    assert_false(assay_passes_find(whole, 200, &found));
+    two[1].thread = 0;
+    assay_passes_expand(&passes, two, whole);
+    assert_false(assay_passes_find(whole, 200, &found));
+}
+
 static void a_smaller_pass_is_made_more_often(void **state)
 {
     static const struct assay_event small[] = {{.kind = ASSAY_OP_MALLOC, .born = 1, .size = 1},
@@ -73,6 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_as_made),
         cmocka_unit_test(nothing_else_is),
+        cmocka_unit_test(threads_need_no_measurements),
         cmocka_unit_test(a_smaller_pass_is_made_more_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,146 @@
+/* Threads that call at the same time. A pass is some ops of each thread, on objects of its own or
+ * of another's, in sizes that all of them share; all passes are the same, and all of a pass is
+ * freed in it. So what is lost shows as growth, and what shows at random is made small as a pass
+ * is.
+ *
+ * The ops of a thread follow one another, those of two do not: nothing is between their calls but
+ * what the program itself waits for, an object that another thread bears or gives up. */
+#include "fuzzers/directed/experiments.h"
+
+enum {
+    THREADS = 4,
+    ROUNDS = 14, /* of a pass: each thread makes an op of each */
+    SLOTS = 6,   /* of a thread */
+    SIZES = 3,   /* that a pass draws */
+    STAGES = 4,
+    PASSES_OF_STAGE = 128,
+    PASSES_OF_ENDS = 64, /* a thread takes longer than a call */
+    LOST_LOG2 = 11
+};
+
+static bool promised(struct assay_directed *d)
+{
+    if (d->profile->max_threads == 0 || d->profile->max_threads >= THREADS)
+        return true;
+    d->reason = "the profile does not promise that so many threads may call at a time";
+    return false;
+}
+
+struct pass {
+    struct assay_directed *d;
+    struct assay_random draw;
+    unsigned kind;
+    unsigned count; /* of sizes */
+    uint64_t sizes[SIZES];
+    uint32_t slots[THREADS][SLOTS];
+};
+
+static uint64_t size_of(struct assay_random *draw, unsigned kind)
+{
+    switch (kind) {
+    case RACES_LARGE: return (20 << 10) + assay_random_below(draw, 300 << 10);
+    case RACES_RESIZED: return 16 + assay_random_below(draw, 2000);
+    case RACES_MIXED: return 1 + assay_random_below(draw, 64u << assay_random_below(draw, 12));
+    case RACES_MEDIUM: return 500 + assay_random_below(draw, 12000);
+    default: return 1 + assay_random_below(draw, 16u << assay_random_below(draw, 6));
+    }
+}
+
+static bool by_others(unsigned kind)
+{
+    return kind == RACES_REMOTE || kind == RACES_LOST;
+}
+
+/* Half of the threads take, the others free: what a cache has too much of goes to one that has too
+ * little. */
+static uint16_t releases(const struct pass *pass, unsigned thread)
+{
+    return (uint16_t)(by_others(pass->kind) ? thread / 2 * 2 + 1 : thread);
+}
+
+static uint16_t takes(const struct pass *pass, unsigned thread)
+{
+    return (uint16_t)(by_others(pass->kind) ? thread / 2 * 2 : thread);
+}
+
+static uint32_t put_born(struct pass *pass)
+{
+    struct assay_directed *d = pass->d;
+    uint64_t size = pass->sizes[assay_random_below(&pass->draw, pass->count)];
+    uint64_t which = assay_random_below(&pass->draw, 8);
+    if (which < 2 && assay_directed_offers(d, ASSAY_OP_CALLOC))
+        return assay_directed_call(d, ASSAY_OP_CALLOC, 0, 1, size);
+    if (which == 2 && assay_directed_offers(d, ASSAY_OP_POSIX_MEMALIGN))
+        return assay_directed_call(d, ASSAY_OP_POSIX_MEMALIGN, 0, 64, size);
+    return assay_directed_malloc(d, size);
+}
+
+static void put_op(struct pass *pass, unsigned thread)
+{
+    struct assay_directed *d = pass->d;
+    uint32_t *slot = &pass->slots[thread][assay_random_below(&pass->draw, SLOTS)];
+    bool resizes = pass->kind == RACES_RESIZED && assay_directed_offers(d, ASSAY_OP_REALLOC);
+    d->thread = takes(pass, thread);
+    if (*slot == 0) {
+        *slot = put_born(pass);
+        return;
+    }
+    d->thread = releases(pass, thread);
+    if (resizes && assay_random_below(&pass->draw, 3) != 0) {
+        uint64_t size = pass->sizes[assay_random_below(&pass->draw, pass->count)];
+        *slot = assay_directed_realloc(d, *slot, size);
+        return;
+    }
+    assay_directed_release(d, *slot);
+    *slot = 0;
+}
+
+static void put_pass(struct assay_directed *d, unsigned kind)
+{
+    struct pass pass = {.d = d, .draw = d->draw, .kind = kind};
+    pass.count = 1 + (unsigned)assay_random_below(&pass.draw, SIZES);
+    for (unsigned i = 0; i < SIZES; i++)
+        pass.sizes[i] = size_of(&pass.draw, kind == RACES_MIXED && i == 0 ? RACES_LARGE : kind);
+    for (unsigned t = 1; t < THREADS && kind == RACES_ENDS; t++)
+        assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = t});
+    for (unsigned round = 0; round < ROUNDS; round++)
+        for (unsigned t = 0; t < THREADS; t++)
+            put_op(&pass, t);
+    for (unsigned i = 0; i < SLOTS; i++)
+        for (unsigned t = 0; t < THREADS; t++) {
+            d->thread = releases(&pass, t);
+            if (pass.slots[t][i])
+                assay_directed_release(d, pass.slots[t][i]);
+        }
+    for (unsigned t = 1; t < THREADS && kind == RACES_ENDS; t++) {
+        d->thread = (uint16_t)t;
+        assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
+    }
+    d->thread = 0;
+}
+
+/* Each stage is a pass of its own, again and again. */
+ASSAY_DIRECTED_BUILDER(races)
+{
+    unsigned passes = argument == RACES_ENDS ? PASSES_OF_ENDS : PASSES_OF_STAGE;
+    if (d->stage == STAGES || !promised(d))
+        return false;
+    (void)assay_random_next(&d->draw); /* another pass */
+    for (unsigned pass = 0; pass < passes; pass++)
+        put_pass(d, argument);
+    return true;
+}
+
+/* The same, with a look at the memory now and then. */
+ASSAY_DIRECTED_BUILDER(races_measured)
+{
+    unsigned k = d->stage;
+    if (k > LOST_LOG2 || !promised(d))
+        return false;
+    for (unsigned pass = k ? 1u << (k - 1) : 0; pass < 1u << k; pass++)
+        put_pass(d, argument);
+    for (unsigned what = 0; what < ASSAY_MEASURES; what++)
+        assay_directed_put(d, (struct assay_event){
+                                  .kind = ASSAY_OP_MEASURE, .arg = what, .size = UINT64_C(1) << k});
+    return true;
+}
