@@ -212,6 +212,10 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
     atomic_fetch_add(&state->programs, 1);
     if (!result.violated)
         return;
+    if (result.first.relation == ASSAY_RELATION_HANG && assay_fuzz_known(state, &result.first)) {
+        atomic_fetch_add(&state->hangs, 1);
+        return;
+    }
     keep_ops(d->events, d->n);
     const struct assay_fuzz_program program = {.ops = d->events,
                                                .count = d->n,
@@ -233,7 +237,10 @@ void assay_fuzz_directed_next(struct assay_fuzz_state *state, struct assay_fuzz_
     const struct assay_directed_info *rows;
     uint64_t start = assay_now_ns();
     assay_directed_list(&rows);
+    atomic_store(&state->directed_name, rows[directed->next].name);
     run_one(state, &rows[directed->next], &directed->program, directed->next, number);
+    atomic_store(&state->directed_name, NULL);
+    atomic_fetch_add(&state->begun, 1);
     directed->next += directed->step;
     directed->spent_ns += assay_now_ns() - start;
 }

@@ -55,6 +55,7 @@ bool assay_fuzz_over(const struct assay_fuzz_state *state)
     const struct assay_fuzz_config *config = state->config;
     return *config->interrupted || state->err.code != 0 ||
            (config->first_only && state->first_finding_s >= 0) ||
+           (config->max_hangs && atomic_load(&state->hangs) >= config->max_hangs) ||
            (config->max_time_ns && assay_now_ns() - state->start_ns >= config->max_time_ns);
 }
 
@@ -86,6 +87,7 @@ struct job {
     struct assay_fuzz_directed directed;
     uint64_t next;            /* number of the next program */
     uint64_t first;           /* number of the child's first */
+    uint64_t told;            /* of the programs, as begun */
     uint64_t calls, programs; /* of this child, told so far */
     /* what the child is suspected of */
     uint32_t seen;           /* rows of its report */
@@ -202,6 +204,13 @@ static bool confirm(struct job *job, uint64_t in_child, uint32_t hang_ms,
 
 /* ---- one job -------------------------------------------------------------------------------- */
 
+static void tell_begun(struct job *job)
+{
+    if (job->next > job->told)
+        atomic_fetch_add(&job->state->begun, (job->next - job->told) / job->state->config->jobs);
+    job->told = job->next > job->told ? job->next : job->told;
+}
+
 static void tell(struct job *job, bool closing)
 {
     const struct assay_judge_report *report = assay_session_report(job->session);
@@ -285,18 +294,6 @@ static bool ends_child(const struct assay_violation *violation)
            violation->relation == ASSAY_RELATION_HANG;
 }
 
-static bool is_known(struct assay_fuzz_state *state, const struct assay_violation *violation)
-{
-    char fingerprint[ASSAY_FINGERPRINT_BYTES];
-    bool known = false;
-    assay_finding_fingerprint(violation, fingerprint);
-    pthread_mutex_lock(&state->lock);
-    for (size_t i = 0; i < assay_finding_set_count(state->findings) && !known; i++)
-        known = strcmp(assay_finding_set_get(state->findings, i)->fingerprint, fingerprint) == 0;
-    pthread_mutex_unlock(&state->lock);
-    return known;
-}
-
 /* A suppressed kind needs no confirming. */
 static bool suppressed(struct assay_fuzz_state *state, const struct assay_violation *violation)
 {
@@ -334,7 +331,7 @@ static void look_at_report(struct job *job, uint64_t last)
         }
         if (suppressed(job->state, &violation))
             assay_fuzz_enter(job->state, &violation); /* so it is known */
-        bool known = is_known(job->state, &violation);
+        bool known = assay_fuzz_known(job->state, &violation);
         if (known && harmless(&violation))
             continue;
         job->suspect = report->program[job->seen];
@@ -415,19 +412,27 @@ static void look_into_report(struct job *job, uint64_t in_child)
         atomic_fetch_add(&job->state->unconfirmed, 1);
 }
 
+/* The op of the child's program that its child ended in, and whether it is the last. */
+static struct assay_event op_in_progress(struct job *job, uint64_t in_child, uint64_t op_index,
+                                         bool *ret_last)
+{
+    struct assay_fuzz_program program = {0};
+    struct assay_event op = {0};
+    uint32_t objects = 0;
+    bool made = append(job, &program, in_child, false, &objects);
+    if (made && op_index < program.count)
+        op = program.ops[op_index];
+    *ret_last = made && op_index + 1 == program.count;
+    free(program.ops);
+    return op;
+}
+
 /* The subject stopped at the misuse that the program ends in: as it should. */
 static bool died_as_promised(struct job *job, uint64_t in_child, uint64_t op_index)
 {
-    const struct assay_fuzz_config *config = job->state->config;
-    struct assay_fuzz_program program = {0};
-    uint32_t objects = 0;
-    if (!config->limits.misuse)
-        return false;
-    bool made = append(job, &program, in_child, false, &objects);
-    bool promised =
-        made && op_index + 1 == program.count && program.ops[op_index].flags & ASSAY_FLAG_MISUSE;
-    free(program.ops);
-    return promised;
+    bool last = false;
+    return job->state->config->limits.misuse &&
+           op_in_progress(job, in_child, op_index, &last).flags & ASSAY_FLAG_MISUSE && last;
 }
 
 /* A subject whose programs take long may take long over an op. */
@@ -446,8 +451,9 @@ static void look_into_hang(struct job *job, uint64_t in_child,
                            const struct assay_session_status *status)
 {
     uint32_t hang_ms = hang_ms_of(status, in_child);
-    bool early = job->suspect_hang_ms < hang_ms;
-    if (look_into(job, in_child, hang_ms))
+    bool early = job->suspect_hang_ms < hang_ms, last;
+    unsigned kind = op_in_progress(job, in_child, status->op_index, &last).kind;
+    if (assay_fuzz_hang_known(job->state, kind) || look_into(job, in_child, hang_ms))
         return;
     if (early)
         job->suspect_hang_ms = hang_ms;
@@ -474,6 +480,15 @@ static void look_into_death(struct job *job)
         look_into_report(job, in_child);
 }
 
+/* The number of the program behind the one that the child ended in: what was sent ahead did not
+ * run. Where it ended before it could be sent all of a program, that one is not sent again. */
+static uint64_t behind_death(const struct job *job, uint64_t sent)
+{
+    const struct assay_judge_report *report = assay_session_report(job->session);
+    uint64_t in_child = atomic_load(&report->programs);
+    return job->first + (in_child < sent ? in_child + 1 : sent) * job->state->config->jobs;
+}
+
 /* One child, from its first program to what is made of its end. */
 static void run_child(struct job *job)
 {
@@ -486,6 +501,7 @@ static void run_child(struct job *job)
         if (assay_fuzz_directed_due(state, &job->directed, job->next / state->config->jobs))
             assay_fuzz_directed_next(state, &job->directed, job->next);
         alive = send_program(job);
+        tell_begun(job);
         sent++;
         if (sent % 16 == 0)
             tell(job, false);
@@ -516,6 +532,9 @@ static void run_child(struct job *job)
         look_into_death(job);
     if (job->guide && (left || !alive)) /* what was sent behind it was not looked at */
         job->next = job->first + (job->ended + !left) * state->config->jobs;
+    else if (!alive)
+        job->next = behind_death(job, sent);
+    tell_begun(job);
     end_child(job);
 }
 
@@ -566,7 +585,7 @@ void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned number)
         return;
     }
     job->state = state;
-    job->next = job->directed.next = number;
+    job->next = job->told = job->directed.next = number;
     job->directed.step = state->config->jobs;
     job->suspect_hang_ms = SUSPECT_HANG_MS;
     job->life = PROGRAMS_OF_SHORT;

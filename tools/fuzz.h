@@ -29,6 +29,7 @@ struct assay_fuzz_config {
     enum assay_generate_mode mode;
     uint64_t seed;
     uint64_t max_time_ns, max_runs; /* 0 = no limit */
+    uint64_t max_hangs;             /* that are known already; 0 = no limit */
     unsigned jobs;
     bool random, directed;       /* programs of the generator; directed ones */
     bool first_only;             /* the first finding ends the run: one job */
@@ -49,9 +50,13 @@ struct assay_fuzz_state {
     const struct assay_fuzz_config *config;
     uint64_t start_ns;
     _Atomic uint64_t programs, calls, children, unconfirmed, consequences;
-    pthread_mutex_t lock; /* of all below */
+    _Atomic uint64_t begun;              /* random and directed programs */
+    _Atomic uint64_t hangs;              /* where a call of that kind was seen to hang before */
+    _Atomic(const char *) directed_name; /* of one that is in progress; NULL: none */
+    pthread_mutex_t lock;                /* of all below */
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     bool judged[ASSAY_PROPERTY_COUNT];
+    uint8_t hung[ASSAY_OP_COUNT];       /* how often a hang in such a call was confirmed */
     struct assay_fuzz_corpus corpus;    /* what was there before the run */
     _Atomic uint64_t kept, features;    /* by all jobs; in the job that saw most */
     struct assay_finding_set *findings; /* accepted ones too */
@@ -71,8 +76,8 @@ struct assay_fuzz_state {
 
 int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuzz_config *config,
                           struct assay_error *err);
-/* Interrupted, failed, or out of time: nothing new is to be begun. What was begun is brought to its
- * end within some two seconds. */
+/* Interrupted, failed, out of time, or too many hangs: nothing new is to be begun. What was begun
+ * is brought to its end within some two seconds. */
 bool assay_fuzz_over(const struct assay_fuzz_state *state);
 /* One job's loop; job of config->jobs takes every jobs-th program. Ends at the limits. */
 void assay_fuzz_isolated(struct assay_fuzz_state *state, unsigned job);

@@ -7,7 +7,10 @@
 #include "tools/shrink.h"
 #include "traces/core/clock.h"
 
-enum { SUSPECT_TRIES = 16 };
+enum {
+    SUSPECT_TRIES = 16,
+    HANGS_CONFIRMED = 2 /* of a kind of call; further ones are known */
+};
 
 #define MINIMISE_NS UINT64_C(8000000000)
 /* What shows in some runs only takes many trials for each candidate. */
@@ -113,10 +116,34 @@ bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violati
     pthread_mutex_lock(&state->lock);
     const struct assay_finding *finding = assay_finding_set_add(state->findings, violation, &first);
     bool told = finding && first && !finding->accepted;
+    if (violation->relation == ASSAY_RELATION_HANG && state->hung[violation->kind] < UINT8_MAX)
+        state->hung[violation->kind]++;
     if (told && state->first_finding_s < 0)
         state->first_finding_s = (double)(assay_now_ns() - state->start_ns) / 1e9;
     pthread_mutex_unlock(&state->lock);
     return told;
+}
+
+bool assay_fuzz_known(struct assay_fuzz_state *state, const struct assay_violation *violation)
+{
+    char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    bool known = false;
+    assay_finding_fingerprint(violation, fingerprint);
+    pthread_mutex_lock(&state->lock);
+    for (size_t i = 0; i < assay_finding_set_count(state->findings) && !known; i++)
+        known = strcmp(assay_finding_set_get(state->findings, i)->fingerprint, fingerprint) == 0;
+    pthread_mutex_unlock(&state->lock);
+    return known;
+}
+
+bool assay_fuzz_hang_known(struct assay_fuzz_state *state, unsigned kind)
+{
+    pthread_mutex_lock(&state->lock);
+    bool known = state->hung[kind] >= HANGS_CONFIRMED;
+    pthread_mutex_unlock(&state->lock);
+    if (known)
+        atomic_fetch_add(&state->hangs, 1);
+    return known;
 }
 
 void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_program *program,

@@ -26,6 +26,11 @@ bool assay_fuzz_run_trial(struct assay_fuzz_state *state, struct assay_trial *tr
                           struct assay_trial_result *result);
 /* True if this kind is new to the run and to be told of; it is entered in any case. */
 bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violation *violation);
+/* True if the run has seen this kind. */
+bool assay_fuzz_known(struct assay_fuzz_state *state, const struct assay_violation *violation);
+/* What hangs takes its whole time each time that it is tried: true, and counted, where calls of the
+ * kind were seen to hang some times; a further one is taken for the same. */
+bool assay_fuzz_hang_known(struct assay_fuzz_state *state, unsigned kind);
 /* Minimises the program, which is changed, as long as the run's time allows, and writes the folder.
  * hang_ms: how long an op of it may take. */
 void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_program *program,

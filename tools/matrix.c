@@ -11,7 +11,8 @@
 
 enum {
     HANG_MS = 1000,
-    BOOT_TRIES = 3, /* on a crowded machine a child may not come up in time */
+    HANG_AGAIN_MS = 250, /* where a trial of the cell has hung before */
+    BOOT_TRIES = 3,      /* on a crowded machine a child may not come up in time */
     MAX_OBJECTS = 8192,
     MEMORY_MIB = 1024,
     BATCH = 8,        /* trials of a cell by one worker before it looks for another */
@@ -26,6 +27,7 @@ struct worker {
     pthread_t thread;
     struct assay_misuse misuse;
     struct assay_mapping *maps;
+    bool hung; /* the last trial */
     _Atomic bool left;
 };
 
@@ -125,7 +127,7 @@ static int try_trial(struct worker *worker, const struct assay_matrix_cell *cell
         .seed = matrix->seed,
         .max_objects = MAX_OBJECTS,
         .memory_bytes = (uint64_t)MEMORY_MIB << 20,
-        .hang_ms = HANG_MS};
+        .hang_ms = cell->hung ? HANG_AGAIN_MS : HANG_MS};
     struct assay_misuse_end end = {.state = ASSAY_SESSION_RUNNING};
     struct assay_session_status status;
     struct assay_session *session = NULL;
@@ -165,6 +167,7 @@ static int try_trial(struct worker *worker, const struct assay_matrix_cell *cell
     }
     if (maps && session && end.state == ASSAY_SESSION_RUNNING)
         read_maps(worker, subject, assay_session_pid(session));
+    worker->hung = end.state == ASSAY_SESSION_HUNG;
     assay_misuse_judge(m, &end, ret_verdict);
     assay_session_close(session);
     return 0;
@@ -389,6 +392,7 @@ static void run_batch(struct worker *worker, struct assay_matrix_cell *cell)
         } else {
             matrix->trials++;
             cell->spent_ns += assay_now_ns() - start;
+            cell->hung |= worker->hung;
             add(cell, &verdict, &worker->misuse, said);
             settle(matrix, cell);
         }

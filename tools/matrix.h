@@ -59,7 +59,7 @@ struct assay_matrix_cell {
     size_t value_count;
     char said[160];     /* the subject's message where it noticed */
     const char *reason; /* of void trials */
-    bool busy, done;
+    bool busy, done, hung;
 };
 
 struct assay_matrix {

@@ -13,6 +13,8 @@
 #include "tools/progress.h"
 #include "traces/core/clock.h"
 
+enum { MAX_HANGS = 20 /* behind so many that are known no more programs are tried */ };
+
 static const struct {
     enum assay_profile_how how;
     assay_profile_probe *probe;
@@ -399,6 +401,7 @@ static int look_for_candidates(struct assay_measuring *measure, struct assay_err
                                      .seed = measure->config.seed,
                                      .max_time_ns = left_ns(measure),
                                      .max_runs = measure->config.runs,
+                                     .max_hangs = MAX_HANGS,
                                      .jobs = 1,
                                      .guidance = "none",
                                      .interrupted = measure->config.interrupted};
@@ -417,12 +420,13 @@ static int look_for_candidates(struct assay_measuring *measure, struct assay_err
     int code = assay_fuzz_state_init(&state, &fuzz, err);
     if (code < 0)
         return code;
-    assay_progress_begin(&progress, "candidates", "programs", fuzz.max_runs, 0,
-                         measure->config.quiet);
+    assay_progress_begin(&progress, "candidates", "programs", fuzz.max_runs + state.directed_count,
+                         0, measure->config.quiet);
     if (pthread_create(&fuzzing.thread, NULL, fuzz_thread, &fuzzing) != 0)
         code = assay_fail(err, ASSAY_E_SYSTEM, "cannot start a thread");
     while (code == 0 && !atomic_load(&fuzzing.done)) {
-        assay_progress_update(&progress, atomic_load(&state.programs), NULL);
+        assay_progress_update(&progress, atomic_load(&state.begun),
+                              atomic_load(&state.directed_name));
         nanosleep(&(struct timespec){0, 5 * 1000 * 1000}, NULL);
     }
     if (code == 0)
@@ -437,6 +441,7 @@ static int look_for_candidates(struct assay_measuring *measure, struct assay_err
         list_candidates(measure, &state);
     }
     measure->programs = atomic_load(&state.programs);
+    measure->hangs = atomic_load(&state.hangs) >= MAX_HANGS ? MAX_HANGS : 0;
     measure->out_of_time |= left_ns(measure) == 0;
     assay_fuzz_state_free(&state);
     return code;
@@ -455,13 +460,14 @@ static void run_probes(struct assay_measuring *measure)
         struct assay_profile_fact *fact = &measure->facts[i];
         if (!fact->wanted || fact->how != ASSAY_PROFILE_PROBE)
             continue;
+        assay_progress_update(&progress, done, fact->key->name);
         if (left_ns(measure) == 0 || *measure->config.interrupted) {
             assay_fact_doubt(fact, "no time");
             measure->out_of_time = true;
             continue;
         }
         ways[i].probe(measure, fact);
-        assay_progress_update(&progress, ++done, fact->key->name);
+        done++;
     }
     assay_progress_end(&progress);
 }

@@ -55,8 +55,10 @@ struct assay_measuring {
     size_t count;
     json_t *candidates;               /* {line, reason, finding} */
     uint64_t programs, trials, asked; /* of fuzz, cells and probes */
+    uint64_t hangs;                   /* that ended the search for candidates; 0: none did */
     uint64_t start_ns;
     bool out_of_time;
+    bool hung;        /* a call of a probe did not come back: others are waited for less long */
     char failed[160]; /* a child that could not be had: what was counted since says nothing */
 };
 

@@ -5,19 +5,20 @@
 
 #include "tools/profile_probe.h"
 
-enum { MAX_OBJECTS = 1 << 18, HANG_MS = 5000 };
+enum { MAX_OBJECTS = 1 << 18, HANG_MS = 5000, HANG_AGAIN_MS = 500 };
 
 void assay_asking_begin(struct assay_asking *asking, struct assay_measuring *measure)
 {
     memset(asking, 0, sizeof *asking);
     asking->measure = measure;
-    asking->config = (struct assay_session_config){.subject = measure->config.spec,
-                                                   .environment.order = ASSAY_ORDER_SERIAL,
-                                                   .touch = ASSAY_TOUCH_RECORDED,
-                                                   .want_results = true,
-                                                   .seed = measure->config.seed,
-                                                   .max_objects = MAX_OBJECTS,
-                                                   .hang_ms = HANG_MS};
+    asking->config =
+        (struct assay_session_config){.subject = measure->config.spec,
+                                      .environment.order = ASSAY_ORDER_SERIAL,
+                                      .touch = ASSAY_TOUCH_RECORDED,
+                                      .want_results = true,
+                                      .seed = measure->config.seed,
+                                      .max_objects = MAX_OBJECTS,
+                                      .hang_ms = measure->hung ? HANG_AGAIN_MS : HANG_MS};
 }
 
 const char *assay_asking_call(const struct assay_event *op, char *ret_text, size_t room)
@@ -59,6 +60,7 @@ static void note_end(struct assay_asking *asking, const struct assay_event *op)
         break;
     case ASSAY_SESSION_HUNG:
         snprintf(asking->end, sizeof asking->end, "%s does not come back", call);
+        asking->measure->hung = true;
         break;
     case ASSAY_SESSION_MEMORY:
         snprintf(asking->end, sizeof asking->end, "%s takes all memory", call);

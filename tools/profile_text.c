@@ -112,11 +112,16 @@ static void candidates(FILE *out, const struct assay_measuring *measure)
     size_t i;
     if (json_array_size(measure->candidates) == 0)
         return;
+    char ended[80] = "";
+    if (measure->hangs)
+        snprintf(ended, sizeof ended, " (no more were tried, for %llu others hung)",
+                 (unsigned long long)measure->hangs);
     snprintf(text, sizeof text,
-             "Found by %llu programs from seed %llu, and not accepted: what is proved to be the "
+             "Found by %llu programs from seed %llu%s, and not accepted: what is proved to be the "
              "subject's and known "
              "belongs into [accepted], with the proof.",
-             (unsigned long long)measure->programs, (unsigned long long)measure->config.seed);
+             (unsigned long long)measure->programs, (unsigned long long)measure->config.seed,
+             ended);
     fputc('\n', out);
     comment(out, candidates_mark, candidates_mark, text);
     json_array_foreach(measure->candidates, i, candidate)

@@ -87,6 +87,16 @@ run 1 assay profile "$lib/zoo/libfree_errno.so" -o free.ini --runs 100 --trials 
 grep -q "^; candidate: C19 free wrong-errno" free.ini || fail "no candidate"
 run 0 assay fuzz --subject "$lib/zoo/libcorrect.so" --profile free.ini --seed 1 --runs 200 --out fuzz
 
+# a child that ends before it was sent all of a program is not sent it again
+printf '[profile]\nname = aborts\n[accepted]\n' >aborts.ini
+printf '%s = it stops\n' C01 C11 C13 C14 C20 C22 C26 >>aborts.ini
+run 0 timeout 100 assay fuzz --subject "$lib/support/aborts.so" --profile aborts.ini --runs 400 --seed 1 --programs random --out fuzz
+# what hangs is waited for some times, not each
+if [ "$trials" -ge 200 ]; then
+    run 1 assay profile "$lib/support/blocks.so" --keys min_alignment,survives_mapping_failure --runs 2000 --max-time 10m
+    grep -q "no more were tried, for 20 others hung" out || fail "the hangs were not the end"
+fi
+
 # a profile that says too much; time that is too short; what cannot be measured or written
 printf '[profile]\nname = much\ndetects_double_free = yes\nusable_is_requested = no\nmalloc_zero_null = yes\n' >much.ini
 run 1 assay profile "$lib/support/believes.so" --check much.ini --trials 8
