@@ -93,15 +93,45 @@ static inline void bw_store_u16(uint16_t *to, uint16_t value)
     __atomic_store_n(to, value, __ATOMIC_RELEASE);
 }
 
+/* ThreadSanitizer does not know fences, and compilers say so. */
+#if defined(__SANITIZE_THREAD__)
+#define BW_HAS_FENCES 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define BW_HAS_FENCES 0
+#endif
+#endif
+#ifndef BW_HAS_FENCES
+#define BW_HAS_FENCES 1
+#endif
+
+/* Between reading what another thread may be changing and asking whether it still counts: the
+ * question is not put before the reading is done. */
+static inline void bw_after_reading(void)
+{
+    if (BW_HAS_FENCES)
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+}
+
+/* Between saying that something counts no more and changing it. */
+static inline void bw_before_changing(void)
+{
+    if (BW_HAS_FENCES)
+        __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
 /* Clears bits of a word that was just read as `seen`; returns what was there. Of two threads that
- * clear the same bit one finds it gone. */
+ * clear the same bit one finds it gone. Whoever sees what the caller writes next, sees them gone.
+ */
 static inline uint16_t bw_clear_u16(uint16_t *word, uint16_t seen, uint16_t bits)
 {
     if (BW_SINGLE_THREADED) {
         *word = (uint16_t)(seen & ~bits);
         return seen;
     }
-    return __atomic_exchange_n(word, (uint16_t)(seen & ~bits), __ATOMIC_ACQ_REL);
+    uint16_t was = __atomic_exchange_n(word, (uint16_t)(seen & ~bits), __ATOMIC_ACQ_REL);
+    bw_before_changing();
+    return was;
 }
 
 static inline uint64_t bw_next_u64(uint64_t *counter)

@@ -32,6 +32,9 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #ifndef MADV_GUARD_REMOVE
 #define MADV_GUARD_REMOVE 103
 #endif
@@ -234,19 +237,25 @@ static bool guard_by_split(void *p, size_t bytes)
     return allowed && mprotect(p, bytes, PROT_NONE) == 0;
 }
 
+/* An emulator may take advice that it does not know for followed: the first guard is tried. */
+static void learn(void *guard, size_t bytes, int result)
+{
+    if (bw_load_u32(&guard_kind) != GUARDS_UNKNOWN || (result != 0 && errno != EINVAL))
+        return;
+    bool real = result == 0 && madvise(guard, bytes, MADV_POPULATE_READ) != 0;
+    bw_store_u32(&guard_kind, real ? GUARDS_CHEAP : GUARDS_SPLIT);
+}
+
 static bool guard_cheaply(const struct bw_pages *pages, void *p, size_t bytes)
 {
     (void)pages;
     if (bw_load_u32(&guard_kind) == GUARDS_SPLIT)
         return false;
     int saved = errno;
-    bool stands = madvise(p, bytes, MADV_GUARD_INSTALL) == 0;
-    if (stands)
-        bw_store_u32(&guard_kind, GUARDS_CHEAP);
-    else if (errno == EINVAL && bw_load_u32(&guard_kind) == GUARDS_UNKNOWN)
-        bw_store_u32(&guard_kind, GUARDS_SPLIT);
+    int result = madvise(p, bytes, MADV_GUARD_INSTALL);
+    learn(p, bytes, result);
     errno = saved;
-    return stands;
+    return result == 0 && bw_load_u32(&guard_kind) == GUARDS_CHEAP;
 }
 
 static bool unguard(const struct bw_pages *pages, void *p, size_t bytes)

@@ -73,6 +73,7 @@ static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint32_t
     if (!canary_intact(walk->heap, class, p, slack)) {
         /* A thread may have begun to free or resize it since: then it is not live. Under the lock
          * it does not become live again: that takes the lock (bw_slab_take, bw_slot_resize). */
+        bw_after_reading();
         if (walk->sweep->settled &&
             (bw_load_u16(tag) != seen || canary_intact(walk->heap, class, p, slack)))
             return NULL;
@@ -158,7 +159,16 @@ static const char *look_at_slab(struct walk *walk, uint32_t index)
     return reason;
 }
 
-/* Another thread's quarantine: an entry counts only if it stands there still after it was seen. */
+/* What was found counts only if the entry stands there still. */
+static const char *look_at_settled(struct walk *walk, const struct bw_slab *slab, uint32_t slot,
+                                   uint8_t *p, const uint32_t *entry, uint32_t id)
+{
+    const char *reason = look_at_freed(walk, slab, slot, p);
+    bw_after_reading();
+    return bw_load_u32(entry) == id ? reason : NULL;
+}
+
+/* Another thread's quarantine, which may change at any time. */
 static const char *look_at_quarantine(struct walk *walk, const struct bw_bin *bin)
 {
     struct bw_class *class = walk->class;
@@ -168,10 +178,10 @@ static const char *look_at_quarantine(struct walk *walk, const struct bw_bin *bi
         uint32_t index = id / BW_SLAB_SLOTS_MAX, slot = id % BW_SLAB_SLOTS_MAX;
         struct bw_slab *slab = bw_slab_record(class, index);
         uint8_t *p = slot_at(class, index, slot);
-        const char *reason = look_at_freed(walk, slab, slot, p);
-        if (reason != NULL && bw_load_u32(&bin->quarantine[i]) == id)
-            reason = look_at_freed(walk, slab, slot, p);
-        if (reason != NULL && bw_load_u32(&bin->quarantine[i]) == id)
+        const char *reason = look_at_settled(walk, slab, slot, p, &bin->quarantine[i], id);
+        if (reason != NULL)
+            reason = look_at_settled(walk, slab, slot, p, &bin->quarantine[i], id);
+        if (reason != NULL)
             return reason;
     }
     return NULL;

@@ -31,3 +31,9 @@ if(NOT ASSAY_SANITIZE AND NOT ASSAY_COVERAGE)
         endforeach()
     endforeach()
 endif()
+
+if(NOT ASSAY_SANITIZE AND NOT ASSAY_COVERAGE)
+    add_test(NAME unit_allocator_aarch64
+        COMMAND "${CMAKE_CURRENT_LIST_DIR}/aarch64" "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/tests/aarch64")
+    set_tests_properties(unit_allocator_aarch64 PROPERTIES LABELS slow TIMEOUT 900 SKIP_RETURN_CODE 5)
+endif()
