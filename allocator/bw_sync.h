@@ -134,6 +134,11 @@ static inline uint16_t bw_clear_u16(uint16_t *word, uint16_t seen, uint16_t bits
     return was;
 }
 
+static inline uint64_t bw_swap_u64(uint64_t *word, uint64_t value)
+{
+    return __atomic_exchange_n(word, value, __ATOMIC_RELAXED);
+}
+
 static inline uint64_t bw_next_u64(uint64_t *counter)
 {
     return __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);

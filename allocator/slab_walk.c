@@ -178,9 +178,12 @@ static const char *look_at_quarantine(struct walk *walk, const struct bw_bin *bi
         uint32_t index = id / BW_SLAB_SLOTS_MAX, slot = id % BW_SLAB_SLOTS_MAX;
         struct bw_slab *slab = bw_slab_record(class, index);
         uint8_t *p = slot_at(class, index, slot);
+        size_t budget = walk->sweep->budget;
         const char *reason = look_at_settled(walk, slab, slot, p, &bin->quarantine[i], id);
-        if (reason != NULL)
+        if (reason != NULL) {
+            walk->sweep->budget = budget; /* the second look is at the same bytes */
             reason = look_at_settled(walk, slab, slot, p, &bin->quarantine[i], id);
+        }
         if (reason != NULL)
             return reason;
     }

@@ -111,6 +111,21 @@ static inline void check_zero(struct bw_heap *heap, const struct bw_class *class
         report_stale_write(heap, class, p);
 }
 
+/* Of a slot that was never handed out only the last bytes are looked at, where a write before the
+ * object behind it lands; the canary brings their page in anyway. Written to first: a page that is
+ * read, then written, comes in twice. */
+static void check_tail(struct bw_heap *heap, const struct bw_class *class, uint8_t *p)
+{
+    enum { TAIL = 64 };
+    uint64_t *last = (uint64_t *)(p + class->size) - 1;
+    if (!bw_policy_check_on_reuse || bw_mutant(zero_skipped))
+        return;
+    uint64_t seen = bw_swap_u64(last, 0);
+    *last = seen;
+    if (__builtin_expect(!bw_is_zero(p + class->size - TAIL, TAIL), 0))
+        report_stale_write(heap, class, p);
+}
+
 static __attribute__((noinline)) void prepare(struct bw_heap *heap, unsigned index, uint8_t *p,
                                               uint32_t slack, bool fresh)
 {
@@ -119,6 +134,8 @@ static __attribute__((noinline)) void prepare(struct bw_heap *heap, unsigned ind
         return;
     if (!fresh || class->size <= bw_policy_fresh_unchecked_above)
         check_zero(heap, class, p, class->size);
+    else if (canary_end(class, p, slack) == p + class->size)
+        check_tail(heap, class, p);
     bw_canary_write(heap->secret, p, canary_end(class, p, slack), canary_slack(class, slack),
                     false);
 }

@@ -131,12 +131,52 @@ static void no_room_for_a_heap_is_an_error(void **state)
     assert_int_equal(status, 0);
 }
 
+/* Private writable memory, which counts where the kernel does not overcommit. */
+static size_t writable_bytes(void)
+{
+    FILE *file = fopen("/proc/self/maps", "r");
+    char line[512], rights[5];
+    unsigned long from, to, sum = 0;
+    assert_non_null(file);
+    setvbuf(file, NULL, _IONBF, 0);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) == 3 && rights[1] == 'w' &&
+            rights[3] == 'p')
+            sum += to - from;
+    (void)fclose(file);
+    return sum;
+}
+
+static void no_more_is_writable_than_is_used(void **state)
+{
+    enum { OBJECTS = 200000, SIZE = 64 };
+    (void)state;
+    if (SANITIZED)
+        skip();
+    size_t page = bw_page_size(&bw_system_pages), before = writable_bytes();
+    struct bw_heap *heap = bw_heap_create(&(struct bw_config){.seed = 1});
+    assert_in_range(writable_bytes() - before, 1, (32 << 10) + 2 * page);
+    bw_free(heap, bw_malloc(heap, SIZE));
+    assert_in_range(writable_bytes() - before, 1, (256 << 10) + 4 * page);
+    for (int i = 0; i < OBJECTS; i++)
+        assert_non_null(bw_malloc(heap, SIZE));
+    if (page == 4096)
+        assert_in_range(writable_bytes() - before, 1, (size_t)OBJECTS * SIZE / 10 * 17);
+    (void)bw_malloc(heap, 10 << 20);
+    if (page == 4096)
+        assert_in_range(writable_bytes() - before, 1,
+                        (size_t)OBJECTS * SIZE / 10 * 17 + (11 << 20));
+    bw_heap_destroy(heap);
+    assert_in_range(writable_bytes(), 0, before + (64 << 10));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_limit_before_the_heap_is_made),
         cmocka_unit_test(a_limit_on_a_running_heap),
         cmocka_unit_test(no_room_for_a_heap_is_an_error),
+        cmocka_unit_test(no_more_is_writable_than_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

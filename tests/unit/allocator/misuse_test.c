@@ -132,12 +132,72 @@ static void a_slot_taken_twice_is_seen(void **state)
     bw_heap_destroy(heap);
 }
 
+static struct bw_heap *fresh(uint64_t seed)
+{
+    struct bw_heap *heap = bw_heap_create(&(struct bw_config){.seed = seed, .deterministic = true});
+    assert_non_null(heap);
+    bw_set_fatal_hook(keep, said);
+    said[0] = '\0';
+    return heap;
+}
+
+static void done(struct bw_heap *heap)
+{
+    bw_set_fatal_hook(NULL, NULL);
+    bw_heap_destroy(heap);
+}
+
+/* The next allocation of its size class is enough, also where the slot is most of what the hand
+ * looks at in one go. */
+static void the_hand_sees_a_freed_slot_of_any_size(void **state)
+{
+    static const size_t sizes[] = {20, 900, 4096, 6000, 9000, 100000};
+    (void)state;
+    for (volatile size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct bw_heap *heap = fresh(i);
+        uint8_t *volatile p = bw_malloc(heap, sizes[i]);
+        bw_free(heap, p);
+        memset(p, 'A', sizes[i]);
+        if (setjmp(back) == 0)
+            for (int k = 0; k < 64; k++)
+                (void)bw_malloc(heap, sizes[i]);
+        assert_non_null(strstr(said, "write after free"));
+        assert_non_null(strstr(said, "state quarantined"));
+        done(heap);
+    }
+}
+
+/* Into a slot that was never handed out, of which the start is not looked at. */
+static void a_write_before_an_object_is_seen_by_the_one_before(void **state)
+{
+    enum { SIZE = 4096, SEEDS = 40 };
+    volatile unsigned by_allocation = 0;
+    (void)state;
+    for (volatile uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct bw_heap *heap = fresh(seed);
+        const struct bw_class *class = &heap->classes[bw_class_for(SIZE, 1)];
+        uint8_t *volatile p = bw_malloc(heap, SIZE);
+        if ((size_t)(p - class->base) % class->stride >= class->size) {
+            p[seed % 2 == 0 ? -1 : -32] ^= 'A';
+            if (setjmp(back) == 0)
+                for (uint32_t k = 1; k < class->slots; k++)
+                    (void)bw_malloc(heap, SIZE);
+            assert_non_null(strstr(said, "write after free"));
+            by_allocation += strstr(said, "state free") != NULL;
+        }
+        done(heap);
+    }
+    assert_true(by_allocation != 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_misuse_is_named_and_the_heap_survives_a_reset),
         cmocka_unit_test(write_after_free_is_seen_on_reuse),
         cmocka_unit_test(a_slot_taken_twice_is_seen),
+        cmocka_unit_test(the_hand_sees_a_freed_slot_of_any_size),
+        cmocka_unit_test(a_write_before_an_object_is_seen_by_the_one_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

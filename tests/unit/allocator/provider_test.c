@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "allocator/bulwark.h"
+#include "allocator/meta.h"
 #include "allocator/pages.h"
 
 /* ---- a program ---- */
@@ -385,6 +386,56 @@ static void many_requests_may_fail(void **state)
     fail_everywhere(20, some_limit);
 }
 
+/* ---- S30, wherever the heap stands ---- */
+
+static void *not_there(const struct bw_pages *pages, void *at, size_t bytes)
+{
+    return at != NULL ? NULL : bw_system_pages.reserve(pages, at, bytes);
+}
+
+static bool is_near(const uint8_t *p, size_t size, const void *part, size_t bytes)
+{
+    const uint8_t *from = part;
+    return bytes != 0 && p < from + bytes + BW_PAGES_REACH && from < p + size + BW_PAGES_REACH;
+}
+
+static void assert_nothing_near(const struct bw_heap *heap, const uint8_t *p, size_t size)
+{
+    assert_false(is_near(p, size, heap, sizeof *heap));
+    for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
+        assert_false(is_near(p, size, heap->classes[i].meta, heap->classes[i].meta_committed));
+    for (const struct bw_cache *cache = heap->caches; cache != NULL; cache = cache->next)
+        assert_false(is_near(p, size, cache, sizeof *cache));
+    assert_false(
+        is_near(p, size, heap->large.table, heap->large.capacity * sizeof heap->large.table[0]));
+}
+
+static void no_record_is_within_reach_of_an_object(void **state)
+{
+    enum { KINDS = 4, EACH = 40, BYTES = 128 << 20 };
+    struct bw_pages limited = bw_system_pages, cramped = bw_system_pages;
+    uint8_t *memory = region(BYTES);
+    (void)state;
+    limited.limit = cramped.limit = some_limit;
+    cramped.reserve = not_there;
+    const struct bw_pages *const kinds[KINDS] = {NULL, &limited, &cramped,
+                                                 bw_fixed_pages(memory, BYTES, key)};
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        struct bw_heap *heap = bw_heap_create(&(struct bw_config){.pages = kinds[kind]});
+        assert_non_null(heap);
+        for (unsigned i = 0; i < EACH * sizeof sizes / sizeof sizes[0]; i++) {
+            size_t size = sizes[i / EACH];
+            const uint8_t *p = bw_malloc(heap, size);
+            assert_non_null(p);
+            assert_nothing_near(heap, p, size);
+            if (kind == KINDS - 1)
+                assert_false(is_near(p, size, memory, 4096));
+        }
+        bw_heap_destroy(heap);
+    }
+    (void)munmap(memory, BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +444,7 @@ int main(void)
         cmocka_unit_test(regions_are_independent),
         cmocka_unit_test(any_request_may_fail),
         cmocka_unit_test(many_requests_may_fail),
+        cmocka_unit_test(no_record_is_within_reach_of_an_object),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
