@@ -11,10 +11,10 @@ enum {
     THREADS = 4,
     ROUNDS = 14, /* of a pass: each thread makes an op of each */
     SLOTS = 6,   /* of a thread */
-    SIZES = 3,   /* that a pass draws */
+    SIZES = 3,   /* that a pass draws at most */
     STAGES = 4,
     PASSES_OF_STAGE = 128,
-    PASSES_OF_ENDS = 64, /* a thread takes longer than a call */
+    PASSES_OF_ENDS = 128, /* a thread takes longer than a call */
     LOST_LOG2 = 11
 };
 
@@ -95,27 +95,54 @@ static void put_op(struct pass *pass, unsigned thread)
     *slot = 0;
 }
 
+static void release_all(struct pass *pass, unsigned thread)
+{
+    pass->d->thread = releases(pass, thread);
+    for (unsigned i = 0; i < SLOTS; i++) {
+        if (pass->slots[thread][i])
+            assay_directed_release(pass->d, pass->slots[thread][i]);
+        pass->slots[thread][i] = 0;
+    }
+}
+
+/* Threads come, make some ops and end, the next one before the last is gone, while the main thread
+ * goes on. */
+static void put_ends(struct pass *pass)
+{
+    enum { TOGETHER = 5, ALL = ROUNDS * (THREADS - 1) };
+    struct assay_directed *d = pass->d;
+    for (unsigned round = 0; round < ALL; round++)
+        for (unsigned t = 0; t < THREADS; t++) {
+            unsigned first = t < 2 ? 0 : ROUNDS * (t - 1) - TOGETHER;
+            unsigned last = t == 0 ? ALL : ROUNDS * t;
+            if (round < first || round >= last)
+                continue;
+            d->thread = 0;
+            if (t > 0 && round == first)
+                assay_directed_put(d,
+                                   (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = t});
+            put_op(pass, t);
+            if (t == 0 || round != last - 1)
+                continue;
+            release_all(pass, t);
+            assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
+        }
+}
+
 static void put_pass(struct assay_directed *d, unsigned kind)
 {
     struct pass pass = {.d = d, .draw = d->draw, .kind = kind};
-    pass.count = 1 + (unsigned)assay_random_below(&pass.draw, SIZES);
+    pass.count =
+        kind == RACES_RESIZED ? SIZES : 1 + (unsigned)assay_random_below(&pass.draw, SIZES);
     for (unsigned i = 0; i < SIZES; i++)
         pass.sizes[i] = size_of(&pass.draw, kind == RACES_MIXED && i == 0 ? RACES_LARGE : kind);
-    for (unsigned t = 1; t < THREADS && kind == RACES_ENDS; t++)
-        assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = t});
-    for (unsigned round = 0; round < ROUNDS; round++)
+    if (kind == RACES_ENDS)
+        put_ends(&pass);
+    for (unsigned round = 0; round < ROUNDS && kind != RACES_ENDS; round++)
         for (unsigned t = 0; t < THREADS; t++)
             put_op(&pass, t);
-    for (unsigned i = 0; i < SLOTS; i++)
-        for (unsigned t = 0; t < THREADS; t++) {
-            d->thread = releases(&pass, t);
-            if (pass.slots[t][i])
-                assay_directed_release(d, pass.slots[t][i]);
-        }
-    for (unsigned t = 1; t < THREADS && kind == RACES_ENDS; t++) {
-        d->thread = (uint16_t)t;
-        assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
-    }
+    for (unsigned t = 0; t < THREADS; t++)
+        release_all(&pass, t);
     d->thread = 0;
 }
 

@@ -28,7 +28,9 @@ static struct {
     uintptr_t from, to; /* the code, which may be written; empty: there is none */
     uint8_t *sites[SITES];
     _Atomic uint32_t count;
-    uint8_t *table[2 * SITES]; /* the same by address */
+    uint8_t *rare[SITES]; /* those of what is rare, */
+    _Atomic uint32_t rare_count;
+    uint8_t *table[2 * SITES]; /* and all of them by address */
     _Atomic uint32_t steps;
     _Atomic bool learning; /* some thread is in steps */
     _Atomic uint32_t lock; /* of what follows */
@@ -41,7 +43,7 @@ static bool (*tell_step)(void);
 static void (*tell_breakpoint)(void);
 static struct sigaction former;
 static __thread uint32_t thread_steps;
-static __thread bool thread_learns;
+static __thread bool thread_learns, thread_rare;
 
 static void lock(void)
 {
@@ -74,6 +76,11 @@ static void learn(uint8_t *at)
     state.table[slot] = at;
     state.sites[count] = at;
     atomic_store_explicit(&state.count, count + 1, memory_order_release);
+    if (thread_rare) {
+        uint32_t rare = atomic_load_explicit(&state.rare_count, memory_order_relaxed);
+        state.rare[rare] = at;
+        atomic_store_explicit(&state.rare_count, rare + 1, memory_order_release);
+    }
 }
 
 void assay_breakpoint_learnt(void)
@@ -159,15 +166,16 @@ void assay_breakpoint_install(const void *code, bool (*on_step)(void), void (*on
         dl_iterate_phdr(find_code, &address);
 }
 
-void assay_breakpoint_set(uint64_t random, uint64_t time)
+void assay_breakpoint_set(uint64_t random, uint64_t time, bool rare)
 {
-    uint32_t count = atomic_load_explicit(&state.count, memory_order_acquire);
+    uint32_t count =
+        atomic_load_explicit(rare ? &state.rare_count : &state.count, memory_order_acquire);
     if (count == 0)
         return;
     lock();
-    if (!state.at || time - state.since > OLD) {
+    if (!state.at || rare || time - state.since > OLD) {
         take_away();
-        uint8_t *at = state.sites[random % count];
+        uint8_t *at = (rare ? state.rare : state.sites)[random % count];
         state.instruction = *at;
         if (state.instruction != INT3) {
             *(volatile uint8_t *)at = INT3;
@@ -186,6 +194,7 @@ bool assay_breakpoint_learns(uint64_t random, bool rare)
         atomic_exchange(&state.learning, true))
         return false;
     thread_learns = true;
+    thread_rare = rare;
     thread_steps = 0;
     return true;
 }
@@ -197,9 +206,9 @@ void assay_breakpoint_install(const void *code, bool (*on_step)(void), void (*on
     (void)code, (void)on_step, (void)on_breakpoint;
 }
 
-void assay_breakpoint_set(uint64_t random, uint64_t time)
+void assay_breakpoint_set(uint64_t random, uint64_t time, bool rare)
 {
-    (void)random, (void)time;
+    (void)random, (void)time, (void)rare;
 }
 
 bool assay_breakpoint_learns(uint64_t random, bool rare)

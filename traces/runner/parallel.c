@@ -210,7 +210,8 @@ static void do_share(struct worker *worker)
     }
     worker->preempted.before = NULL;
     worker->preempted.after = NULL;
-    atomic_store_explicit(&worker->now, NONE, memory_order_relaxed);
+    if (!worker->leave) /* else what comes still is the end of its thread */
+        atomic_store_explicit(&worker->now, NONE, memory_order_relaxed);
 }
 
 static void *work(void *argument)
@@ -362,9 +363,11 @@ void assay_parallel_crashed(struct assay_parallel *parallel)
         struct assay_event *event = &parallel->events[i];
         enum assay_op_class op_class = assay_op_info(event->kind)->op_class;
         uint64_t before = atomic_load(&parallel->before[i]);
+        if (i == own)
+            continue;
         if (done[i]) {
             n += place(parallel, i, &parallel->order[n]);
-        } else if (i != own && before != 0 &&
+        } else if (before != 0 &&
                    (op_class == ASSAY_CLASS_RELEASE || op_class == ASSAY_CLASS_RESIZE)) {
             uint8_t half = op_class == ASSAY_CLASS_RESIZE ? ASSAY_FLAG_BEGIN : 0;
             event->checked = event->failed = event->error = 0;
@@ -418,9 +421,16 @@ uint64_t assay_parallel_run(struct assay_parallel *parallel, struct assay_chunk 
     uint64_t begin = assay_now_ns();
     for (uint16_t from = 0, to; from < count; from = to) {
         bool alone = parallel->events[from].kind == ASSAY_OP_MEASURE;
-        for (to = from + 1; to < count && !alone; to++)
-            if (parallel->events[to].kind == ASSAY_OP_MEASURE)
+        bool ended[ASSAY_PARALLEL_THREADS] = {false};
+        for (to = from; to < count; to++) {
+            const struct assay_event *event = &parallel->events[to];
+            if (to > from && (alone || event->kind == ASSAY_OP_MEASURE))
                 break;
+            if (event->kind == ASSAY_OP_THREAD_START && ended[event->arg % ASSAY_PARALLEL_THREADS])
+                break; /* it ends with the part */
+            if (event->kind == ASSAY_OP_THREAD_EXIT)
+                ended[event->thread % ASSAY_PARALLEL_THREADS] = true;
+        }
         run_part(parallel, from, to);
     }
     uint64_t spent = assay_now_ns() - begin;

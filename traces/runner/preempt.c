@@ -88,8 +88,8 @@ static inline __attribute__((always_inline)) uint64_t stamp(struct assay_preempt
 static inline __attribute__((always_inline)) void begin(struct assay_preempted *self, bool rare)
 {
     uint64_t bits = draw(self);
-    if (bits % CALLS_PER_PAUSE == 0)
-        assay_breakpoint_set(draw(self), atomic_load(self->clock));
+    if (bits % CALLS_PER_PAUSE == 0 || rare)
+        assay_breakpoint_set(draw(self), atomic_load(self->clock), rare);
     self->stepping = assay_breakpoint_learns(bits >> 24, rare);
     if (self->before)
         atomic_store(self->before, stamp(self));
