@@ -102,9 +102,22 @@ static void put_pass_resized(struct assay_directed *d)
             assay_directed_release(d, assay_directed_realloc(d, objects[i], 0));
 }
 
+/* Objects of one size: what is freed fits what comes next, so who loses nothing grows by nothing.
+ */
+static void put_pass_equal(struct assay_directed *d)
+{
+    enum { BYTES = 1000 };
+    uint32_t objects[SMALL_ALONE];
+    for (unsigned i = 0; i < SMALL_ALONE; i++)
+        objects[i] = assay_directed_malloc(d, BYTES);
+    for (unsigned i = 0; i < SMALL_ALONE; i++)
+        assay_directed_release(d, objects[i % 2 ? SMALL_ALONE - 1 - i / 2 : i / 2]);
+}
+
 static void put_pass_of(struct assay_directed *d, unsigned kind)
 {
     switch (kind) {
+    case PASSES_EQUAL: put_pass_equal(d); break;
     case PASSES_ALIGNED: put_pass_aligned(d); break;
     case PASSES_RESIZED: put_pass_resized(d); break;
     default: put_pass(d, kind);
@@ -189,7 +202,8 @@ static void measure(struct assay_directed *d, unsigned k)
 ASSAY_DIRECTED_BUILDER(passes)
 {
     unsigned k = d->stage;
-    bool little = argument == PASSES_SMALL || argument == PASSES_RESIZED; /* of memory in a pass */
+    bool little = argument == PASSES_SMALL || argument == PASSES_RESIZED ||
+                  argument == PASSES_EQUAL; /* of memory in a pass */
     if (k == 0 && argument == PASSES_RESIZED && lacks(d, ASSAY_OP_REALLOC))
         return false;
     if (k == 0 && argument == PASSES_ALIGNED && lacks(d, ASSAY_OP_POSIX_MEMALIGN) &&

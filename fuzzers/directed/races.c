@@ -41,6 +41,7 @@ static uint64_t size_of(struct assay_random *draw, unsigned kind)
     case RACES_LARGE: return (20 << 10) + assay_random_below(draw, 300 << 10);
     case RACES_RESIZED: return 16 + assay_random_below(draw, 2000);
     case RACES_MIXED: return 1 + assay_random_below(draw, 64u << assay_random_below(draw, 12));
+    case RACES_LOST: return 1000;
     case RACES_MEDIUM: return 500 + assay_random_below(draw, 12000);
     default: return 1 + assay_random_below(draw, 16u << assay_random_below(draw, 6));
     }
@@ -67,7 +68,7 @@ static uint32_t put_born(struct pass *pass)
 {
     struct assay_directed *d = pass->d;
     uint64_t size = pass->sizes[assay_random_below(&pass->draw, pass->count)];
-    uint64_t which = assay_random_below(&pass->draw, 8);
+    uint64_t which = pass->kind == RACES_LOST ? 8 : assay_random_below(&pass->draw, 8);
     if (which < 2 && assay_directed_offers(d, ASSAY_OP_CALLOC))
         return assay_directed_call(d, ASSAY_OP_CALLOC, 0, 1, size);
     if (which == 2 && assay_directed_offers(d, ASSAY_OP_POSIX_MEMALIGN))
@@ -134,6 +135,8 @@ static void put_pass(struct assay_directed *d, unsigned kind)
     struct pass pass = {.d = d, .draw = d->draw, .kind = kind};
     pass.count =
         kind == RACES_RESIZED ? SIZES : 1 + (unsigned)assay_random_below(&pass.draw, SIZES);
+    if (kind == RACES_LOST)
+        pass.count = 1; /* as little may be lost then (C31) */
     for (unsigned i = 0; i < SIZES; i++)
         pass.sizes[i] = size_of(&pass.draw, kind == RACES_MIXED && i == 0 ? RACES_LARGE : kind);
     if (kind == RACES_ENDS)

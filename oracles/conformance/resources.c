@@ -11,7 +11,9 @@
 enum {
     FIRST_LOG2 = 5,         /* 2^5 passes come before any verdict */
     PASSES_PER_MAPPING = 4, /* fewer come and go in turns that are longer than three doublings */
-    LOST_SHARE = 64,        /* who gives back in time loses less than this part until then */
+    LOST_SHARE = 64,        /* who gives back in time loses less than this part until then; */
+    LOST_SHARE_EQUAL =
+        1024, /* of one size what was freed is at hand, and nobody was seen to lose any */
     RESIDENT_SLACK = 64 * 1024,
     MAPPINGS_SLACK = 16,
     ENOUGH_BYTES = 512 << 20 /* more than a queue that is bounded in bytes keeps */
@@ -48,8 +50,9 @@ static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
     const uint64_t *after = &r->after[what][k - 3];
     uint64_t slack = what == ASSAY_MEASURE_RESIDENT ? RESIDENT_SLACK : MAPPINGS_SLACK;
     slack = after[2] / 100 > slack ? after[2] / 100 : slack;
-    if (what == ASSAY_MEASURE_RESIDENT && slack < r->requested_bytes / 2 / LOST_SHARE)
-        slack = r->requested_bytes / 2 / LOST_SHARE;
+    uint64_t share = r->one_size ? LOST_SHARE_EQUAL : LOST_SHARE;
+    if (what == ASSAY_MEASURE_RESIDENT && slack < r->requested_bytes / 2 / share)
+        slack = r->requested_bytes / 2 / share;
     if (what == ASSAY_MEASURE_MAPPINGS && slack < passes / 2 / PASSES_PER_MAPPING)
         slack = passes / 2 / PASSES_PER_MAPPING;
     if (after[3] < after[2] + slack)

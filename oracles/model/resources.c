@@ -98,6 +98,7 @@ static void look_for_fresh(struct assay_resources *r, const struct assay_model *
     uint32_t born[KINDS] = {0}, again[KINDS] = {0};
     uint64_t bytes[KINDS] = {0};
     uint32_t from = model->highest / 2, to = from + SAMPLE;
+    uint64_t least = UINT64_MAX, most = 0;
     r->requested_bytes = 0;
     for (uint32_t number = from + 1; number <= to && number <= model->highest; number++) {
         const struct assay_object *object = &model->objects[number];
@@ -117,12 +118,15 @@ static void look_for_fresh(struct assay_resources *r, const struct assay_model *
             continue;
         bytes[kind_of(object)] += object->requested;
         r->requested_bytes += object->requested;
+        least = object->requested < least ? object->requested : least;
+        most = object->requested > most ? object->requested : most;
         struct place *place = number <= from ? place_of(places, object->address) : NULL;
         if (place && place->address != 0 && !place->old) {
             place->old = true;
             again[place->kind]++;
         }
     }
+    r->one_size = least == most;
     r->fresh = (struct assay_fresh_sizes){.least_bytes = UINT64_MAX};
     bool up = true, down = true; /* all that were seen from either end so far are fresh */
     for (unsigned i = 0; i < KINDS; i++) {

@@ -133,6 +133,19 @@ static void c31_growth_that_goes_on(void **state)
     ASSERT_ONLY(&s, C31, OTHER);
 }
 
+/* One byte of 80 that died. */
+static uint64_t little(uint64_t passes)
+{
+    return 3 * MIB + passes * 80;
+}
+
+static void c31_little_of_one_size(void **state)
+{
+    (void)state;
+    measured(ASSAY_MEASURE_RESIDENT, 11, little, true);
+    ASSERT_ONLY(&s, C31, OTHER);
+}
+
 static void c31_mappings(void **state)
 {
     (void)state;
@@ -413,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(c29_growth_with_threads),
         TEST(c31_growth_that_goes_on),
+        TEST(c31_little_of_one_size),
         TEST(c31_mappings),
         TEST(c31_what_fills_is_no_growth),
         TEST(c31_is_not_asked_of_who_reuses_nothing),
