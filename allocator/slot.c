@@ -117,9 +117,9 @@ static inline void check_zero(struct bw_heap *heap, const struct bw_class *class
 static void check_tail(struct bw_heap *heap, const struct bw_class *class, uint8_t *p)
 {
     enum { TAIL = 64 };
-    uint64_t *last = (uint64_t *)(p + class->size) - 1;
     if (!bw_policy_check_on_reuse || bw_mutant(zero_skipped))
         return;
+    uint64_t *last = (uint64_t *)(p + class->size) - 1;
     uint64_t seen = bw_swap_u64(last, 0);
     *last = seen;
     if (__builtin_expect(!bw_is_zero(p + class->size - TAIL, TAIL), 0))
