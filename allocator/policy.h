@@ -1,7 +1,12 @@
 /* The rows of policy.def as constants, from the column of the variant that is built. Build-time: a
- * mechanism that is off costs nothing. */
+ * mechanism that is off costs nothing. Another BW_POLICY_FILE has other figures
+ * (tests/bench/mechanisms). */
 #ifndef BW_POLICY_H
 #define BW_POLICY_H
+
+#ifndef BW_POLICY_FILE
+#define BW_POLICY_FILE "policy.def"
+#endif
 
 #define BW_VARIANT(name, what) bw_variant_##name,
 enum bw_variant {
@@ -22,7 +27,7 @@ enum bw_variant {
                        : bw_variant_built == bw_variant_max   ? (max)                              \
                                                               : (debug),
 enum bw_policy {
-#include "policy.def"
+#include BW_POLICY_FILE
 };
 #undef BW_POLICY
 
