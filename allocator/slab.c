@@ -151,7 +151,7 @@ static bool carve(struct bw_heap *heap, struct bw_class *class)
     if (!commit_up_to(heap, class->meta, &class->meta_committed,
                       (size_t)(index + 1) * class->meta_stride, meta_limit, "bulwark metadata"))
         return false;
-    if (!is_unreadable(heap, class)) {
+    if (!is_unreadable(heap, class) || bw_mutant(zero_readable)) {
         if (!commit_up_to(heap, class->base, &class->committed, (size_t)(index + 1) * class->stride,
                           (size_t)(class->slab_max) * class->stride, "bulwark slabs"))
             return false;

@@ -112,7 +112,8 @@ static const char *look_at_freed(struct walk *walk, const struct bw_slab *slab, 
         bytes = bw_policy_hand_bytes;
     if (!bw_policy_zero_on_free || !take(walk->sweep, bytes))
         return NULL;
-    if (bw_mutant(zero_skipped) || (ends ? ends_are_zero(p, size) : bw_is_zero(p, bytes)))
+    if (bw_mutant(zero_skipped) || bw_mutant(stale_unseen) ||
+        (ends ? ends_are_zero(p, size) : bw_is_zero(p, bytes)))
         return NULL;
     size = tag != 0 ? size - slack_of(tag) : BW_SIZE_UNKNOWN;
     walk->sweep->misuse =

@@ -59,10 +59,13 @@ static inline __attribute__((always_inline)) struct place
 find_live(struct bw_heap *heap, const void *p, enum bw_intent intent, uint32_t *ret_tag)
 {
     struct place place = locate(heap, p);
-    if (__builtin_expect(!place.in_slot || place.offset != 0, 0))
+    bool inside = place.offset != 0 && !(bw_mutant(interior_free) && intent == BW_INTENT_FREE);
+    if (__builtin_expect(!place.in_slot || inside, 0))
         refuse(heap, p, intent);
     *ret_tag = bw_load_u16(tag_at(&place));
-    if (__builtin_expect(!(*ret_tag & BW_TAG_LIVE) && !bw_mutant(double_free_missed), 0))
+    if (__builtin_expect(!(*ret_tag & BW_TAG_LIVE) && !bw_mutant(double_free_missed) &&
+                             !(bw_mutant(asked_anything) && intent == BW_INTENT_ASK),
+                         0))
         refuse(heap, p, intent);
     return place;
 }
@@ -106,7 +109,7 @@ static inline bool is_simple(unsigned index)
 static inline void check_zero(struct bw_heap *heap, const struct bw_class *class, uint8_t *p,
                               size_t bytes)
 {
-    if (bw_policy_check_on_reuse && !bw_mutant(zero_skipped) &&
+    if (bw_policy_check_on_reuse && !bw_mutant(zero_skipped) && !bw_mutant(stale_unseen) &&
         __builtin_expect(!bw_is_zero(p, bytes), 0))
         report_stale_write(heap, class, p);
 }
@@ -189,6 +192,8 @@ void bw_slot_free(struct bw_heap *heap, void *p)
 {
     uint32_t seen;
     struct place place = find_live(heap, p, BW_INTENT_FREE, &seen);
+    if (bw_mutant(interior_free))
+        p = (uint8_t *)p - place.offset;
     uint32_t id = place.slab_index * BW_SLAB_SLOTS_MAX + place.slot;
     uint16_t *tag = tag_at(&place);
     if (is_simple(place.class_index)) {
