@@ -45,7 +45,7 @@ static void *allocate_elsewhere(struct bw_heap *heap, size_t size, size_t alignm
                 return p;
         }
     }
-    return bw_large_alloc(heap, size, alignment);
+    return BW_FLAT ? NULL : bw_large_alloc(heap, size, alignment);
 }
 
 static inline void *allocate(struct bw_heap *heap, size_t size, size_t alignment)

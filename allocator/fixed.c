@@ -9,7 +9,7 @@
 #include "pages.h"
 #include "random.h"
 
-enum { FIXED_PAGE = 4096, FIXED_NONCE = 4000 };
+enum { FIXED_PAGE = 1 << BW_PAGE_SHIFT_MIN, FIXED_NONCE = 4000 };
 
 struct fixed {
     struct bw_pages pages; /* first: the functions get its address */

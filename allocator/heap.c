@@ -14,17 +14,17 @@
 /* Address space per class: half of it the class's region, at a random place in it. ThreadSanitizer
  * leaves little address space to the program. */
 #if defined(__SANITIZE_THREAD__)
-enum { CLASS_SHIFT_MAX = 30 };
+enum { CLASS_SHIFT_MAX = BW_FLAT ? BW_CLASS_SHIFT_MAX : 30 };
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-enum { CLASS_SHIFT_MAX = 30 };
+enum { CLASS_SHIFT_MAX = BW_FLAT ? BW_CLASS_SHIFT_MAX : 30 };
 #else
-enum { CLASS_SHIFT_MAX = 36 };
+enum { CLASS_SHIFT_MAX = BW_CLASS_SHIFT_MAX };
 #endif
 #else
-enum { CLASS_SHIFT_MAX = 36 };
+enum { CLASS_SHIFT_MAX = BW_CLASS_SHIFT_MAX };
 #endif
-enum { CLASS_SHIFT_MIN = 14, SMALL_SHIFT = 30 };
+enum { CLASS_SHIFT_MIN = BW_CLASS_SHIFT_MIN, SMALL_SHIFT = 30 };
 
 /* The random streams beside those of the classes. */
 enum { LAYOUT_NONCE = 2000, SECRET_NONCE = 2001, WINDOW_NONCE = 2002 };
@@ -250,11 +250,36 @@ static void choose_key(const struct bw_pages *pages, struct bw_key *key, bool de
         bw_pages_entropy(pages, key->words, sizeof key->words);
 }
 
+/* A flat heap is nobody's but its maker's: nothing outside of its memory knows it. */
+static void enlist(struct bw_heap *heap)
+{
+    if (BW_FLAT)
+        return;
+    bw_lock(&list_lock);
+    heap->next = all_heaps;
+    all_heaps = heap;
+    bw_unlock(&list_lock);
+}
+
+static void strike(struct bw_heap *heap)
+{
+    if (BW_FLAT)
+        return;
+    bw_lock(&list_lock);
+    struct bw_heap **at = &all_heaps;
+    while (*at != heap)
+        at = &(*at)->next;
+    *at = heap->next;
+    bw_unlock(&list_lock);
+}
+
 struct bw_heap *bw_heap_make(const struct bw_config *config)
 {
     struct bw_key key = {.choices = config->choices};
     bool deterministic = config->deterministic || config->choices != NULL;
     const struct bw_pages *pages = config->pages == NULL ? &bw_system_pages : config->pages;
+    if (BW_FLAT && config->pages == NULL)
+        return NULL;
     choose_key(pages, &key, deterministic, config->seed);
     struct bw_heap *heap = obtain(pages, &key);
     if (heap == NULL)
@@ -269,10 +294,11 @@ struct bw_heap *bw_heap_make(const struct bw_config *config)
         bw_slab_start(&heap->classes[i], &heap->key, i);
     bw_large_start(&heap->large, &heap->key);
     heap->large.window = reserve_window(pages, &heap->key);
-    bw_lock(&list_lock);
-    heap->next = all_heaps;
-    all_heaps = heap;
-    bw_unlock(&list_lock);
+    enlist(heap);
+    if (BW_FLAT && bw_cache_find(heap) == NULL) { /* nothing is made later */
+        bw_heap_destroy(heap);
+        return NULL;
+    }
     return heap;
 }
 
@@ -311,12 +337,7 @@ void bw_heap_destroy(struct bw_heap *heap)
 {
     if (heap == NULL)
         return;
-    bw_lock(&list_lock);
-    struct bw_heap **at = &all_heaps;
-    while (*at != heap)
-        at = &(*at)->next;
-    *at = heap->next;
-    bw_unlock(&list_lock);
+    strike(heap);
     bw_cache_drop(heap);
     bw_large_drop(&heap->large);
     const struct bw_pages *pages = heap->pages;

@@ -19,7 +19,6 @@
 #include "bw_sync.h"
 #include "fatal.h"
 #include "note.h"
-#include "policy.h"
 #include "random.h"
 #include "sizeclass.h"
 
@@ -76,8 +75,6 @@ struct bw_class {
 } __attribute__((aligned(64)));
 
 /* What a thread keeps of one class. An id is slab * 256 + slot. */
-enum { BW_BATCH_MAX = 32 };
-
 struct bw_bin {
     uint32_t ready_count; /* ready[0, ready_count): to be handed out */
     uint32_t room;        /* freed[room, batch): soon free; only a full quarantine leaves room */
@@ -111,8 +108,8 @@ struct bw_cache {
 
 /* Large objects stand in random cells of a window, which is reserved as a whole. The kernel's page
  * tables of a cell go when it is closed; those of a whole GiB, a page each, stay. */
-#define BW_LARGE_WINDOW ((size_t)1 << 38)
-#define BW_LARGE_CELL   ((size_t)1 << 22)
+#define BW_LARGE_WINDOW ((size_t)1 << BW_WINDOW_SHIFT)
+#define BW_LARGE_CELL   ((size_t)1 << BW_CELL_SHIFT)
 enum { BW_LARGE_CELLS = BW_LARGE_WINDOW / BW_LARGE_CELL };
 
 struct bw_large_object {

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scale.h"
+
 struct bw_pages;
 
 /* Moving content by pages, and what that needs: guards that come and go without a change to the
@@ -35,7 +37,7 @@ struct bw_page_moves {
 /* Stands longer than the heaps that use it. Every function may be called by several threads at
  * once. */
 struct bw_pages {
-    /* A power of two, 4,096 at least. */
+    /* A power of two, 4,096 at least (flat: 64). */
     size_t (*page_size)(const struct bw_pages *pages);
     /* Unreadable pages, where the provider can: anywhere (at NULL), or at exactly `at`. NULL = no
      * room, or something stands there already. */
@@ -189,7 +191,6 @@ static inline bool bw_pages_unguard(const struct bw_pages *pages, void *p, size_
 
 /* Committed pages for so many bytes in a reservation of their own, out of reach of what stands
  * before and behind, and their end. NULL where there is no room. */
-enum { BW_PAGES_REACH = 65536 };
 void *bw_pages_apart(const struct bw_pages *pages, size_t bytes, const char *name);
 void bw_pages_apart_end(const struct bw_pages *pages, void *p, size_t bytes);
 

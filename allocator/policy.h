@@ -9,10 +9,12 @@
 #endif
 
 #define BW_VARIANT(name, what) bw_variant_##name,
+#define BW_SCALED(name, what)  bw_variant_##name,
 enum bw_variant {
 #include "variants.def"
 };
 #undef BW_VARIANT
+#undef BW_SCALED
 
 #ifndef BW_VARIANT_BUILT
 #define BW_VARIANT_BUILT default
@@ -21,11 +23,12 @@ enum bw_variant {
 #define BW_VARIANT_INDEX(name)  BW_VARIANT_INDEX_(name)
 #define bw_variant_built        BW_VARIANT_INDEX(BW_VARIANT_BUILT)
 
-#define BW_POLICY(name, default_, light, max, debug, what)                                         \
+#define BW_POLICY(name, default_, light, max, debug, flat, what)                                   \
     bw_policy_##name = bw_variant_built == bw_variant_default ? (default_)                         \
                        : bw_variant_built == bw_variant_light ? (light)                            \
                        : bw_variant_built == bw_variant_max   ? (max)                              \
-                                                              : (debug),
+                       : bw_variant_built == bw_variant_debug ? (debug)                            \
+                                                              : (flat),
 enum bw_policy {
 #include BW_POLICY_FILE
 };

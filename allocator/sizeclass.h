@@ -8,18 +8,18 @@
 #include <stdint.h>
 
 #include "mutant.h"
-#include "policy.h"
+#include "scale.h"
 
 enum {
-    BW_CLASS_COUNT = 49,
-    BW_SLOT_MAX = 131072,
+    BW_CLASS_COUNT = BW_FLAT ? 3 : 49,
+    BW_SLOT_MAX = BW_FLAT ? 32 : 131072,
     BW_SLOT_ALIGNMENT_MAX = 4096,
     BW_SLACK_MAX = 32766, /* what a slot's record can tell of the bytes beyond the request */
     BW_CANARY_MIN = bw_policy_canary ? 1 : 0,
     BW_REQUEST_MAX = BW_SLOT_MAX - BW_CANARY_MIN, /* larger requests are large objects */
 };
 
-enum { BW_CLASS_OF_QUICK = 1024 };
+enum { BW_CLASS_OF_QUICK = BW_FLAT ? BW_SLOT_MAX : 1024 };
 
 /* The classes of 0, 16, 32, ... 1,024 bytes. */
 static const uint8_t bw_class_by_16[65] = {

@@ -4,8 +4,7 @@
 #include "pages.h"
 #include "slab_slot.h"
 
-enum { COMMIT_MIN = 64 << 10, COMMIT_MAX = 1 << 20, SLAB_TARGET = 16 << 10 };
-enum { BATCH_BYTES = 4 << 10 };
+enum { COMMIT_MIN = 64 << 10, COMMIT_MAX = 1 << 20 };
 
 /* ---- geometry ---- */
 
@@ -24,7 +23,7 @@ void bw_slab_geometry(struct bw_class *class, unsigned index, const struct bw_pa
     size_t page = bw_page_size(pages);
     bool guarded = bw_policy_guard_slabs && bw_pages_have_guards(pages);
     class->size = bw_class_size(index);
-    uint32_t slots = SLAB_TARGET / class->size;
+    uint32_t slots = BW_SLAB_TARGET / class->size;
     if (slots > BW_SLAB_SLOTS_MAX)
         slots = BW_SLAB_SLOTS_MAX;
     if (slots == 0)
@@ -33,7 +32,7 @@ void bw_slab_geometry(struct bw_class *class, unsigned index, const struct bw_pa
     slots = class->slab_bytes / class->size;
     class->slots = slots < BW_SLAB_SLOTS_MAX ? slots : BW_SLAB_SLOTS_MAX;
     class->stride = class->slab_bytes + (guarded ? (uint32_t)page : 0);
-    class->stride_reciprocal = (1ull << 32) / (class->stride >> 12) + 1;
+    class->stride_reciprocal = (1ull << 32) / (class->stride >> BW_PAGE_SHIFT_MIN) + 1;
     class->slot_reciprocal = (1ull << 32) / (class->size >> 4) + 1;
     size_t tags = (size_t)(class->slots) * sizeof(uint16_t);
     class->meta_stride =
@@ -41,7 +40,7 @@ void bw_slab_geometry(struct bw_class *class, unsigned index, const struct bw_pa
                                   (BW_NOTES ? (size_t)(class->slots) * sizeof(struct bw_note) : 0),
                               8);
     class->quarantine_max = quarantine_slots(class->size);
-    class->batch = BATCH_BYTES / class->size;
+    class->batch = BW_BATCH_BYTES / class->size;
     if (class->batch > BW_BATCH_MAX)
         class->batch = BW_BATCH_MAX;
     if (class->batch == 0)

@@ -72,7 +72,8 @@ static inline __attribute__((always_inline)) struct place locate(struct bw_heap 
     size_t from_base = (size_t)((uintptr_t)p - (uintptr_t)(class->base));
     if (__builtin_expect(from_base >= bw_load_size(&class->extent), 0))
         return place;
-    place.slab_index = (uint32_t)((from_base >> 12) * class->stride_reciprocal >> 32);
+    place.slab_index =
+        (uint32_t)((from_base >> BW_PAGE_SHIFT_MIN) * class->stride_reciprocal >> 32);
     uint32_t rest = (uint32_t)(from_base - (size_t)place.slab_index * class->stride);
     place.slot = (uint32_t)((rest >> 4) * class->slot_reciprocal >> 32);
     place.offset = rest - place.slot * class->size;

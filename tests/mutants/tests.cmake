@@ -60,3 +60,14 @@ install(CODE "execute_process(COMMAND \"${CMAKE_COMMAND}\" \"-DFOLDER=\$ENV{DEST
     \"-DNAMES=${names}\" -P \"${CMAKE_CURRENT_SOURCE_DIR}/mutants/link.cmake\" COMMAND_ERROR_IS_FATAL ANY)")
 add_test(NAME mutants_apart COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/mutants/check_apart" "${CMAKE_BINARY_DIR}/lib" "${registry}")
 set_tests_properties(mutants_apart PROPERTIES LABELS zoo TIMEOUT 60)
+
+# Trying every program of the scaled-down heap tells the mutants that break what it promises.
+get_target_property(flat_sources bulwark_flat SOURCES)
+list(TRANSFORM flat_sources PREPEND "${CMAKE_SOURCE_DIR}/allocator/")
+get_target_property(flat_options bulwark_flat COMPILE_OPTIONS)
+add_executable(flat_mutants unit/allocator/flat_test.c ${flat_sources} "${CMAKE_SOURCE_DIR}/allocator/mutant.c")
+target_link_libraries(flat_mutants PRIVATE assay_flags cmocka)
+target_compile_options(flat_mutants PRIVATE ${flat_options})
+target_compile_definitions(flat_mutants PRIVATE BW_MUTANTS BW_VARIANT_BUILT=flat)
+add_test(NAME mutants_flat COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/mutants/check_flat" $<TARGET_FILE:flat_mutants>)
+set_tests_properties(mutants_flat PROPERTIES LABELS zoo TIMEOUT 120)
