@@ -13,6 +13,7 @@ enum {
     SLOTS = 6,   /* of a thread */
     SIZES = 3,   /* that a pass draws at most */
     STAGES = 4,
+    STAGES_OF_SMALL = 8,
     PASSES_OF_STAGE = 128,
     PASSES_OF_ENDS = 128, /* a thread takes longer than a call */
     LOST_LOG2 = 11
@@ -133,8 +134,8 @@ static void put_ends(struct pass *pass)
 static void put_pass(struct assay_directed *d, unsigned kind)
 {
     struct pass pass = {.d = d, .draw = d->draw, .kind = kind};
-    pass.count =
-        kind == RACES_RESIZED ? SIZES : 1 + (unsigned)assay_random_below(&pass.draw, SIZES);
+    bool many = kind == RACES_RESIZED || kind == RACES_MIXED;
+    pass.count = many ? SIZES : 1 + (unsigned)assay_random_below(&pass.draw, SIZES);
     if (kind == RACES_LOST)
         pass.count = 1; /* as little may be lost then (C31) */
     for (unsigned i = 0; i < SIZES; i++)
@@ -153,7 +154,7 @@ static void put_pass(struct assay_directed *d, unsigned kind)
 ASSAY_DIRECTED_BUILDER(races)
 {
     unsigned passes = argument == RACES_ENDS ? PASSES_OF_ENDS : PASSES_OF_STAGE;
-    if (d->stage == STAGES || !promised(d))
+    if (d->stage == (argument == RACES_SMALL ? STAGES_OF_SMALL : STAGES) || !promised(d))
         return false;
     (void)assay_random_next(&d->draw); /* another pass */
     for (unsigned pass = 0; pass < passes; pass++)
