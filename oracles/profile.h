@@ -19,7 +19,7 @@ enum assay_zero_resize {
     ASSAY_ZERO_RESIZE_UNIQUE
 };
 
-enum { ASSAY_PROFILE_ACCEPTED_MAX = 16 };
+enum { ASSAY_PROFILE_ACCEPTED_MAX = 40 };
 
 /* A finding known and proved real: listed, never counted as new. */
 struct assay_accepted {
@@ -71,9 +71,9 @@ void assay_profile_value(const struct assay_profile *profile, const struct assay
 void assay_profile_generic(struct assay_profile *profile);
 /* Reads an .ini file (inih). Errors name the file, the line and the key. Host only. */
 int assay_profile_load(const char *path, struct assay_profile *profile, struct assay_error *err);
-/* The shipped profile for a subject name ("glibc", "jemalloc", ..., or a path whose file name
- * contains one of them); generic if there is none. Host only: looks in the source/installed profile
- * folders. */
+/* The shipped profile for a subject name ("glibc", "jemalloc", ...) or a path, by the library's
+ * soname or else by the whole of its file name; generic if there is none. Host only: looks in the
+ * source/installed profile folders. */
 int assay_profile_find(const char *subject, struct assay_profile *profile, struct assay_error *err);
 
 #endif

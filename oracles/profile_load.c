@@ -167,7 +167,7 @@ static int add_accepted(struct loading *loading, const char *name, const char *r
 {
     struct assay_profile *profile = &loading->profile;
     if (profile->accepted_count == ASSAY_PROFILE_ACCEPTED_MAX)
-        return complain(loading, "no room for", name, ": a profile accepts at most 16 findings");
+        return complain(loading, "no room for", name, ": a profile accepts at most 40 findings");
     struct assay_accepted *accepted = &profile->accepted[profile->accepted_count];
     char id[8] = "", op[32] = "", relation[32] = "", rest[2] = "";
     int words = sscanf(name, "%7s %31s %31s %1s", id, op, relation, rest);
@@ -252,45 +252,5 @@ int assay_profile_load(const char *path, struct assay_profile *profile, struct a
         return assay_fail(err, ASSAY_E_FORMAT, "%s:%d: %s", path, line,
                           loading.message[0] ? loading.message : "not 'key = value'");
     *profile = loading.profile;
-    return 0;
-}
-
-/* The folders that may hold shipped profiles: beside the installed program, then the source's. */
-static bool find_shipped(const char *name, char *ret_path, size_t bytes)
-{
-    char exe[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (length > 0) {
-        exe[length] = '\0';
-        char *slash = strrchr(exe, '/');
-        if (slash) {
-            *slash = '\0';
-            int n = snprintf(ret_path, bytes, "%s/../share/assay/profiles/%s.ini", exe, name);
-            if (n > 0 && (size_t)n < bytes && access(ret_path, R_OK) == 0)
-                return true;
-        }
-    }
-    int n = snprintf(ret_path, bytes, ASSAY_PROFILE_DIR "/%s.ini", name);
-    return n > 0 && (size_t)n < bytes && access(ret_path, R_OK) == 0;
-}
-
-int assay_profile_find(const char *subject, struct assay_profile *profile, struct assay_error *err)
-{
-    /* the first whose name stands in the file's */
-    static const char *const shipped[] = {
-        "bulwark-light",   "bulwark-max", "bulwark-debug", "bulwark", "jemalloc",
-        "mimalloc-secure", "mimalloc",    "tcmalloc",      "scudo",   "hardened_malloc",
-        "snmalloc",        "starmalloc",  "isoalloc",      "glibc"};
-    const char *slash = strrchr(subject, '/'), *file = slash ? slash + 1 : subject;
-    char path[PATH_MAX + 64];
-    const char *name = "generic";
-    for (size_t i = 0; i < sizeof shipped / sizeof *shipped; i++)
-        if (strstr(file, shipped[i])) {
-            name = shipped[i];
-            break;
-        }
-    if (find_shipped(name, path, sizeof path))
-        return assay_profile_load(path, profile, err);
-    assay_profile_generic(profile);
     return 0;
 }

@@ -110,6 +110,23 @@ static double quantile(double alpha)
     return low;
 }
 
+/* Of all pairs, those that are equal. */
+static double share(const struct assay_collisions *collisions)
+{
+    double n = (double)collisions->n;
+    return (double)collisions->pairs / (n * (n - 1) / 2);
+}
+
+/* Of that share, where its mean is known: the third moment is at most mean^1.5, of one heavy value.
+ */
+static double most_variance(double mean, double n)
+{
+    double triple = fmin(pow(mean, 1.5), mean);
+    double variance =
+        (2 * mean * (1 - mean) + 4 * (n - 2) * (triple - mean * mean)) / (n * (n - 1));
+    return fmax(variance, 0);
+}
+
 double assay_collision_bound(const struct assay_collisions *collisions, double alpha)
 {
     double n = (double)collisions->n;
@@ -123,17 +140,24 @@ double assay_collision_bound(const struct assay_collisions *collisions, double a
         }
         return high * high;
     }
-    double pairs = n * (n - 1) / 2, seen = (double)collisions->pairs / pairs;
-    double z = quantile(alpha);
+    double seen = share(collisions), z = quantile(alpha);
     for (int i = 0; i < BISECTIONS; i++) {
         double mean = (low + high) / 2;
-        /* the third moment is at most mean^1.5, of one heavy value */
-        double triple = fmin(pow(mean, 1.5), mean);
-        double variance =
-            (2 * mean * (1 - mean) + 4 * (n - 2) * (triple - mean * mean)) / (n * (n - 1));
-        *(mean - z * sqrt(fmax(variance, 0)) <= seen ? &low : &high) = mean;
+        *(mean - z * sqrt(most_variance(mean, n)) <= seen ? &low : &high) = mean;
     }
     return high;
+}
+
+double assay_collision_least(const struct assay_collisions *collisions, double alpha)
+{
+    double n = (double)collisions->n, seen = n < 2 ? 0 : share(collisions);
+    double low = 0, high = seen;
+    for (int i = 0; i < BISECTIONS; i++) {
+        double mean = (low + high) / 2, beyond = seen - mean;
+        double variance = most_variance(mean, n);
+        *(variance <= alpha * (variance + beyond * beyond) ? &low : &high) = mean;
+    }
+    return low;
 }
 
 double assay_entropy_bound(const struct assay_collisions *collisions, double alpha)

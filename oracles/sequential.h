@@ -53,6 +53,10 @@ struct assay_collisions assay_collisions(uint64_t *values, uint64_t n);
  * collisions: the U-statistic of equal pairs with the largest variance that its mean allows. 1 for
  * n < 2. */
 double assay_collision_bound(const struct assay_collisions *collisions, double alpha);
+/* A lower bound of the same, at confidence 1 - alpha, by Cantelli's inequality for the share of
+ * equal pairs, with the largest variance that its mean allows; 0 without a collision. It assumes
+ * nothing of the distribution, and gives some three bits away for that. */
+double assay_collision_least(const struct assay_collisions *collisions, double alpha);
 /* The same as bits: a lower bound of the collision entropy, which Shannon's is never below. */
 double assay_entropy_bound(const struct assay_collisions *collisions, double alpha);
 

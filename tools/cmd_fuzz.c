@@ -354,6 +354,7 @@ int assay_cmd_fuzz(int argc, char **argv)
             assay_printable(&shown[0], options.subject), config.seed, config.guidance,
             assay_printable(&shown[1], config.profile.name),
             assay_printable(&shown[2], options.out));
+    assay_say_generic(options.subject, options.profile, &config.profile);
     if (options.misuse && !config.limits.misuse)
         fprintf(stderr, "the profile promises no detection: no misuse is injected\n");
 

@@ -287,6 +287,8 @@ static int find_subjects(const struct options *options, struct assay_subject_spe
             continue;
         }
         code = assay_named_subject(name, options->profile, &specs[i], &profiles[i], err);
+        if (code == 0)
+            assay_say_generic(name, options->profile, &profiles[i]);
         if (code == 0 && specs[i].adapter)
             code = assay_subject_probe(&specs[i], err);
         for (size_t j = 0; j < i && code == 0; j++)

@@ -1,10 +1,14 @@
 #include "tools/matrix.h"
 
+#include <fcntl.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "traces/core/clock.h"
 #include "traces/core/random.h"
@@ -186,6 +190,20 @@ static void model_trial(struct worker *worker, const struct assay_matrix_cell *c
     worker->misuse.measured = false;
 }
 
+/* True where the system puts every process at the same addresses: what an allocator would have for
+ * nothing elsewhere cannot be measured. */
+static bool layout_is_fixed(void)
+{
+    char draws = '2';
+    int fd = open("/proc/sys/kernel/randomize_va_space", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && read(fd, &draws, 1) != 1)
+        draws = '2';
+    if (fd >= 0)
+        close(fd);
+    int persona = personality(0xffffffff);
+    return draws == '0' || (persona != -1 && persona & ADDR_NO_RANDOMIZE);
+}
+
 static int run_trial(struct worker *worker, const struct assay_matrix_cell *cell, uint64_t trial,
                      struct assay_misuse_verdict *ret_verdict, char *said, size_t said_room,
                      struct assay_error *err)
@@ -194,6 +212,12 @@ static int run_trial(struct worker *worker, const struct assay_matrix_cell *cell
     said[0] = '\0';
     if (worker->matrix->config.tags[cell->subject].granule) {
         model_trial(worker, cell, trial, ret_verdict);
+        return 0;
+    }
+    if (worker->matrix->fixed_layout && cell->info->flags & ASSAY_MISUSE_LAYOUT) {
+        *ret_verdict = (struct assay_misuse_verdict){
+            .reason = "address space randomisation is off, see 'assay doctor'"};
+        worker->misuse.measured = false;
         return 0;
     }
     for (int i = 0; i < BOOT_TRIES; i++) {
@@ -248,11 +272,43 @@ static enum assay_decision number_kept(const struct assay_matrix_cell *cell, uin
     return cell->value_count >= ASSAY_MATRIX_NUMBERS ? ASSAY_ALWAYS : ASSAY_UNDECIDED;
 }
 
+double assay_matrix_entropy_least(const struct assay_matrix_cell *cell)
+{
+    struct assay_collisions c = assay_collisions(cell->values, cell->value_count);
+    return assay_entropy_bound(&c, ASSAY_MATRIX_ALPHA);
+}
+
+/* Two bounds share the error: pairs of their own, at any number of trials, and all pairs together
+ * at the last one. */
+double assay_matrix_entropy_most(const struct assay_matrix_cell *cell)
+{
+    double least =
+        assay_always_valid(cell->twins, cell->value_count / 2, ASSAY_MATRIX_ALPHA / 2).low;
+    if (cell->value_count >= ASSAY_MATRIX_ADDRESSES) {
+        struct assay_collisions c = assay_collisions(cell->values, cell->value_count);
+        least = fmax(least, assay_collision_least(&c, ASSAY_MATRIX_ALPHA / 2));
+    }
+    return least > 0 ? -log2(least) : INFINITY;
+}
+
+static enum assay_decision entropy_kept(const struct assay_matrix_cell *cell, uint32_t bits)
+{
+    if (bits == 0)
+        return ASSAY_UNDECIDED;
+    if (assay_matrix_entropy_most(cell) < bits)
+        return ASSAY_NEVER;
+    return cell->value_count >= ASSAY_MATRIX_ADDRESSES && assay_matrix_entropy_least(cell) >= bits
+               ? ASSAY_ALWAYS
+               : ASSAY_UNDECIDED;
+}
+
 enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell,
                                       const struct assay_profile *profile)
 {
     bool detects = cell->info->promise == ASSAY_PROMISE_DETECTS;
     uint64_t n = valid(cell), hits = cell->outcomes[ASSAY_OUTCOME_EFFECT];
+    if (cell->info->flags & ASSAY_MISUSE_ENTROPY)
+        return entropy_kept(cell, assay_misuse_bound(cell->info, profile));
     if (is_figure(cell->info))
         return number_kept(cell, assay_misuse_bound(cell->info, profile));
     if (detects)
@@ -321,8 +377,13 @@ static void add(struct assay_matrix_cell *cell, const struct assay_misuse_verdic
 {
     bool figure = is_figure(cell->info);
     cell->trials++;
-    if (figure && m->measured)
+    if (figure && m->measured) {
+        if (cell->value_count % 2 == 0)
+            cell->first = m->value;
+        else
+            cell->twins += m->value == cell->first;
         cell->values[cell->value_count++] = m->value;
+    }
     enum assay_outcome outcome = figure && !m->measured ? ASSAY_OUTCOME_VOID : verdict->outcome;
     cell->outcomes[outcome]++;
     if (outcome == ASSAY_OUTCOME_VOID) {
@@ -353,7 +414,7 @@ static void settle(struct assay_matrix *matrix, struct assay_matrix_cell *cell)
     bool capped =
         cell->trials >= matrix->config.max_trials && !(cell->info->flags & ASSAY_MISUSE_MODEL);
     const struct assay_profile *profile = &matrix->config.profiles[cell->subject];
-    bool decided = matrix->config.promises_only
+    bool decided = matrix->config.promises_only && !is_figure(cell->info)
                        ? assay_matrix_kept(cell, profile) != ASSAY_UNDECIDED
                        : is_decided(cell);
     bool done = decided || hopeless || capped || cell->spent_ns >= CELL_NS;
@@ -453,6 +514,7 @@ int assay_matrix_create(const struct assay_matrix_config *config, struct assay_m
                 return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
             }
         }
+    ret_matrix->fixed_layout = layout_is_fixed();
     pthread_mutex_init(&ret_matrix->lock, NULL);
     return 0;
 }

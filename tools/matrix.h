@@ -38,10 +38,11 @@ struct assay_matrix_config {
     size_t subject_count;
     bool rows[ASSAY_CATALOGUE_COUNT];
     const bool *variants; /* by index of assay_misuse_list, in place of rows; NULL: rows count */
-    bool promises_only;   /* a cell is done when it tells whether a promise would be kept */
-    uint64_t seed;        /* of what the programs draw; layout and keys are the system's */
-    uint64_t size;        /* of the objects */
-    uint64_t max_trials;  /* of a cell */
+    bool promises_only; /* a cell that is no figure is done when it tells whether a promise would be
+                           kept */
+    uint64_t seed;      /* of what the programs draw; layout and keys are the system's */
+    uint64_t size;      /* of the objects */
+    uint64_t max_trials; /* of a cell */
     uint64_t max_time_ns;
     unsigned jobs;
     const volatile sig_atomic_t *interrupted;
@@ -57,6 +58,8 @@ struct assay_matrix_cell {
     uint64_t spent_ns;
     uint64_t *values; /* of figures */
     size_t value_count;
+    uint64_t first;     /* of entropy: of the last pair of values */
+    uint64_t twins;     /* of entropy: second values that are equal to the first of their pair */
     char said[160];     /* the subject's message where it noticed */
     const char *reason; /* of void trials */
     bool busy, done, hung;
@@ -66,6 +69,7 @@ struct assay_matrix {
     struct assay_matrix_config config;
     struct assay_matrix_cell *cells; /* variants of a row together, subjects within a variant */
     size_t cell_count, done_count;
+    bool fixed_layout; /* the system draws no addresses */
     uint64_t trials, start_ns;
     pthread_mutex_t lock;
     struct assay_error err; /* of the first child that could not be had */
@@ -94,6 +98,10 @@ enum assay_matrix_state assay_matrix_state(const struct assay_matrix_cell *cell)
  * the stated error. Of a number the profile has the bound, and one value beyond it is enough. */
 enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell,
                                       const struct assay_profile *profile);
+/* Bits of entropy, each bound at the matrix's error: at least, whatever the values; at most,
+ * INFINITY where no two are equal. Of a figure of entropy with ASSAY_MATRIX_ADDRESSES values. */
+double assay_matrix_entropy_least(const struct assay_matrix_cell *cell);
+double assay_matrix_entropy_most(const struct assay_matrix_cell *cell);
 /* True where the trials contradict what the profile promises, at the stated error. */
 bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
                               const struct assay_profile *profile);

@@ -167,6 +167,16 @@ void assay_matrix_contradiction(const struct assay_matrix_cell *cell,
 {
     const char *id = assay_property_info(cell->info->row)->id, *key = cell->info->promise_key;
     uint32_t bound = assay_misuse_bound(cell->info, profile);
+    if (bound && cell->info->flags & ASSAY_MISUSE_ENTROPY) {
+        struct assay_collisions c = collisions_of(cell);
+        snprintf(ret_text, room,
+                 "promises '%s = %lu', but %s (%s) has %.1f bits at most: %llu of %llu values "
+                 "differ",
+                 key, (unsigned long)bound, id, cell->info->variant,
+                 assay_matrix_entropy_most(cell), (unsigned long long)c.distinct,
+                 (unsigned long long)c.n);
+        return;
+    }
     if (bound) {
         struct figure f = number_of(cell);
         bool at_most = cell->info->promise == ASSAY_PROMISE_AT_MOST;

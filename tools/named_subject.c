@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "traces/core/printable.h"
+
 int assay_named_subject(const char *subject, const char *ini, struct assay_subject_spec *ret_spec,
                         struct assay_profile *ret_profile, struct assay_error *err)
 {
@@ -22,6 +24,16 @@ int assay_named_subject(const char *subject, const char *ini, struct assay_subje
     *ret_spec = spec;
     *ret_profile = profile;
     return 0;
+}
+
+void assay_say_generic(const char *subject, const char *ini, const struct assay_profile *profile)
+{
+    struct assay_printable shown;
+    if (!ini && strcmp(profile->name, "generic") == 0)
+        fprintf(stderr,
+                "no shipped profile is of '%s', by soname or file name: nothing is taken as "
+                "promised; 'assay profile' measures one, --profile takes it\n",
+                assay_printable(&shown, subject));
 }
 
 const char *assay_subject_anywhere(const char *subject, char absolute[PATH_MAX])

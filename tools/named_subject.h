@@ -14,6 +14,9 @@
 int assay_named_subject(const char *subject, const char *ini, struct assay_subject_spec *ret_spec,
                         struct assay_profile *ret_profile, struct assay_error *err);
 
+/* Says to stderr that no shipped profile fits, where it was to be one: then nothing is promised. */
+void assay_say_generic(const char *subject, const char *ini, const struct assay_profile *profile);
+
 /* The name of the subject in every JSON object and in findings, so that it is one subject in all of
  * them and works from any folder: paths are made absolute in the caller's buffer. */
 const char *assay_subject_anywhere(const char *subject, char absolute[PATH_MAX]);

@@ -1,5 +1,6 @@
 #include "tools/profile.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +189,39 @@ static void describe(const struct assay_matrix *matrix, struct assay_profile_fac
         assay_fact_line(fact, "%s %s: %s", lines[at].id, lines[at].text, lines[at].variants);
 }
 
+/* The bound that the trials give, of the variant that has least. */
+static void conclude_entropy(struct assay_measuring *measure, const struct assay_matrix *matrix,
+                             struct assay_profile_fact *fact)
+{
+    double least = INFINITY, most = INFINITY;
+    for (size_t i = 0; i < matrix->cell_count; i++) {
+        const struct assay_matrix_cell *cell = &matrix->cells[i];
+        if (!promises(cell->info, fact))
+            continue;
+        if (cell->value_count < ASSAY_MATRIX_ADDRESSES) {
+            assay_fact_doubt(fact, "%s",
+                             valid(cell) == 0 && cell->reason ? cell->reason
+                                                              : "it takes 512 trials");
+            return;
+        }
+        double bits = assay_matrix_entropy_least(cell);
+        struct assay_collisions c = assay_collisions(cell->values, cell->value_count);
+        assay_fact_line(fact,
+                        "S14 %s: %llu processes, %llu values, the most likely one %llu times: %.1f "
+                        "bits at least",
+                        cell->info->variant, (unsigned long long)c.n,
+                        (unsigned long long)c.distinct, (unsigned long long)c.most, bits);
+        least = fmin(least, bits);
+        most = fmin(most, assay_matrix_entropy_most(cell));
+    }
+    if (isinf(least)) {
+        assay_fact_doubt(fact, "no time");
+        return;
+    }
+    fact->most = fmax(most, 1e-9);
+    assay_fact_tell(measure, fact, (uint64_t)least);
+}
+
 /* Yes where every variant that can be tried keeps the promise, no where one breaks it. */
 static void conclude(struct assay_measuring *measure, const struct assay_matrix *matrix,
                      struct assay_profile_fact *fact)
@@ -258,7 +292,8 @@ static int run_cells(struct assay_measuring *measure, struct assay_error *err)
         assay_progress_end(&progress);
         for (size_t i = 0; i < measure->count && code == 0; i++)
             if (measure->facts[i].wanted && measure->facts[i].how == ASSAY_PROFILE_CELLS)
-                conclude(measure, &matrix, &measure->facts[i]);
+                (measure->facts[i].key->type == ASSAY_PROFILE_U32 ? conclude_entropy : conclude)(
+                    measure, &matrix, &measure->facts[i]);
         measure->trials = matrix.trials;
         measure->out_of_time |= matrix.done_count < matrix.cell_count;
         assay_matrix_free(&matrix);

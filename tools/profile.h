@@ -29,6 +29,7 @@ struct assay_profile_fact {
     bool wanted;      /* false: not measured in this run */
     bool told;        /* the value stands in the profile */
     bool at_least;    /* it is the most that was tried */
+    double most;      /* of a bound: beyond it a promise is contradicted; 0: beyond the value */
     json_t *evidence; /* strings: what was tried, with counts */
     char reason[240]; /* why it is not told, else "" */
 };

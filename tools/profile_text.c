@@ -312,7 +312,7 @@ enum assay_profile_check assay_measuring_check(const struct assay_measuring *mea
         return ASSAY_PROFILE_AGREES;
     if (says == 0 || (!answer && says < is))
         return ASSAY_PROFILE_PROMISES_LESS;
-    if (!answer && fact->at_least)
+    if (!answer && (fact->at_least || (fact->most > 0 && (double)says <= fact->most)))
         return ASSAY_PROFILE_NOT_TOLD;
     return json_object_get(hand->keys, fact->key->name) ? ASSAY_PROFILE_BY_HAND
                                                         : ASSAY_PROFILE_CONTRADICTS;

@@ -108,6 +108,7 @@ enum assay_misuse_flag {
     ASSAY_MISUSE_NUMBER = 1 << 4,  /* a figure: least, mean and most of the values */
     ASSAY_MISUSE_ENTROPY = 1 << 5, /* a figure: entropy of the values */
     ASSAY_MISUSE_MODEL = 1 << 6,   /* of the tag model: TAGS(policy, access) of variants.h */
+    ASSAY_MISUSE_LAYOUT = 1 << 8,  /* says nothing where the system draws no addresses */
     ASSAY_MISUSE_SIZES = 1 << 7    /* each trial has a size of its own, 24 bytes to 40,000 */
 };
 enum { ASSAY_MISUSE_BIT_TRIALS = 256 };
@@ -119,7 +120,7 @@ enum assay_promise {
     ASSAY_PROMISE_DETECTS,
     ASSAY_PROMISE_PREVENTS,
     ASSAY_PROMISE_AT_MOST, /* of a number: none of its values is above the key's, 0 = no promise */
-    ASSAY_PROMISE_AT_LEAST
+    ASSAY_PROMISE_AT_LEAST /* the same; of entropy: bits */
 };
 
 struct assay_misuse_info {

@@ -150,7 +150,7 @@ static void too_many_accepted(void **state)
     for (int i = 0; i < ASSAY_PROFILE_ACCEPTED_MAX + 1; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "C05 = reason\n");
     assert_int_equal(load_text(text, &profile, &err, path), ASSAY_E_FORMAT);
-    assert_non_null(strstr(err.text, ":18: "));
+    assert_non_null(strstr(err.text, ":42: "));
 }
 
 static void missing_files_are_named(void **state)
@@ -181,7 +181,14 @@ static void shipped_profiles_are_found(void **state)
         {"/x/libmimalloc-secure.so.2", "mimalloc-secure"},
         {"/x/libmimalloc.so.2", "mimalloc"},
         {"/x/libhardened_malloc.so", "hardened_malloc"},
+        {"/a/b/libtcmalloc_minimal_debug.so.4", "generic"},
         {"/x/libsnmallocshim.so", "snmalloc"},
+        {"/x/libsnmallocshim-checks.so", "snmalloc-checks"},
+        {"/lib/libc.so.6", "glibc"},
+        {"/x/libbulwark-light.so", "bulwark-light"},
+        {"/x/libbulwark-unlinked.so", "bulwark"},
+        {"/x/libmytcmalloc.so", "generic"},
+        {"/x/libmimalloc-debug.so.2", "generic"},
         {"/x/starmalloc.so", "starmalloc"},
         {"/x/libisoalloc.so", "isoalloc"},
         {"/home/jemalloc/libother.so", "generic"},

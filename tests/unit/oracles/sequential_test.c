@@ -184,6 +184,38 @@ static void entropy_is_bounded_from_below(void **state)
     assert_true(above <= RUNS / 20);
 }
 
+static void entropy_is_bounded_from_above(void **state)
+{
+    enum { N = 512, RUNS = 400 };
+    struct assay_random random;
+    uint64_t values[N];
+    (void)state;
+    /* without an equal pair there is no bound; one value alone is no draw at all */
+    const struct assay_collisions none = {.n = N, .distinct = N, .most = 1}, empty = {0};
+    assert_true(assay_collision_least(&none, 0.01) < 1e-12);
+    assert_true(assay_collision_least(&empty, 0.01) < 1e-12);
+    const struct assay_collisions same = {
+        .n = N, .distinct = 1, .most = N, .pairs = N * (N - 1) / 2};
+    assert_true(assay_collision_least(&same, 0.01) > 0.7);
+    /* one pair is what 2^-24 gives once in a hundred samples (Markov) */
+    const struct assay_collisions one = {.n = N, .distinct = N - 1, .most = 2, .pairs = 1};
+    assert_true(assay_collision_least(&one, 0.01) < ldexp(1, -23));
+    /* uniform over 2^b: never above 2^-b, and not far below */
+    assay_random_seed(&random, 5);
+    for (unsigned bits = 2; bits <= 8; bits += 3) {
+        double sum = 0;
+        for (int run = 0; run < RUNS; run++) {
+            for (int i = 0; i < N; i++)
+                values[i] = assay_random_below(&random, UINT64_C(1) << bits);
+            struct assay_collisions c = assay_collisions(values, N);
+            double least = assay_collision_least(&c, 0.01);
+            assert_true(least <= ldexp(1, -(int)bits));
+            sum -= log2(least);
+        }
+        assert_true(sum / RUNS < bits + 3.5);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +227,7 @@ int main(void)
         cmocka_unit_test(so_many_trials_show_it),
         cmocka_unit_test(collisions_are_counted),
         cmocka_unit_test(entropy_is_bounded_from_below),
+        cmocka_unit_test(entropy_is_bounded_from_above),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
