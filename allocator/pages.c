@@ -112,9 +112,7 @@ static void release(const struct bw_pages *pages, void *p, size_t bytes)
     (void)pages;
     int saved = errno;
     (void)munmap(p, bytes);
-    errno = saved;
-    if (bw_mutant(errno_lost))
-        errno = 0;
+    errno = bw_mutant(errno_lost) ? 0 : saved;
 }
 
 static bool commit(const struct bw_pages *pages, void *p, size_t bytes)
@@ -131,7 +129,7 @@ static bool decommit(const struct bw_pages *pages, void *p, size_t bytes)
     (void)pages;
     int saved = errno;
     void *result = map(p, bytes, MAP_FIXED);
-    errno = saved;
+    errno = bw_mutant(errno_lost) ? 0 : saved;
     return result == p;
 }
 
