@@ -41,6 +41,23 @@ static unsigned relation_that_counts(const struct assay_violation *violation)
     }
 }
 
+/* Damage is noticed by whoever looks next: a check, a release of whatever kind, a resize. */
+static const char *op_that_counts(const struct assay_violation *violation)
+{
+    bool content = violation->relation >= ASSAY_RELATION_CONTENT_ZEROED &&
+                   violation->relation <= ASSAY_RELATION_CONTENT_UNKNOWN;
+    return violation->property == ASSAY_PROPERTY_C08 && content
+               ? "any"
+               : assay_op_info(violation->kind)->name;
+}
+
+/* What posix_memalign leaves behind when it refuses has to do with its alignment, if with anything.
+ */
+static const char *size_class_that_counts(const struct assay_violation *violation)
+{
+    return violation->property == ASSAY_PROPERTY_C20 ? "any" : assay_finding_size_class(violation);
+}
+
 void assay_finding_fingerprint(const struct assay_violation *violation,
                                char ret_hex[ASSAY_FINGERPRINT_BYTES])
 {
@@ -89,10 +106,11 @@ void assay_finding_fingerprint_by(unsigned scheme, const struct assay_violation 
                  (uint64_t)XXH3_64bits(key, (size_t)n));
         return;
     }
-    int length =
-        snprintf(key, sizeof key, "%s|%s|%s|%s", assay_property_info(violation->property)->id,
-                 assay_op_info(violation->kind)->name, assay_finding_size_class(violation),
-                 assay_relation_name(relation));
+    int length = snprintf(
+        key, sizeof key, "%s|%s|%s|%s", assay_property_info(violation->property)->id,
+        scheme > 2 ? op_that_counts(violation) : assay_op_info(violation->kind)->name,
+        scheme > 2 ? size_class_that_counts(violation) : assay_finding_size_class(violation),
+        assay_relation_name(relation));
     if (violation->function[0])
         length += snprintf(key + length, sizeof key - (size_t)length, "|%.*s",
                            (int)sizeof violation->function, violation->function);

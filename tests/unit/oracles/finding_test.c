@@ -101,6 +101,35 @@ static void races_are_one_kind(void **state)
     assert_string_not_equal(a, b);
 }
 
+/* Damage is somebody else's doing than his who notices it; a bad alignment is bad for all sizes. */
+static void who_notices_damage_does_not_count(void **state)
+{
+    char a[ASSAY_FINGERPRINT_BYTES], b[ASSAY_FINGERPRINT_BYTES];
+    struct assay_violation one = overlap(10, 4, 0x1000), two;
+    (void)state;
+    one.property = ASSAY_PROPERTY_C08;
+    one.relation = ASSAY_RELATION_CONTENT_ZEROED;
+    one.kind = ASSAY_OP_FREE;
+    two = one;
+    two.kind = ASSAY_OP_CHECK;
+    assay_finding_fingerprint(&one, a);
+    assay_finding_fingerprint(&two, b);
+    assert_string_equal(a, b);
+    assay_finding_fingerprint_by(2, &two, b);
+    assert_string_not_equal(a, b);
+    one.relation = two.relation = ASSAY_RELATION_CRASH;
+    assay_finding_fingerprint(&one, a);
+    assay_finding_fingerprint(&two, b);
+    assert_string_not_equal(a, b);
+    one.property = ASSAY_PROPERTY_C20;
+    one.kind = ASSAY_OP_POSIX_MEMALIGN;
+    two = one;
+    two.size_band = 14;
+    assay_finding_fingerprint(&one, a);
+    assay_finding_fingerprint(&two, b);
+    assert_string_equal(a, b);
+}
+
 /* What was saved tells as much as it takes to make its fingerprint again, by any scheme. */
 static void saved_findings_are_known_again(void **state)
 {
@@ -265,6 +294,7 @@ int main(void)
         cmocka_unit_test(fingerprints_say_the_kind_only),
         cmocka_unit_test(what_stands_in_lost_contents_place_does_not_count),
         cmocka_unit_test(races_are_one_kind),
+        cmocka_unit_test(who_notices_damage_does_not_count),
         cmocka_unit_test(saved_findings_are_known_again),
         cmocka_unit_test(size_classes),
         cmocka_unit_test(text_tells_the_history),
