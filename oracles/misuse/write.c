@@ -105,10 +105,12 @@ ASSAY_BUILDER(damaged_free)
     return true;
 }
 
-/* Words into the first 32 bytes of a freed object. */
+/* Words into the first 32 bytes of a freed object, or the last word of it alone. */
 static void payload(struct assay_misuse *m, uint32_t freed, unsigned kind, uint64_t target)
 {
-    for (unsigned i = 0; i < WORDS; i++) {
+    if (kind == PAYLOAD_LAST)
+        assay_misuse_store(m, freed, m->size - WORD, draw_word(m, 16), WORD, MISUSE);
+    for (unsigned i = 0; i < WORDS && kind != PAYLOAD_LAST; i++) {
         uint64_t word = target;
         if (kind == PAYLOAD_RANDOM)
             word = draw_word(m, 16 + i);
