@@ -5,7 +5,7 @@
 
 #include "traces/runner/executor_objects.h"
 
-enum { UNBORN_SENTINEL = 0x5a, ERRNO_KEPT = ENOTBLK };
+enum { ERRNO_KEPT = ENOTBLK };
 
 /* assay_event_bears(), for a kind known here */
 static inline bool bears(unsigned kind)
@@ -231,7 +231,7 @@ after_call(struct assay_executor *ex, struct assay_event *event, unsigned kind, 
     /* behind an address that a wrapped sum led to nothing is to be read */
     if (ex->ask_usable && !(event->failed & ASSAY_FACT_FOREIGN) &&
         PROBABLY(ex->records[event->born].bytes <= PTRDIFF_MAX &&
-                 assay_event_alignment(event) <= ADDRESSABLE))
+                 event->address != UNBORN_SENTINEL && assay_event_alignment(event) <= ADDRESSABLE))
         ask_usable(ex, event, event->born);
     if (full) {
         birth(ex, event);

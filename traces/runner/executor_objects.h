@@ -16,6 +16,8 @@ enum {
     SLACK_PROBE = 16,               /* of more only the end is written, and not looked at again */
 };
 
+/* What *out of a posix_memalign holds before: an address that is aligned to nothing. */
+enum { UNBORN_SENTINEL = 0x5a };
 #define ADDRESSABLE (UINT64_C(1) << 47)
 
 /* Verifies what is known of a live object, its slack included. */
@@ -118,8 +120,8 @@ bear(struct assay_executor *ex, struct assay_event *event, char *address, uint64
     *r = (struct record){.address = address, .bytes = bytes, .state = STATE_LIVE};
     if (born > ex->highest)
         ex->highest = born;
-    if (HARDLY(bytes > ADDRESSABLE)) {
-        r->flags = RECORD_UNKNOWN; /* nobody can have so much: the size oracles' affair, not ours */
+    if (HARDLY(bytes > ADDRESSABLE || address == (char *)UNBORN_SENTINEL)) {
+        r->flags = RECORD_UNKNOWN; /* nobody can have so much, or got nothing: not ours to touch */
     } else if (HARDLY(assay_ranges_touches(ex->ranges, (uintptr_t)address, bytes ? bytes : 1))) {
         r->flags = RECORD_UNKNOWN;
         if (!admits_to_less(ex, r))
