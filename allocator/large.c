@@ -37,13 +37,17 @@ static struct bw_large_object evict(struct bw_large *large, uint32_t at)
     return out;
 }
 
-/* All that is not the program's goes back to the system. */
-static bool give_back(struct bw_large *large)
+/* What is not the program's goes back to the system: all, or what counts against a limit of address
+ * space, which places in the window do not. */
+static bool give_back(struct bw_large *large, bool all)
 {
-    bool any = large->quarantine_length != 0;
-    while (large->quarantine_length != 0) {
-        struct bw_large_object out = evict(large, large->quarantine_length - 1);
+    bool any = false;
+    for (uint32_t i = large->quarantine_length; i-- > 0;) {
+        if (!all && bw_large_find(large, large->quarantine[i])->cells != 0)
+            continue;
+        struct bw_large_object out = evict(large, i);
         bw_place_give_up(large, &out);
+        any = true;
     }
     return bw_spare_drop(large) || any;
 }
@@ -140,7 +144,7 @@ static bool obtain_new(struct bw_large *large, struct bw_large_object *object, s
 static bool add(struct bw_large *large, const struct bw_large_object *object)
 {
     bw_lock(&large->lock);
-    bool made = bw_large_make_room(large) || (give_back(large) && bw_large_make_room(large));
+    bool made = bw_large_make_room(large) || (give_back(large, true) && bw_large_make_room(large));
     if (made)
         bw_large_insert(large, object);
     bw_unlock(&large->lock);
@@ -150,7 +154,7 @@ static bool add(struct bw_large *large, const struct bw_large_object *object)
 }
 
 /* More than a process can have: not worth asking the system for, nor giving anything up. */
-#define ADDRESS_SPACE ((size_t)1 << 48)
+#define ADDRESS_SPACE ((size_t)1 << 47)
 
 static struct bw_large_object described(const struct bw_pages *pages, size_t size)
 {
@@ -174,7 +178,7 @@ static void *make(struct bw_heap *heap, size_t size, size_t alignment)
     if (!made) {
         /* Quarantined addresses count against the program's address space limit. */
         bw_lock(&large->lock);
-        bool any = give_back(large);
+        bool any = give_back(large, false);
         bw_unlock(&large->lock);
         object = start;
         made = any && obtain_new(large, &object, alignment);
@@ -258,7 +262,8 @@ static void retire(struct bw_large *large, struct bw_large_object *entry, enum p
     }
     bool closed = !lost && bw_place_close(large, &object);
     bool keep = bw_policy_large_quarantine_objects != 0 && closed &&
-                object.usable <= bw_policy_large_quarantine_max_bytes;
+                object.usable + (object.cells == 0 ? object.after : 0) <=
+                    bw_policy_large_quarantine_max_bytes;
 
     unsigned out = 0;
     bw_lock(&large->lock);
@@ -331,54 +336,87 @@ bool bw_large_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old
 /* Below so many bytes the copy is cheaper than the system's work. */
 enum { MOVE_BYTES_MIN = 64 << 10 };
 
-/* The pages of the live object `from` in a new object, which is in the table as one that is leaving
- * until it has them. */
-static bool relocate_pages(struct bw_heap *heap, const struct bw_large_object *from,
-                           struct bw_large_object *to, bool *ret_lost)
+/* The content of `from`, which is leaving, at the place of `to`: moved there, or copied. */
+static bool fill(struct bw_heap *heap, struct bw_large_object *to,
+                 const struct bw_large_object *from, enum pages *ret_pages, bool *ret_place_lost)
+{
+    bool lost;
+    const uint8_t *old = (const uint8_t *)from->address;
+    uint8_t *bytes = (uint8_t *)to->address;
+    if (bw_place_move(heap->pages, to, from, &lost)) {
+        size_t slack;
+        size_t end = (size_t)(canary_end(from, &slack) - old);
+        memset(bytes + from->size, 0, end - from->size);
+        *ret_pages = lost ? LOST : MOVED;
+    } else {
+        *ret_place_lost = lost;
+        if (lost || !bw_place_ready(heap->pages, to, 1))
+            return false;
+        memcpy(bytes, old, from->size);
+    }
+    fill_canary(heap, to);
+    return true;
+}
+
+/* The live object `from` grows into the new place of `to`. Both are in the table as ones that are
+ * leaving until it is settled which of them is live: nobody looks at them meanwhile. */
+static bool relocate(struct bw_heap *heap, const struct bw_large_object *from,
+                     struct bw_large_object *to, enum pages *ret_pages)
 {
     struct bw_large *large = &heap->large;
+    bool place_lost = false;
     choose(large, to, 1);
     if (to->cells == 0)
         return false;
     to->live = LEAVING;
     if (!add(large, to))
         return false;
-    bool moved = bw_place_move(heap->pages, to, from, ret_lost);
-    if (moved) {
-        size_t slack;
-        size_t end = (size_t)(canary_end(from, &slack) - (const uint8_t *)from->address);
-        memset((uint8_t *)to->address + from->size, 0, end - from->size);
-        fill_canary(heap, to);
-    }
+    bool filled = fill(heap, to, from, ret_pages, &place_lost);
+    bool closed = filled || (!place_lost && bw_place_close(large, to));
     bw_lock(&large->lock);
     struct bw_large_object *entry = bw_large_find(large, to->address);
-    if (moved) {
+    if (filled) {
         *entry = *to;
         entry->live = LIVE;
     } else {
         bw_large_erase(large, entry);
-        if (!*ret_lost)
+        if (closed)
             bw_place_give_up(large, to);
     }
     bw_unlock(&large->lock);
-    return moved;
+    return filled;
 }
 
 void *bw_large_relocate(struct bw_heap *heap, void *p, size_t old, size_t size)
 {
+    struct bw_large *large = &heap->large;
+    bool grows = old >= MOVE_BYTES_MIN && size > old && size <= ADDRESS_SPACE;
     struct bw_large_object *entry = lock_live(heap, p, BW_INTENT_REALLOC);
     struct bw_large_object from = *entry, to = described(heap->pages, size);
-    bw_unlock(&heap->large.lock);
-    bool lost = false;
-    bool moved = old >= MOVE_BYTES_MIN && size > old && size <= ADDRESS_SPACE &&
-                 relocate_pages(heap, &from, &to, &lost);
-    void *result = moved ? (void *)to.address : make(heap, size, 1);
-    if (result == NULL)
-        return NULL;
-    if (!moved)
+    if (grows)
+        entry->live = LEAVING;
+    bw_unlock(&large->lock);
+    enum pages pages = STILL_THERE;
+    bool relocated = grows && relocate(heap, &from, &to, &pages);
+    void *result = (void *)to.address;
+    if (!relocated) {
+        if (grows) {
+            bw_lock(&large->lock);
+            bw_large_find(large, from.address)->live = LIVE;
+            bw_unlock(&large->lock);
+        }
+        result = make(heap, size, 1);
+        if (result == NULL)
+            return NULL;
         memcpy(result, p, old < size ? old : size);
-    entry = lock_live(heap, p, BW_INTENT_FREE);
-    retire(&heap->large, entry, moved && lost ? LOST : moved ? MOVED : STILL_THERE);
+    }
+    bw_lock(&large->lock);
+    entry = bw_large_find(large, from.address);
+    if (!relocated) {
+        bw_unlock(&large->lock);
+        entry = lock_live(heap, p, BW_INTENT_FREE);
+    }
+    retire(large, entry, pages);
     return result;
 }
 
@@ -406,7 +444,7 @@ void bw_large_drop(struct bw_large *large)
 bool bw_large_trim(struct bw_heap *heap)
 {
     bw_lock(&heap->large.lock);
-    bool any = give_back(&heap->large);
+    bool any = give_back(&heap->large, true);
     bw_unlock(&heap->large.lock);
     return any;
 }

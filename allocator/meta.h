@@ -117,7 +117,7 @@ struct bw_large_object {
     size_t size;       /* requested */
     size_t usable;     /* readable bytes, whole pages */
     uint32_t before;   /* unreadable bytes on each side, at least */
-    uint32_t after;
+    size_t after;
     uint32_t tail; /* of `after`: guards in the mapping of the object, which may grow into all of
                     * them but one page. 0: its pages cannot become a spare's */
     uint32_t first_cell, cells; /* of the window; no cells = a mapping of its own */

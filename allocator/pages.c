@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
-#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +27,9 @@
 #ifndef PR_SET_VMA
 #define PR_SET_VMA           0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
+#endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
 #endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -128,9 +130,24 @@ static bool decommit(const struct bw_pages *pages, void *p, size_t bytes)
 {
     (void)pages;
     int saved = errno;
-    void *result = map(p, bytes, MAP_FIXED);
+    bool done = map(p, bytes, MAP_FIXED) == p;
+    if (!done && mprotect(p, bytes, PROT_NONE) == 0) {
+        /* no room for a mapping, or for locked memory: in those that are there. A guard would stay,
+         * and locked pages need the newer advice */
+        (void)madvise(p, bytes, MADV_GUARD_REMOVE);
+        done =
+            madvise(p, bytes, MADV_DONTNEED) == 0 || madvise(p, bytes, MADV_DONTNEED_LOCKED) == 0;
+    }
     errno = bw_mutant(errno_lost) ? 0 : saved;
-    return result == p;
+    return done;
+}
+
+static bool is_mapped(void *p, size_t bytes)
+{
+    int saved = errno;
+    bool whole = msync(p, bytes, MS_ASYNC) == 0;
+    errno = saved;
+    return whole;
 }
 
 /* Where the size stays, MREMAP_DONTUNMAP, because the range is the allocator's until it is reserved
@@ -144,7 +161,7 @@ static bool move(const struct bw_pages *pages, void *to, size_t to_bytes, void *
     bool moved = mremap(from, bytes, to_bytes, flags, to) == to;
     errno = saved;
     if (!moved) /* some kernels have unmapped it, others have not */
-        *ret_lost = reserve(pages, to, to_bytes) == NULL;
+        *ret_lost = reserve(pages, to, to_bytes) == NULL && !is_mapped(to, to_bytes);
     else if (to_bytes == bytes)
         *ret_lost = !decommit(pages, from, bytes);
     else
@@ -164,36 +181,53 @@ static bool are_one(const struct bw_pages *pages, void *p, size_t bytes)
     return one;
 }
 
-/* With fewer pages in memory the next object is cheaper in new ones. */
-enum { CLEARED_MIN = 8, CLEARED_MOST = 1024 };
+/* With fewer of the first pages in memory the next object is cheaper in new ones. */
+enum { LOOKED_AT = 16, IN_MEMORY_MIN = 4 };
 
-/* Pages out of memory are empty, or hold a guard of the program, or were swapped out. */
-static bool others_are_empty(void *p, size_t bytes)
+static bool are_in_memory(const struct bw_pages *pages, void *p, size_t bytes)
 {
-    struct sysinfo system;
-    return sysinfo(&system) == 0 && system.totalswap == 0 &&
-           (bw_load_u32(&guard_kind) != GUARDS_CHEAP || madvise(p, bytes, MADV_GUARD_REMOVE) == 0);
+    (void)pages;
+    int saved = errno;
+    size_t most = LOOKED_AT * real_page(), count = 0;
+    unsigned char seen[LOOKED_AT] = {0};
+    if (mincore(p, bytes < most ? bytes : most, seen) == 0)
+        for (size_t i = 0; i < LOOKED_AT; i++)
+            count += seen[i] & 1;
+    errno = saved;
+    return count >= IN_MEMORY_MIN;
 }
 
+enum { CLEARED_MOST = 1024, PIECES_MAX = 4, DENSE_SHARE = 4 };
+
+/* Pages out of memory are empty, or hold a guard of the program, or were swapped out, which nothing
+ * tells apart. Few pieces are emptied; of many the pages are brought in. */
 static bool clear(const struct bw_pages *pages, void *p, size_t bytes)
 {
     (void)pages;
     int saved = errno;
-    size_t page = real_page(), count = bytes / page, resident = 0;
+    size_t page = real_page(), count = bytes / page, resident = 0, pieces = 0;
     unsigned char seen[CLEARED_MOST];
-    bool known = count <= CLEARED_MOST && mincore(p, bytes, seen) == 0;
-    for (size_t i = 0; known && i < count; i++)
+    bool done = count <= CLEARED_MOST && mincore(p, bytes, seen) == 0;
+    for (size_t i = 0; done && i < count; i++) {
         resident += seen[i] & 1;
-    bool wanted =
-        known && resident >= CLEARED_MIN && (resident == count || others_are_empty(p, bytes));
-    for (size_t from = 0, to; wanted && from < count; from = to) {
+        pieces += (seen[i] & 1) == 0 && (i == 0 || (seen[i - 1] & 1) != 0);
+    }
+    bool all = pieces > PIECES_MAX;
+    done = done && (!all || resident * DENSE_SHARE >= count) &&
+           (pieces == 0 || madvise(p, bytes, MADV_GUARD_REMOVE) == 0);
+    if (done && all)
+        memset(p, 0, bytes);
+    for (size_t from = 0, to; done && !all && from < count; from = to) {
         for (to = from + 1; to < count && ((seen[to] ^ seen[from]) & 1) == 0; to++)
             continue;
+        uint8_t *start = (uint8_t *)p + from * page;
         if ((seen[from] & 1) != 0)
-            memset((uint8_t *)p + from * page, 0, (to - from) * page);
+            memset(start, 0, (to - from) * page);
+        else
+            done = madvise(start, (to - from) * page, MADV_DONTNEED) == 0;
     }
     errno = saved;
-    return wanted;
+    return done;
 }
 
 bool bw_pages_seal(void *p, size_t bytes)
@@ -270,7 +304,8 @@ static bool guard(const struct bw_pages *pages, void *p, size_t bytes)
     if (guard_cheaply(pages, p, bytes))
         return true;
     int saved = errno;
-    bool stands = bw_load_u32(&guard_kind) == GUARDS_SPLIT && guard_by_split(p, bytes);
+    /* also where pages are locked, which have no cheap ones */
+    bool stands = guard_by_split(p, bytes);
     errno = saved;
     return stands;
 }
@@ -316,8 +351,12 @@ static void entropy(const struct bw_pages *pages, void *to, size_t bytes)
     errno = saved;
 }
 
-static const struct bw_page_moves moves = {
-    .move = move, .are_one = are_one, .clear = clear, .guard = guard_cheaply, .unguard = unguard};
+static const struct bw_page_moves moves = {.move = move,
+                                           .are_one = are_one,
+                                           .are_in_memory = are_in_memory,
+                                           .clear = clear,
+                                           .guard = guard_cheaply,
+                                           .unguard = unguard};
 
 const struct bw_pages bw_system_pages = {.page_size = page_size,
                                          .reserve = reserve,

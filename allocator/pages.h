@@ -27,8 +27,10 @@ struct bw_page_moves {
     /* Whether the pages, which have others behind them, are in one mapping, so that nobody has
      * asked anything of a part of them, and count against no limit of locked memory. */
     bool (*are_one)(const struct bw_pages *pages, void *p, size_t bytes);
-    /* Committed pages that are one read as zero, those in memory stay there. false = too few of
-     * them are, so that giving them back costs less, or others may have been swapped out. */
+    /* Whether enough of the first pages are in memory for the next object to gain by them. */
+    bool (*are_in_memory)(const struct bw_pages *pages, void *p, size_t bytes);
+    /* Committed pages that are one read as zero, those in memory stay there. false = not all of
+     * them do: they are too scattered, so that giving them back costs less. */
     bool (*clear)(const struct bw_pages *pages, void *p, size_t bytes);
     bool (*guard)(const struct bw_pages *pages, void *p, size_t bytes);
     bool (*unguard)(const struct bw_pages *pages, void *p, size_t bytes);
@@ -172,6 +174,11 @@ static inline bool bw_pages_move(const struct bw_pages *pages, void *to, size_t 
 static inline bool bw_pages_are_one(const struct bw_pages *pages, void *p, size_t bytes)
 {
     return bw_pages_can_move(pages) && bw_pages_used(pages)->moves->are_one(pages, p, bytes);
+}
+
+static inline bool bw_pages_are_in_memory(const struct bw_pages *pages, void *p, size_t bytes)
+{
+    return bw_pages_can_move(pages) && bw_pages_used(pages)->moves->are_in_memory(pages, p, bytes);
 }
 
 static inline bool bw_pages_clear(const struct bw_pages *pages, void *p, size_t bytes)

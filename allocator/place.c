@@ -58,7 +58,7 @@ void bw_place_choose(struct bw_large *large, struct bw_large_object *object, siz
     /* A small object is here only because its class was full: address space is short. */
     bool spilled = object->size <= BW_REQUEST_MAX && alignment <= page;
     object->before = spilled ? (uint32_t)page : random_gap(large);
-    object->after = (spilled ? (uint32_t)page : random_gap(large)) + object->tail;
+    object->after = (size_t)(spilled ? (uint32_t)page : random_gap(large)) + object->tail;
     object->address = 0;
     object->cells = 0;
     object->ready = 0;
@@ -140,30 +140,51 @@ size_t bw_place_room(const struct bw_pages *pages, const struct bw_large_object 
     return object->usable + (object->tail != 0 ? object->tail - bw_page_size(pages) : 0);
 }
 
-bool bw_place_fit(const struct bw_pages *pages, struct bw_large_object *object, size_t usable)
-{
-    size_t old = object->usable;
-    uint8_t *start = (void *)object->address;
-    bool shorter = usable < old;
-    if (usable == old)
-        return true;
-    if (!object->ready)
-        ; /* no pages */
-    else if (object->tail == 0)
-        return false;
-    else if (shorter ? !bw_pages_guard_cheaply(pages, start + usable, old - usable)
-                     : !bw_pages_unguard(pages, start + old, usable - old))
-        return false;
-    if (object->tail != 0)
-        object->tail = (uint32_t)(object->tail + old - usable);
-    object->after = (uint32_t)(object->after + old - usable);
-    object->usable = usable;
-    return true;
-}
-
 static size_t span(const struct bw_large_object *object)
 {
     return object->usable + object->tail;
+}
+
+/* Guards cost page tables: of a much shorter object all but a tail goes back to the system. */
+static bool cut(const struct bw_pages *pages, struct bw_large_object *object, size_t usable)
+{
+    uint8_t *end = (uint8_t *)object->address + usable + TAIL_MAX;
+    size_t bytes = span(object) - usable - TAIL_MAX;
+    if (!bw_pages_decommit(pages, end, bytes))
+        return false;
+    bw_pages_label(pages, end, bytes, "bulwark large");
+    size_t old = object->usable < usable + TAIL_MAX ? object->usable : usable + TAIL_MAX;
+    uint8_t *tail = (uint8_t *)object->address + usable;
+    object->tail = TAIL_MAX;
+    if (!bw_pages_guard_cheaply(pages, tail, old - usable)) {
+        /* there is no way back; what cannot even be closed is closed with the object */
+        (void)bw_pages_decommit(pages, tail, TAIL_MAX);
+        object->tail = 0;
+    }
+    return true;
+}
+
+bool bw_place_fit(const struct bw_pages *pages, struct bw_large_object *object, size_t usable)
+{
+    size_t old = object->usable, all = span(object);
+    uint8_t *start = (void *)object->address;
+    if (usable == old)
+        return true;
+    if (object->ready && object->tail == 0)
+        return false;
+    if (object->ready && all - usable > 2 * TAIL_MAX) {
+        if (!cut(pages, object, usable))
+            return false;
+    } else if (object->tail != 0) {
+        if (object->ready &&
+            (usable < old ? !bw_pages_guard_cheaply(pages, start + usable, old - usable)
+                          : !bw_pages_unguard(pages, start + old, usable - old)))
+            return false;
+        object->tail = (uint32_t)(all - usable);
+    }
+    object->after = object->after + old - usable;
+    object->usable = usable;
+    return true;
 }
 
 static bool is_one(const struct bw_pages *pages, const struct bw_large_object *object)
@@ -276,8 +297,12 @@ bool bw_spare_fill(const struct bw_pages *pages, struct bw_large_object *spare,
                    const struct bw_large_object *from, bool *ret_lost)
 {
     *ret_lost = false;
-    return is_one(pages, from) && bw_pages_clear(pages, (void *)from->address, from->usable) &&
-           move(pages, spare, from, ret_lost);
+    if (!bw_pages_are_in_memory(pages, (void *)from->address, from->usable) ||
+        !is_one(pages, from) || !move(pages, spare, from, ret_lost))
+        return false;
+    if (!bw_pages_clear(pages, (void *)spare->address, spare->usable))
+        spare->ready = !bw_pages_decommit(pages, (void *)spare->address, span(spare));
+    return true;
 }
 
 unsigned bw_spare_add(struct bw_large *large, const struct bw_large_object *spare,

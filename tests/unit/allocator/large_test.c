@@ -298,6 +298,59 @@ static void page_tables_do_not_pile_up(void **state)
     assert_in_range(page_table_kib(), 0, before + 4096);
 }
 
+/* Shrunk by gigabytes where they stand: neither what stands behind nor page tables suffer. */
+static void much_shorter_objects_leave_nothing(void **state)
+{
+    enum { COUNT = 100, SIZE = 200000 };
+    static uint8_t *others[COUNT];
+    const char *reason = "";
+    (void)state;
+    if (heap->large.window == 0)
+        skip();
+    for (int i = 0; i < COUNT; i++)
+        memset(others[i] = bw_malloc(heap, SIZE), i, SIZE);
+    size_t before = page_table_kib();
+    for (int i = 0; i < 20; i++) {
+        uint8_t *p = bw_malloc(heap, ((size_t)4 << 30) + (1 << 20));
+        assert_non_null(p);
+        memset(p, 7, 3 << 20);
+        p = bw_realloc(heap, p, (size_t)1056768);
+        assert_int_equal(p[1056767], 7);
+        assert_false(reads(p + bw_round_up(1056768, bw_page_size(heap->pages))));
+        p = bw_realloc(heap, p, (size_t)1300000);
+        assert_int_equal(p[1056768], 0);
+        bw_free(heap, p);
+    }
+    assert_true(page_table_kib() <= before + 2048);
+    for (int i = 0; i < COUNT; i++) {
+        for (size_t at = 0; at < SIZE; at += 500)
+            assert_int_equal(others[i][at], i);
+        bw_free(heap, others[i]);
+    }
+    assert_true(bw_heap_check(heap, &reason));
+}
+
+/* Moved or, because the program split its mapping, copied: the new place is the same. */
+static void places_depend_on_calls_alone(void **state)
+{
+    enum { SIZE = 300000 };
+    void *grown[2], *next[2];
+    (void)state;
+    for (int split = 0; split < 2; split++) {
+        bw_heap_reset(heap, 9);
+        uint8_t *p = bw_malloc(heap, SIZE);
+        memset(p, 3, SIZE);
+        if (split)
+            assert_int_equal(madvise(p, bw_page_size(heap->pages), MADV_DONTDUMP), 0);
+        grown[split] = p = bw_realloc(heap, p, (size_t)(3 * SIZE));
+        assert_int_equal(p[SIZE - 1], 3);
+        assert_int_equal(p[SIZE], 0);
+        next[split] = bw_malloc(heap, SIZE);
+    }
+    assert_ptr_equal(grown[0], grown[1]);
+    assert_ptr_equal(next[0], next[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +364,8 @@ int main(void)
         cmocka_unit_test(several_mappings_are_not_one),
         cmocka_unit_test(attributes_do_not_travel),
         cmocka_unit_test(page_tables_do_not_pile_up),
+        cmocka_unit_test(much_shorter_objects_leave_nothing),
+        cmocka_unit_test(places_depend_on_calls_alone),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
