@@ -116,7 +116,7 @@ static void write_rezalloc(const struct reproducer_writer *w)
                     "        return;");
     if (reproducer_checks(w, CHECK_CONTENT))
         reproducer_line(w, "    if (k)\n"
-                           "        check(&objects[k], objects[k].bytes);");
+                           "        check(&objects[k], filled(&objects[k]));");
     fprintf(w->out,
             "    struct object old = objects[k];\n"
             "    (void)old;\n"

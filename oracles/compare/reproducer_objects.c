@@ -16,7 +16,10 @@ void reproducer_content(const struct reproducer_writer *w)
             "        o->at[i] = pattern(o, i);\n"
             "}\n\n",
             seldom ? " += 1024" : "++");
-    if (reproducer_checks(w, CHECK_CONTENT))
+    if (reproducer_checks(w, CHECK_CONTENT)) {
+        fprintf(w->out, "static size_t filled(const struct object *o)\n{\n    return %s;\n}\n\n",
+                reproducer_checks(w, CHECK_SLACK) ? "o->usable > o->bytes ? o->usable : o->bytes"
+                                                  : "o->bytes");
         reproducer_line(w, "static void check(const struct object *o, size_t to)\n"
                            "{\n"
                            "    for (size_t i = 0; i < to && o->pattern != 0; i++)\n"
@@ -27,8 +30,9 @@ void reproducer_content(const struct reproducer_writer *w)
                            "{\n"
                            "    for (unsigned k = 1; k <= HIGHEST; k++)\n"
                            "        if (objects[k].live)\n"
-                           "            check(&objects[k], objects[k].bytes);\n"
+                           "            check(&objects[k], filled(&objects[k]));\n"
                            "}\n");
+    }
 }
 
 /* The bounds that a capability for an object gets: oracles/model/representable.h as plain C. */
@@ -231,12 +235,8 @@ void reproducer_resize(const struct reproducer_writer *w)
     reproducer_line(w, "        objects[k].live = 0;\n"
                        "    }");
     if (reproducer_checks(w, CHECK_CONTENT))
-        fprintf(w->out,
-                "    else if (!p && old.live)\n"
-                "        check(&old, %s);\n",
-                reproducer_checks(w, CHECK_SLACK)
-                    ? "old.usable > old.bytes ? old.usable : old.bytes"
-                    : "old.bytes");
+        reproducer_line(w, "    else if (!p && old.live)\n"
+                           "        check(&old, filled(&old));");
     if (v->property == ASSAY_PROPERTY_C13)
         reproducer_line(
             w, "    if (!p && old.live && call_malloc_usable_size(old.at) != old.usable)\n"

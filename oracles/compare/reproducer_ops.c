@@ -96,7 +96,7 @@ void reproducer_ops(const struct reproducer_writer *w)
             bool resize = assay_op_info(ops[i].kind)->op_class == ASSAY_CLASS_RESIZE;
             if (resize && reproducer_checks(w, CHECK_CONTENT))
                 reproducer_line(w, "    if (k)\n"
-                                   "        check(&objects[k], objects[k].bytes);");
+                                   "        check(&objects[k], filled(&objects[k]));");
             if (ops[i].kind == ASSAY_OP_PVALLOC) {
                 if (asks_whole_pages(w))
                     reproducer_line(
@@ -175,7 +175,7 @@ void reproducer_ops(const struct reproducer_writer *w)
                 releases[i].name, releases[i].parameters);
         if (reproducer_checks(w, CHECK_CONTENT))
             reproducer_line(w, "    if (k)\n"
-                               "        check(&objects[k], objects[k].bytes);");
+                               "        check(&objects[k], filled(&objects[k]));");
         fprintf(w->out,
                 "    errno = ENOTBLK; /* what no allocator sets */\n"
                 "    call_%s(k ? objects[k].at : NULL%s);\n",
@@ -236,7 +236,7 @@ void reproducer_ops(const struct reproducer_writer *w)
                                  "    if (k == 0)\n"
                                  "        check_all();\n"
                                  "    else if (objects[k].live)\n"
-                                 "        check(&objects[k], objects[k].bytes);\n"
+                                 "        check(&objects[k], filled(&objects[k]));\n"
                                  "}\n"
                                : "static void op_check(unsigned k)\n"
                                  "{\n"
