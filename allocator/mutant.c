@@ -1,6 +1,8 @@
 /* Which mutant this process has. Not in the product. */
 #include "mutant.h"
 
+#ifdef BW_MUTANTS
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -73,3 +75,5 @@ __attribute__((constructor)) void bw_mutant_choose(void)
         choose(text, strnlen(text, sizeof buffer));
     errno = saved;
 }
+
+#endif

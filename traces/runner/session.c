@@ -94,9 +94,7 @@ const struct assay_event *assay_session_collect(struct assay_session *session, s
     if (assay_session_check(session, NULL) < 0)
         return NULL;
     uint32_t count = chunk->count < ASSAY_CHUNK_EVENTS ? chunk->count : ASSAY_CHUNK_EVENTS;
-    if (whole) {
-        *ret_n = count;
-    } else if (chunk->retold) {
+    if (whole || chunk->retold) {
         *ret_n = count;
     } else if (atomic_load(&session->shared->executed) == session->collected) {
         uint64_t base = session->op_base[session->collected % ASSAY_SHARED_CHUNKS];

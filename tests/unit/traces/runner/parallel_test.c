@@ -39,7 +39,8 @@ static size_t put(struct assay_event *ops)
 {
     size_t n = 0;
     for (uint32_t round = 0; round < ROUNDS; round++)
-        for (uint16_t t = 0; t < THREADS; t++) {
+        for (uint32_t thread = 0; thread < THREADS; thread++) {
+            uint16_t t = (uint16_t)thread;
             uint32_t object = 1 + 2 * (round * THREADS + t);
             uint16_t other = (uint16_t)((t + 1) % THREADS);
             ops[n++] = (struct assay_event){
