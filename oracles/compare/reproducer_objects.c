@@ -134,9 +134,12 @@ void reproducer_born(const struct reproducer_writer *w)
             w,
             "    if (p && must_fail == 1)\n"
             "        show(\"a request that cannot be satisfied gives memory\", k, (uintptr_t)p);");
-    if (reproducer_checks(w, CHECK_ERRNO))
-        reproducer_line(w, "    if (!p && must_fail == 1 && error != ENOMEM)\n"
-                           "        show(\"refused without ENOMEM\", k, (unsigned)error);");
+    if (reproducer_checks(w, CHECK_ERRNO)) /* where either may be, the answer in question alone */
+        fprintf(w->out,
+                "    if (!p && (must_fail == 1 || (must_fail == 2 && k == %" PRIu32
+                ")) && error != ENOMEM)\n"
+                "        show(\"refused without ENOMEM\", k, (unsigned)error);\n",
+                v->event.born);
     if (reproducer_checks(w, CHECK_SIZE_ZERO)) {
         if (v->relation == ASSAY_RELATION_NOT_NULL)
             reproducer_line(w, "    if (p && bytes == 0)\n"
