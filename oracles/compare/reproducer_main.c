@@ -41,6 +41,11 @@ static void write_run(const struct reproducer_writer *w, size_t parts)
                            "    }");
     if (reproducer_checks(w, CHECK_CONTENT))
         reproducer_line(w, "    check_all();");
+    /* seen where the program ends, which is where the executor frees what is left */
+    if (w->r->violation->event.kind == ASSAY_OP_NONE && !w->turns && w->used[ASSAY_OP_MALLOC])
+        reproducer_line(w, "    for (unsigned k = 1; k <= HIGHEST; k++)\n"
+                           "        if (objects[k].live)\n"
+                           "            free(objects[k].at);");
     if (is_misuse(w))
         reproducer_line(w, "    if (misuse)\n"
                            "        show(\"a double free is accepted without a word\", 0, 0);");
