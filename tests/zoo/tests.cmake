@@ -13,7 +13,7 @@ foreach(name IN LISTS zoo_names)
     add_test(NAME zoo_${name} COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/zoo/check_animal" $<TARGET_FILE:assay> "${CMAKE_BINARY_DIR}/lib/zoo"
         ${name} "${CMAKE_BINARY_DIR}/zoo/${name}")
     set_tests_properties(zoo_${name} PROPERTIES LABELS zoo TIMEOUT 600)
-    if(name MATCHES "^(late|limit_drifts)$") # reproducers of some 50,000 ops, or of a gigabyte
+    if(name MATCHES "^(late|limit_drifts|race_mapping)$") # reproducers of some 50,000 ops, of a gigabyte, or of 2,000 trials
         set_tests_properties(zoo_${name} PROPERTIES LABELS "zoo;slow")
     endif()
 endforeach()
