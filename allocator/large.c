@@ -257,7 +257,7 @@ static void retire(struct bw_large *large, struct bw_large_object *entry, enum p
     bw_unlock(&large->lock);
     if (spared) {
         bool went = bw_spare_fill(large->pages, &spare, &object, &lost);
-        spared = went || !lost; /* else it is the place of the spare that is lost */
+        spared = spare.cells != 0 && (went || !lost); /* else its place is lost */
         lost = went && lost;
     }
     bool closed = !lost && bw_place_close(large, &object);

@@ -300,8 +300,11 @@ bool bw_spare_fill(const struct bw_pages *pages, struct bw_large_object *spare,
     if (!bw_pages_are_in_memory(pages, (void *)from->address, from->usable) ||
         !is_one(pages, from) || !move(pages, spare, from, ret_lost))
         return false;
-    if (!bw_pages_clear(pages, (void *)spare->address, spare->usable))
-        spare->ready = !bw_pages_decommit(pages, (void *)spare->address, span(spare));
+    if (!bw_pages_clear(pages, (void *)spare->address, spare->usable)) {
+        spare->ready = 0;
+        if (!bw_pages_decommit(pages, (void *)spare->address, span(spare)))
+            spare->cells = 0;
+    }
     return true;
 }
 

@@ -38,7 +38,8 @@ bool bw_spare_take(struct bw_large *large, struct bw_large_object *object);
 bool bw_spare_wanted(size_t usable);
 /* The pages of the freed object `from` go to the chosen place of `spare`, and are cleared there,
  * out of reach of who still writes to the freed object, if enough of them are in memory. Needs no
- * lock. *ret_lost as above, of whichever has no pages. Returns whether they went. */
+ * lock. *ret_lost as above, of whichever has no pages. Returns whether they went; spare->cells is 0
+ * then if the spare could neither be cleared nor closed: its place is lost. */
 bool bw_spare_fill(const struct bw_pages *pages, struct bw_large_object *spare,
                    const struct bw_large_object *from, bool *ret_lost);
 /* Adds a spare; `closed` are those that it pushes out. Under the lock. Returns how many. */

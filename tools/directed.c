@@ -7,7 +7,10 @@
 #include "tools/trial.h"
 #include "traces/core/clock.h"
 
-enum { RANDOM_PER_DIRECTED = 4 /* where programs are counted, not timed */ };
+enum {
+    RANDOM_PER_DIRECTED = 4, /* where programs are counted, not timed */
+    OF_TIME = 3,             /* directed programs get two of three parts of it */
+};
 
 bool assay_fuzz_directed_due(const struct assay_fuzz_state *state,
                              const struct assay_fuzz_directed *directed, uint64_t random)
@@ -17,7 +20,8 @@ bool assay_fuzz_directed_due(const struct assay_fuzz_state *state,
         return false;
     if (config->max_runs)
         return random / RANDOM_PER_DIRECTED >= directed->next / directed->step;
-    return !config->random || directed->spent_ns <= (assay_now_ns() - state->start_ns) / 2;
+    return !config->random ||
+           directed->spent_ns / (OF_TIME - 1) <= (assay_now_ns() - state->start_ns) / OF_TIME;
 }
 
 /* Of a program that was made in stages. */
@@ -241,8 +245,12 @@ void assay_fuzz_directed_next(struct assay_fuzz_state *state, struct assay_fuzz_
     run_one(state, &rows[directed->next], &directed->program, directed->next, number);
     atomic_store(&state->directed_name, NULL);
     atomic_fetch_add(&state->begun, 1);
+    uint64_t spent_ns = assay_now_ns() - start;
+    pthread_mutex_lock(&state->lock);
+    state->directed[directed->next].spent_ns = spent_ns;
+    pthread_mutex_unlock(&state->lock);
     directed->next += directed->step;
-    directed->spent_ns += assay_now_ns() - start;
+    directed->spent_ns += spent_ns;
 }
 
 void assay_fuzz_directed_free(struct assay_fuzz_directed *directed)

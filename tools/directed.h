@@ -15,9 +15,9 @@ struct assay_fuzz_directed {
     uint64_t spent_ns;
 };
 
-/* True if the job has a directed program left and its turn has come: they get half the time, and
- * with a limited number of programs one turn to every few of those. random: programs of the
- * generator that the job has sent. */
+/* True if the job has a directed program left and its turn has come: they get two thirds of the
+ * time, and with a limited number of programs one turn to every few of those. random: programs of
+ * the generator that the job has sent. */
 bool assay_fuzz_directed_due(const struct assay_fuzz_state *state,
                              const struct assay_fuzz_directed *directed, uint64_t random);
 /* Runs the job's next one. number: of the random program that comes next. */

@@ -42,6 +42,7 @@ struct assay_fuzz_config {
 /* What became of a directed program. */
 struct assay_fuzz_directed_state {
     bool done;
+    uint64_t spent_ns;
     char why_not[96]; /* "" if it ran */
 };
 

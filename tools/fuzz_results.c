@@ -89,19 +89,21 @@ static bool of_program(unsigned property)
 static json_t *directed_object(const struct assay_fuzz_state *state)
 {
     const struct assay_directed_info *rows;
-    json_t *not_run = json_array(), *not_reached = json_array();
+    json_t *not_run = json_array(), *not_reached = json_array(), *seconds = json_object();
     size_t count = state->config->directed ? assay_directed_list(&rows) : 0, run = 0;
     for (size_t i = 0; i < count; i++) {
         const struct assay_fuzz_directed_state *one = &state->directed[i];
         run += one->done && !one->why_not[0];
+        if (one->spent_ns)
+            json_object_set_new(seconds, rows[i].name, json_real((double)one->spent_ns * 1e-9));
         if (!one->done)
             json_array_append_new(not_reached, json_string(rows[i].name));
         if (one->why_not[0])
             json_array_append_new(not_run, json_pack("{s:s, s:o}", "name", rows[i].name, "why",
                                                      assay_emit_string(one->why_not)));
     }
-    return json_pack("{s:I, s:I, s:o, s:o}", "run", (json_int_t)run, "of", (json_int_t)count,
-                     "not_run", not_run, "not_reached", not_reached);
+    return json_pack("{s:I, s:I, s:o, s:o, s:o}", "run", (json_int_t)run, "of", (json_int_t)count,
+                     "not_run", not_run, "not_reached", not_reached, "seconds", seconds);
 }
 
 /* Processor time of the children that have ended: what executed and judged. */

@@ -29,8 +29,6 @@ function(mutant_ini name properties why)
     set(expected "[expect]\nproperty = ${properties}\nop = any\n")
     if(why)
         string(APPEND expected "survives = ${why}\n")
-    elseif(NOT properties STREQUAL "none")
-        string(APPEND expected "seconds = 20\n") # what is met seldom; it ends when it is killed
     endif()
     file(CONFIGURE OUTPUT "${folder}/bulwark-${name}.ini" CONTENT "${profile}\n${expected}" @ONLY)
     install(FILES "${folder}/bulwark-${name}.ini" DESTINATION "${installed}")

@@ -15,13 +15,14 @@ static _Atomic(struct zoo_slot *) race_stacks[ZOO_CLASSES];
 
 static void *race_pop(size_t bytes, size_t alignment)
 {
-    if (bytes > ZOO_SMALL_MAX || alignment > 16)
+    size_t room = alignment > 16 ? bytes + alignment : bytes;
+    if (room > ZOO_SMALL_MAX)
         return NULL;
-    _Atomic(struct zoo_slot *) *stack = &race_stacks[zoo_class_of(bytes)];
+    _Atomic(struct zoo_slot *) *stack = &race_stacks[zoo_class_of(room)];
     struct zoo_slot *first = atomic_load(stack);
     while (first && !atomic_compare_exchange_weak(stack, &first, first->next))
         continue;
-    return first;
+    return (void *)(((uintptr_t)first + alignment - 1) & ~(uintptr_t)(alignment - 1));
 }
 
 static bool race_push(void *p)

@@ -33,9 +33,10 @@ static void race_refill(uint32_t class_index)
 
 static void *race_cached(size_t bytes, size_t alignment)
 {
-    if (bytes > ZOO_SMALL_MAX || alignment > 16)
+    size_t room = alignment > 16 ? bytes + alignment : bytes;
+    if (room > ZOO_SMALL_MAX)
         return NULL;
-    uint32_t class_index = zoo_class_of(bytes);
+    uint32_t class_index = zoo_class_of(room);
     if (!race_caches[class_index].first)
         race_refill(class_index);
     struct zoo_slot *slot = race_caches[class_index].first;
@@ -43,7 +44,7 @@ static void *race_cached(size_t bytes, size_t alignment)
         race_caches[class_index].first = slot->next;
         race_caches[class_index].count--;
     }
-    return slot;
+    return (void *)(((uintptr_t)slot + alignment - 1) & ~(uintptr_t)(alignment - 1));
 }
 
 /* Half of a full cache goes back, under the lock. */
