@@ -106,7 +106,8 @@ enum assay_fact {
     ASSAY_FACT_PREFIX = 1 << 1, /* the resized object's first min(old, new) bytes came along */
     ASSAY_FACT_ZERO = 1 << 2,   /* the new object is zero (calloc) */
     ASSAY_FACT_FOREIGN =
-        1 << 3, /* the result lies outside arenas, stacks and images; failed: it does not */
+        1 << 3, /* the result lies outside arenas, stacks and images; failed: it does not. Checked
+                   at a null pointer: the system grants this process no more mappings */
     ASSAY_FACT_OUT = 1 << 4,      /* posix_memalign left *out alone on failure */
     ASSAY_FACT_USABLE = 1 << 5,   /* bytes [requested, usable) kept a pattern written there */
     ASSAY_FACT_READABLE = 1 << 6, /* the accessed bytes did not fault */
@@ -214,6 +215,12 @@ static inline bool assay_event_bytes(const struct assay_event *event, uint64_t *
         return false;
     }
     return true;
+}
+
+/* A refusal, while the system grants the process no more mappings. */
+static inline bool assay_event_mappings_end(const struct assay_event *event)
+{
+    return event->address == ASSAY_ADDRESS_NULL && (event->checked & ASSAY_FACT_FOREIGN);
 }
 
 /* Alignment asked for by an aligned op (page size 4096 for valloc/pvalloc), 0 for the others. */

@@ -138,8 +138,9 @@ static void put_pieces(struct assay_directed *d, uint64_t largest, unsigned piec
             assay_directed_release(d, object);
 }
 
-/* The largest that is granted under the limit is given back, then its place is cut up into pieces,
- * which are given back in two sweeps; its half is asked for, and it. */
+/* The largest that is granted under the limit is given back, and its half is asked for. Then its
+ * place is cut up into pieces, which are given back in two sweeps, and what takes three of them in
+ * a row is asked for: arenas that are kept may be no larger than that. */
 ASSAY_DIRECTED_BUILDER(limit_largest)
 {
     enum { LIMIT_MIB = 256 };
@@ -162,9 +163,9 @@ ASSAY_DIRECTED_BUILDER(limit_largest)
         return true;
     }
     assay_directed_release(d, d->objects);
-    put_pieces(d, last, argument);
     assay_directed_release(d, assay_directed_malloc(d, last / 2));
-    assay_directed_release(d, assay_directed_malloc(d, last));
+    put_pieces(d, last, argument);
+    assay_directed_release(d, assay_directed_malloc(d, last / argument / 2 * 5));
     d->note[STEP] = STEP_AGAIN;
     return true;
 }

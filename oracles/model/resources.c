@@ -30,7 +30,7 @@ void assay_resources_take(struct assay_resources *r, const struct assay_model *m
 }
 
 /* True if some object stands where an earlier one stood; the first ones' places are remembered. Two
- * live ones at one place would be C05. */
+ * live ones at one place would be C05. What is resized may stay where it is. */
 static bool reuses(const struct assay_model *model)
 {
     enum { FIRST = 1024, SLOTS_LOG2 = 12, SLOTS = 1 << SLOTS_LOG2 };
@@ -42,7 +42,8 @@ static bool reuses(const struct assay_model *model)
         size_t at = (size_t)(object->address * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SLOTS_LOG2));
         while (slots[at] != 0 && slots[at] != object->address)
             at = (at + 1) % SLOTS;
-        if (slots[at] == object->address)
+        if (slots[at] == object->address &&
+            assay_op_info(object->api)->op_class != ASSAY_CLASS_RESIZE)
             return true;
         if (number <= FIRST)
             slots[at] = object->address;

@@ -226,7 +226,14 @@ after_call(struct assay_executor *ex, struct assay_event *event, unsigned kind, 
         offset_of(event, kind) == 0 && (event->checked & ASSAY_FACT_CONTENT) &&
         !(event->failed & ASSAY_FACT_CONTENT))
         verify_prefix(ex, event);
-    if (!bears(kind) || event->born == 0 || event->address == ASSAY_ADDRESS_NULL)
+    if (!bears(kind))
+        return;
+    if (HARDLY(event->address == ASSAY_ADDRESS_NULL)) {
+        if (event->error == ENOMEM)
+            assay_executor_refused(ex, event);
+        return;
+    }
+    if (event->born == 0)
         return;
     /* behind an address that a wrapped sum led to nothing is to be read */
     if (ex->ask_usable && !(event->failed & ASSAY_FACT_FOREIGN) &&

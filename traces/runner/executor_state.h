@@ -123,7 +123,10 @@ static inline void end_touch(struct assay_executor *ex)
 
 /* READ, WRITE and STORE at the op's operand; a fault comes back to run(). */
 void assay_executor_access(struct assay_executor *ex, struct assay_event *event);
-/* executor_system.c: ops that ask the system, or tell it something. False: it cannot be done here.
+/* executor_system.c: of a request that was refused with ENOMEM, whether the system has mappings
+ * left (ASSAY_FACT_FOREIGN of a null pointer). */
+void assay_executor_refused(const struct assay_executor *ex, struct assay_event *event);
+/* The same: ops that ask the system, or tell it something. False: it cannot be done here.
  */
 bool assay_executor_system(struct assay_executor *ex, struct assay_event *event);
 /* Takes back what such ops have left in force. */

@@ -152,6 +152,35 @@ bool assay_executor_system(struct assay_executor *ex, struct assay_event *event)
     return true;
 }
 
+/* True if the system's limit to the number of mappings stands in the way of a few more. Their ends
+ * are readable, so that they are joined to nothing that stands there. */
+static bool mappings_end(void)
+{
+    enum { PAGES = 17, SOME = 1 << 20 };
+    char text[TEXT];
+    struct rlimit space;
+    char *p = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return getrlimit(RLIMIT_AS, &space) == 0 &&
+               (space.rlim_cur == RLIM_INFINITY ||
+                (read_text("/proc/self/statm", text, sizeof text) > 0 &&
+                 strtoull(text, NULL, 10) * PAGE + SOME < space.rlim_cur));
+    bool end = false;
+    for (size_t i = 1; i < PAGES && !end; i += 2)
+        end = mprotect(p + i * PAGE, PAGE, PROT_NONE) != 0;
+    munmap(p, (size_t)PAGES * PAGE);
+    return end;
+}
+
+void assay_executor_refused(const struct assay_executor *ex, struct assay_event *event)
+{
+    enum { LARGE = 64 << 20 }; /* beyond is refused for other reasons */
+    uint64_t bytes;
+    if (!ex->limited && !ex->refusing && assay_event_bytes(event, &bytes) && bytes <= LARGE &&
+        assay_event_alignment(event) <= LARGE && mappings_end())
+        event->checked |= ASSAY_FACT_FOREIGN;
+}
+
 void assay_executor_system_restore(struct assay_executor *ex)
 {
     struct assay_event lift = {.kind = ASSAY_OP_LIMIT}, end = {.kind = ASSAY_OP_REFUSE};

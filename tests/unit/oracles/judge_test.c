@@ -73,6 +73,15 @@ static void c01_budget_counts_live_bytes(void **state)
     ASSERT_ONLY(&s, C01, NULL);
 }
 
+static void c01_no_more_mappings(void **state)
+{
+    (void)state;
+    PUT(&s, MALLOC, .born = 1, .size = 20, .error = ENOMEM, .checked = ASSAY_FACT_FOREIGN);
+    ASSERT_NONE(&s);
+    PUT(&s, MALLOC, .born = 2, .size = 20, .error = ENOMEM);
+    ASSERT_ONLY(&s, C01, NULL);
+}
+
 static void c02_default_alignment(void **state)
 {
     (void)state;
@@ -998,6 +1007,7 @@ int main(void)
         TEST(c01_null_within_budget),
         TEST(c01_errno),
         TEST(c01_budget_counts_live_bytes),
+        TEST(c01_no_more_mappings),
         TEST(c02_default_alignment),
         TEST(c02_profile_demands_more),
         TEST(c03_requested_alignment),

@@ -589,6 +589,35 @@ static void a_limit_leaves_the_former_one_behind(void **state)
     setrlimit(RLIMIT_AS, &before);
 }
 
+/* A second page of every two is made readable, until the system's limit is met. */
+static size_t take_all_mappings(char *from, size_t pages)
+{
+    for (size_t i = 0; i < pages; i += 2)
+        if (mprotect(from + i * 4096, 4096, PROT_READ) != 0)
+            return i;
+    return 0;
+}
+
+static void a_refusal_says_that_there_are_no_more_mappings(void **state)
+{
+    enum { PAGES = 1 << 18 };
+    (void)state;
+    start(&whole, ASSAY_TOUCH_NONE, false);
+    for (int taken = 0; taken < 2; taken++) {
+        char *all = mmap(NULL, (size_t)PAGES * 4096, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        assert_ptr_not_equal(all, MAP_FAILED);
+        bool end = taken && take_all_mappings(all, PAGES) != 0;
+        struct assay_event op = OP(MALLOC, .size = 100, .born = 1);
+        fail_next = 1;
+        assay_executor_run(executor, &op, 1, &sink);
+        munmap(all, (size_t)PAGES * 4096);
+        assert_int_equal(op.error, ENOMEM);
+        assert_int_equal(assay_event_mappings_end(&op), end);
+    }
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -607,6 +636,7 @@ int main(void)
         cmocka_unit_test(an_overflow_names_the_writer),
         cmocka_unit_test(words_are_stored_and_read_to_the_byte),
         cmocka_unit_test(a_limit_leaves_the_former_one_behind),
+        cmocka_unit_test(a_refusal_says_that_there_are_no_more_mappings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
