@@ -6,6 +6,7 @@
 #include "cache.h"
 #include "heap.h"
 #include "large.h"
+#include "memtag.h"
 #include "pages.h"
 #include "slab.h"
 #include "slot.h"
@@ -73,7 +74,7 @@ static inline void *or_enomem(void *p)
 static inline void *noted(struct bw_heap *heap, void *p, enum bw_family family, size_t alignment)
 {
     if (BW_NOTES && p != NULL)
-        bw_note_allocated(heap, p, bw_made(family, alignment));
+        bw_note_allocated(heap, bw_memtag_plain(heap, p), bw_made(family, alignment));
     return p;
 }
 
@@ -104,12 +105,13 @@ void *bw_calloc(struct bw_heap *heap, size_t count, size_t size)
     if (bw_mutant(calloc_dirty) && p != NULL && bytes > 500)
         ((char *)p)[bytes - 1] = 1;
     if (!(bw_policy_zero_on_free && bw_policy_check_on_reuse) && p != NULL && bytes != 0)
-        memset(p, 0, bytes);
+        memset(bw_memtag_plain(heap, p), 0, bytes);
     return p;
 }
 
 void bw_free(struct bw_heap *heap, void *p)
 {
+    p = bw_memtag_enter(heap, p, BW_INTENT_FREE);
     if (BW_NOTES)
         bw_note_freeing(heap, p, BW_FAMILY_MALLOC, NULL);
     if (bw_mutant(free_errno))
@@ -123,6 +125,7 @@ void bw_free(struct bw_heap *heap, void *p)
 static void free_claimed(struct bw_heap *heap, void *p, enum bw_family family,
                          const struct bw_claim *claim)
 {
+    p = bw_memtag_enter(heap, p, BW_INTENT_FREE);
     if (BW_NOTES)
         bw_note_freeing(heap, p, family, claim);
     if (bw_slab_owns(heap, p))
@@ -152,30 +155,32 @@ void *bw_realloc(struct bw_heap *heap, void *p, size_t size)
 {
     if (p == NULL)
         return bw_malloc(heap, size);
+    void *passed = p;
+    p = bw_memtag_enter(heap, p, BW_INTENT_REALLOC);
     if (BW_NOTES)
         bw_note_freeing(heap, p, BW_FAMILY_MALLOC, NULL);
     size_t old;
     bool small = bw_slab_owns(heap, p);
     bool done = small ? bw_slot_resize(heap, p, size, &old) : bw_large_resize(heap, p, size, &old);
     if (done)
-        return noted(heap, p, BW_FAMILY_MALLOC, 1);
+        return noted(heap, passed, BW_FAMILY_MALLOC, 1);
     if (!small && size > BW_REQUEST_MAX && size <= PTRDIFF_MAX) {
         void *relocated = bw_large_relocate(heap, p, old, size);
         if (relocated == NULL && bw_mutant(resize_frees))
-            bw_free(heap, p);
+            bw_free(heap, passed);
         return or_enomem(noted(heap, relocated, BW_FAMILY_MALLOC, 1));
     }
     void *moved = bw_malloc(heap, size);
     if (moved == NULL) {
         if (bw_mutant(resize_frees))
-            bw_free(heap, p);
+            bw_free(heap, passed);
         return NULL;
     }
     size_t kept = old < size ? old : size;
     kept = bw_mutant(copy_short) ? kept & ~(size_t)15 : kept;
     if (kept != 0)
-        memcpy(moved, p, kept);
-    bw_free(heap, p);
+        memcpy(bw_memtag_plain(heap, moved), p, kept);
+    bw_free(heap, passed);
     return bw_mutant(resize_to_null) && size == 0 ? NULL : moved;
 }
 
@@ -247,6 +252,7 @@ static size_t size_of(struct bw_heap *heap, void *p)
 {
     if (p == NULL)
         return bw_mutant(usable_null);
+    p = bw_memtag_enter(heap, p, BW_INTENT_ASK);
     return bw_slab_owns(heap, p) ? bw_slot_size(heap, p, BW_INTENT_ASK)
                                  : bw_large_size(heap, p, BW_INTENT_ASK);
 }

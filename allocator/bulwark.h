@@ -14,6 +14,7 @@
 
 struct bw_heap;
 struct bw_pages;
+struct bw_memory_tags;
 
 enum bw_choice_kind {
     BW_CHOICE_LAYOUT,     /* where regions and metadata stand; when the heap is made */
@@ -21,7 +22,8 @@ enum bw_choice_kind {
     BW_CHOICE_GUARD,      /* whether a slab has one */
     BW_CHOICE_SLOT,       /* which free slot of a slab */
     BW_CHOICE_QUARANTINE, /* what leaves it for what was freed */
-    BW_CHOICE_PLACE       /* of a large object, and its gaps */
+    BW_CHOICE_PLACE,      /* of a large object, and its gaps */
+    BW_CHOICE_TAG         /* of an object's memory, where the build has them */
 };
 
 struct bw_choice {
@@ -48,6 +50,7 @@ struct bw_config {
     bool deterministic;           /* false: seed is ignored, the provider's randomness is used */
     struct bw_choices *choices;   /* or from here, and the heap is deterministic; NULL: no */
     const struct bw_pages *pages; /* where memory comes from; NULL: the system */
+    const struct bw_memory_tags *tags; /* memtag.h; NULL: none, nor in a build without them */
 };
 
 /* Pages out of memory that is the caller's: no heap that takes them makes a system call, but to

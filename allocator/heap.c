@@ -289,6 +289,7 @@ struct bw_heap *bw_heap_make(const struct bw_config *config)
     heap->deterministic = deterministic;
     heap->bit_instructions = cpu_has_bit_instructions();
     heap->key = key;
+    heap->tags = config->tags;
     start(heap);
     for (unsigned i = 0; i < BW_CLASS_COUNT; i++)
         bw_slab_start(&heap->classes[i], &heap->key, i);
@@ -310,11 +311,13 @@ void bw_heap_reset(struct bw_heap *heap, uint64_t seed)
         struct bw_class *class = &heap->classes[i];
         if (class->carved == 0)
             continue;
+        bw_slab_untag(heap, class);
         bw_slab_reset(heap->pages, class);
         bw_slab_start(class, &heap->key, i);
     }
     heap->kept_more = 0;
     bw_cache_reset(heap);
+    bw_large_untag(heap);
     bw_large_drop(&heap->large);
     bw_large_start(&heap->large, &heap->key);
 }

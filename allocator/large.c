@@ -1,6 +1,7 @@
 #include "large.h"
 
 #include "canary.h"
+#include "memtag.h"
 #include "pages.h"
 #include "place.h"
 #include "table.h"
@@ -192,7 +193,7 @@ static void *make(struct bw_heap *heap, size_t size, size_t alignment)
 
 void *bw_large_alloc(struct bw_heap *heap, size_t size, size_t alignment)
 {
-    return make(heap, size, alignment);
+    return bw_memtag_large(heap, make(heap, size, alignment), size);
 }
 
 /* ---- finding and giving back ---- */
@@ -300,6 +301,7 @@ void bw_large_free(struct bw_heap *heap, void *p, const struct bw_claim *claim)
         object = lock_live(heap, p, BW_INTENT_FREE);
     }
     check_canary(heap, object);
+    bw_memtag_end(heap, p, object->usable);
     retire(&heap->large, object, STILL_THERE);
 }
 
@@ -328,6 +330,7 @@ bool bw_large_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old
         memset(from, 0, (size_t)(to - from));
         object->size = size;
         fill_canary(heap, object);
+        bw_memtag_resize(heap, p, object->usable, size);
     }
     bw_unlock(&heap->large.lock);
     return fits;
@@ -416,8 +419,27 @@ void *bw_large_relocate(struct bw_heap *heap, void *p, size_t old, size_t size)
         bw_unlock(&large->lock);
         entry = lock_live(heap, p, BW_INTENT_FREE);
     }
+    if (pages == STILL_THERE)
+        bw_memtag_end(heap, p, entry->usable);
     retire(large, entry, pages);
-    return result;
+    return bw_memtag_large(heap, result, size);
+}
+
+size_t bw_large_live_size(struct bw_heap *heap, const void *p)
+{
+    bw_lock(&heap->large.lock);
+    const struct bw_large_object *object = bw_large_find(&heap->large, (uintptr_t)p);
+    size_t size = object != NULL && object->live == LIVE ? object->size : 0;
+    bw_unlock(&heap->large.lock);
+    return size;
+}
+
+void bw_large_untag(struct bw_heap *heap)
+{
+    const struct bw_large *large = &heap->large;
+    for (uint32_t i = 0; i < large->capacity && bw_memtags(heap) != NULL; i++)
+        if (large->table[i].address != 0 && large->table[i].live == LIVE)
+            bw_memtag_end(heap, (void *)large->table[i].address, large->table[i].usable);
 }
 
 void bw_large_drop(struct bw_large *large)

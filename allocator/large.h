@@ -16,6 +16,10 @@ bool bw_large_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old
  * whole pages without copying. size beyond BW_REQUEST_MAX. NULL = out of memory, and p is as it
  * was. */
 void *bw_large_relocate(struct bw_heap *heap, void *p, size_t old, size_t size);
+/* Of the live object that starts at p; 0 = there is none. */
+size_t bw_large_live_size(struct bw_heap *heap, const void *p);
+/* Before bw_large_drop: what carries a memory tag does so no more. */
+void bw_large_untag(struct bw_heap *heap);
 /* Unmaps everything, the table too. */
 void bw_large_drop(struct bw_large *large);
 bool bw_large_trim(struct bw_heap *heap);

@@ -142,8 +142,9 @@ struct bw_large {
 };
 
 struct bw_heap {
-    const struct bw_pages *pages; /* where all memory comes from */
-    uint8_t *slab_start;          /* class i owns [i, i + 1) << class_shift from here */
+    const struct bw_pages *pages;      /* where all memory comes from */
+    const struct bw_memory_tags *tags; /* NULL: memory has none */
+    uint8_t *slab_start;               /* class i owns [i, i + 1) << class_shift from here */
     size_t slab_reserved;
     unsigned class_shift;
     bool bit_instructions; /* popcnt, pdep */

@@ -1,6 +1,7 @@
 #include "slab.h"
 
 #include "canary.h"
+#include "memtag.h"
 #include "pages.h"
 #include "slab_slot.h"
 
@@ -377,6 +378,14 @@ static bool any_live(const struct bw_class *class, const struct bw_slab *slab)
 
 /* What was freed is zero already: only slabs with live objects are cleared, and their pages stay,
  * because a page fault costs more than clearing a page. */
+void bw_slab_untag(const struct bw_heap *heap, const struct bw_class *class)
+{
+    if (bw_memtags(heap) == NULL || is_unreadable(heap, class))
+        return;
+    for (uint32_t i = 0; i < class->carved; i++)
+        bw_memtag_end(heap, class->base + (size_t)i * class->stride, class->slab_bytes);
+}
+
 void bw_slab_reset(const struct bw_pages *pages, struct bw_class *class)
 {
     size_t used = (size_t)(class->carved) * class->stride;

@@ -27,6 +27,8 @@ void bw_slab_disown(struct bw_heap *heap, struct bw_class *class, uint32_t *owne
 /* Gives empty slabs back. Returns whether there was one. */
 bool bw_slab_trim(struct bw_heap *heap);
 void bw_slab_reset(const struct bw_pages *pages, struct bw_class *class);
+/* Before it: no slot carries a memory tag any more. */
+void bw_slab_untag(const struct bw_heap *heap, const struct bw_class *class);
 /* Moves the cache's hand on: it looks at hand_bytes of what the thread's classes hold. Damage ends
  * in bw_fatal. Callers hold no lock. */
 void bw_slab_hand(struct bw_heap *heap, struct bw_cache *cache);

@@ -2,6 +2,7 @@
 
 #include "cache.h"
 #include "canary.h"
+#include "memtag.h"
 #include "slab.h"
 #include "slab_slot.h"
 
@@ -164,7 +165,7 @@ void *bw_slot_alloc(struct bw_heap *heap, unsigned index, size_t requested)
     }
     if (!(bw_mutant(live_forgotten) && slot % 64 == 63))
         bw_store_u16(tag, BW_TAG_LIVE | tag_of(slack));
-    return p;
+    return bw_memtag_slot(heap, class, slot, p, requested);
 }
 
 /* ---- freeing ---- */
@@ -184,8 +185,10 @@ static __attribute__((noinline)) void dismantle(struct bw_heap *heap, unsigned i
     if (index != 0)
         check_canary(heap, class, p, slack);
     end_life(heap, p, tag, seen, BW_INTENT_FREE);
-    if (index != 0)
-        clear_slot(p, (size_t)(canary_end(class, p, slack) - p));
+    if (index == 0)
+        return;
+    clear_slot(p, (size_t)(canary_end(class, p, slack) - p));
+    bw_memtag_end(heap, p, class->size);
 }
 
 void bw_slot_free(struct bw_heap *heap, void *p)
@@ -205,6 +208,7 @@ void bw_slot_free(struct bw_heap *heap, void *p)
             report_overflow(heap, place.class, bytes, slack);
         end_life(heap, p, tag, seen, BW_INTENT_FREE);
         clear_slot(bytes, size);
+        bw_memtag_end(heap, bytes, size);
     } else {
         dismantle(heap, place.class_index, p, tag, seen);
     }
@@ -259,6 +263,7 @@ bool bw_slot_resize(struct bw_heap *heap, void *p, size_t size, size_t *ret_old)
         memset(bytes + from, 0, to - from);
     bw_canary_fill(heap->secret, bytes, new_end, canary_slack(class, new_slack));
     bw_store_u16(tag_at(&place), BW_TAG_LIVE | tag_of(bw_mutant(slack_stale) ? slack : new_slack));
+    bw_memtag_resize(heap, p, class->size, size);
     if (shared)
         bw_unlock(&place.class->lock);
     return true;

@@ -13,13 +13,24 @@ assay_unit_test(allocator/sizeclass_test.c bulwark_linked)
 assay_unit_test(allocator/slab_test.c bulwark_linked)
 assay_unit_test(allocator/threads_test.c bulwark_linked pthread)
 
+# A build with memory tags, which needs a provider of them.
+get_target_property(tagged_sources bulwark_linked SOURCES)
+get_target_property(tagged_options bulwark_linked COMPILE_OPTIONS)
+list(TRANSFORM tagged_sources PREPEND "${CMAKE_SOURCE_DIR}/allocator/")
+add_library(bulwark_linked_tagged STATIC ${tagged_sources})
+target_link_libraries(bulwark_linked_tagged PRIVATE assay_flags)
+target_compile_options(bulwark_linked_tagged PRIVATE ${tagged_options})
+target_compile_definitions(bulwark_linked_tagged PUBLIC BW_VARIANT_BUILT=default BW_MEMORY_TAGS=1)
+target_include_directories(bulwark_linked_tagged INTERFACE "${CMAKE_SOURCE_DIR}")
+assay_unit_test(allocator/memtag_test.c bulwark_linked_tagged)
+
 # All of them again with larger pages than this machine has: what the provider says is what counts.
 if(NOT ASSAY_SANITIZE AND NOT ASSAY_COVERAGE)
     get_target_property(paged_sources bulwark_linked SOURCES)
     get_target_property(paged_options bulwark_linked COMPILE_OPTIONS)
     list(TRANSFORM paged_sources PREPEND "${CMAKE_SOURCE_DIR}/allocator/")
     file(GLOB paged_tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/*_test.c")
-    list(FILTER paged_tests EXCLUDE REGEX "/flat_test") # whose pages are of 64 bytes
+    list(FILTER paged_tests EXCLUDE REGEX "/(flat|memtag)_test") # other builds, with pages of their own
     foreach(kib 16 64)
         math(EXPR page "${kib} * 1024")
         add_library(bulwark_linked_${kib}k STATIC ${paged_sources})
