@@ -317,6 +317,7 @@ static int write_finding(struct work *work, struct assay_error *err)
         .as_is = work->shrunk.as_is,
         .said = work->result.said,
         .guidance = from->guidance,
+        .usable_writable = work->profile.usable_writable == ASSAY_ANSWER_YES,
         .environment = work->shrunk.environment,
         .trial_seed = work->trial.seed,
         .sought = hides(work),

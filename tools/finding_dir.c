@@ -137,7 +137,9 @@ static int write_reproducer(const char *folder, const struct assay_finding_recor
                  .trials = record->trials,
                  .attempts = assay_finding_dir_trials(record->hits, record->trials),
                  .races = record->environment.preempted,
-                 .ask_usable = !(record->spec->missing_apis >> ASSAY_OP_USABLE_SIZE & 1)});
+                 .ask_usable = !(record->spec->missing_apis >> ASSAY_OP_USABLE_SIZE & 1),
+                 .usable_writable = record->usable_writable,
+                 .missing_apis = record->spec->missing_apis});
     return finish(out, "reproducer.c", err);
 }
 

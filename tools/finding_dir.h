@@ -33,6 +33,7 @@ struct assay_finding_record {
     bool minimised;           /* false: there was no time to take away all that is not needed */
     const char *said;         /* first line that the subject wrote, "" if nothing */
     const char *guidance;
+    bool usable_writable; /* by the profile: usable bytes were written, too */
     struct assay_environment environment;
     uint64_t trial_seed;  /* of patterns and frozen randomness; 0 = ASSAY_TRIAL_SEED */
     bool sought;          /* others of other properties show before it */

@@ -161,7 +161,9 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
                                           .ops_found = program->count,
                                           .environment = program->environment,
                                           .directed = program->directed,
-                                          .guidance = config->guidance};
+                                          .guidance = config->guidance,
+                                          .usable_writable =
+                                              config->profile.usable_writable == ASSAY_ANSWER_YES};
     char path[PATH_MAX];
     uint64_t begin_ns = assay_now_ns();
     struct assay_shrunk shrunk = minimise(state, program, result, hang_ms);

@@ -193,7 +193,8 @@ static void write_races_frame(const struct reproducer_writer *w)
                        "#include <sys/syscall.h>\n"
                        "#include <sys/wait.h>\n"
                        "#include <time.h>\n"
-                       "#include <unistd.h>\n");
+                       "#include <unistd.h>\n\n"
+                       "enum { FINISHED = 42 };\n");
 }
 
 static bool born_with(const struct assay_reproducer *reproducer, uint32_t object,
@@ -219,11 +220,25 @@ static bool damages_slack(const struct assay_reproducer *reproducer)
            v->offset >= bytes;
 }
 
+/* The executor skipped them. */
+static void leave_out_missing(struct assay_reproducer *reproducer, struct assay_event *ret_ops)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < reproducer->count; i++)
+        if (!(reproducer->missing_apis >> reproducer->ops[i].kind & 1))
+            ret_ops[n++] = reproducer->ops[i];
+    reproducer->ops = ret_ops;
+    reproducer->count = n;
+}
+
 void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer)
 {
     struct assay_reproducer own = *reproducer;
+    struct assay_event *offered = NULL;
     struct assay_passes passes;
     struct reproducer_writer w = {.out = out, .r = &own, .checks = checks_of(own.violation)};
+    if (own.missing_apis && (offered = malloc(own.count * sizeof *offered + 1)))
+        leave_out_missing(&own, offered);
     if (assay_passes_find(own.ops, own.count, &passes)) {
         own.count = passes.length;
         w.passes = passes.count;
@@ -232,6 +247,7 @@ void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer
     reproducer = &own;
     if (damages_slack(reproducer))
         w.checks |= CHECK_SLACK;
+    w.slack = own.ask_usable && own.usable_writable && !reproducer_checks(&w, CHECK_SLACK);
     w.turns = reproducer_in_turns(reproducer);
     w.used[ASSAY_OP_FREE] = w.turns; /* of what a loop leaves behind */
     bool bears = false, resizes = false;
@@ -250,6 +266,7 @@ void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer
         w.used[ASSAY_OP_FREE] = true;
         write_races_frame(&w);
         reproducer_races(&w);
+        free(offered);
         return;
     }
     write_frame(&w);
@@ -266,4 +283,5 @@ void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer
     size_t parts = w.turns ? reproducer_turns(&w) : reproducer_program(&w);
     reproducer_look_up(&w);
     reproducer_main(&w, parts);
+    free(offered);
 }

@@ -297,12 +297,40 @@ static void write_look_up(const struct reproducer_writer *w, const char *variabl
             variable, symbol, variable);
 }
 
+/* Named by a header, and so the C library's where the allocator has none: mixed, they tell nothing.
+ */
+static bool may_be_foreign(const struct reproducer_writer *w, const struct function *function)
+{
+    return is_used(w, function) && !is_looked_up(w, function) && function->kind != ASSAY_OP_MALLOC;
+}
+
+static void write_foreign(const struct reproducer_writer *w)
+{
+    bool any = false;
+    for (int i = 0; i < FUNCTIONS; i++)
+        any |= may_be_foreign(w, &functions[i]);
+    if (any)
+        reproducer_line(w, "/* of another library than malloc */\n"
+                           "static int foreign(const char *name)\n"
+                           "{\n"
+                           "    Dl_info its, own;\n"
+                           "    return dladdr(dlsym(RTLD_DEFAULT, name), &its) &&\n"
+                           "           dladdr(dlsym(RTLD_DEFAULT, \"malloc\"), &own) && "
+                           "its.dli_fbase != own.dli_fbase;\n"
+                           "}\n");
+}
+
 void reproducer_look_up(const struct reproducer_writer *w)
 {
     char variable[64];
-    reproducer_line(w, "/* what no header declares */\n"
+    write_foreign(w);
+    reproducer_line(w, "/* what no header declares; without all of them it is another program */\n"
                        "static void look_up(void)\n"
                        "{");
+    for (int i = 0; i < FUNCTIONS; i++)
+        if (may_be_foreign(w, &functions[i]))
+            fprintf(w->out, "    if (foreign(\"%s\"))\n        _exit(FINISHED);\n",
+                    functions[i].name);
     for (int i = 0; i < FUNCTIONS; i++) {
         const struct function *f = &functions[i];
         if (!is_used(w, f) || !is_looked_up(w, f))

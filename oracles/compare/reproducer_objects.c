@@ -16,6 +16,8 @@ void reproducer_content(const struct reproducer_writer *w)
             "        o->at[i] = pattern(o, i);\n"
             "}\n\n",
             seldom ? " += 1024" : "++");
+    if (w->slack)
+        reproducer_slack(w, "const struct object *o", "o->bytes", "o->usable", "fill(o, ");
     if (reproducer_checks(w, CHECK_CONTENT)) {
         fprintf(w->out, "static size_t filled(const struct object *o)\n{\n    return %s;\n}\n\n",
                 reproducer_checks(w, CHECK_SLACK) ? "o->usable > o->bytes ? o->usable : o->bytes"
@@ -33,6 +35,21 @@ void reproducer_content(const struct reproducer_writer *w)
                            "            check(&objects[k], filled(&objects[k]));\n"
                            "}\n");
     }
+}
+
+/* What is usable beyond the request is written as the executor does it: whole where it is short,
+ * else at its end. */
+void reproducer_slack(const struct reproducer_writer *w, const char *parameters, const char *bytes,
+                      const char *usable, const char *fill)
+{
+    fprintf(w->out,
+            "static void fill_slack(%s)\n"
+            "{\n"
+            "    size_t slack = %s > %s ? %s - %s : 0;\n"
+            "    if (slack > 0 && slack <= INT32_MAX)\n"
+            "        %s%s - (slack <= 256 ? slack : 16), %s);\n"
+            "}\n\n",
+            parameters, usable, bytes, usable, bytes, fill, usable, usable);
 }
 
 /* The bounds that a capability for an object gets: oracles/model/representable.h as plain C. */
@@ -200,6 +217,9 @@ void reproducer_born(const struct reproducer_writer *w)
             "    if (quiet || bytes >> 30)\n        o->pattern = 0; /* not looked at */\n    else\n"
             "        fill(o, 0, %s);\n",
             reproducer_checks(w, CHECK_SLACK) ? "o->usable > bytes ? o->usable : bytes" : "bytes");
+    if (w->slack)
+        reproducer_line(w, "    if (!quiet)\n"
+                           "        fill_slack(o);");
     reproducer_line(w, "}\n");
 }
 

@@ -213,17 +213,19 @@ void reproducer_ops(const struct reproducer_writer *w)
                            "    for (size_t i = from; objects[k].live && i < from + bytes; i++)\n"
                            "        (void)*(volatile unsigned char *)(objects[k].at + i);\n"
                            "}\n");
-    if (w->used[ASSAY_OP_WRITE] && w->turns)
+    if (w->used[ASSAY_OP_WRITE] && w->turns) {
         reproducer_line(w, "/* another pattern, for another process is not to see it */\n"
                            "static void op_write(unsigned k, size_t from, size_t bytes)\n"
                            "{\n"
                            "    if (objects[k].live && bytes > 0) {\n"
-                           "        objects[k].pattern += 1000;\n"
-                           "        fill(&objects[k], 0, objects[k].bytes);\n"
-                           "    }\n"
+                           "        objects[k].pattern += 1000;");
+        reproducer_line(w, reproducer_checks(w, CHECK_CONTENT)
+                               ? "        fill(&objects[k], 0, filled(&objects[k]));"
+                               : "        fill(&objects[k], 0, objects[k].bytes);");
+        reproducer_line(w, "    }\n"
                            "    (void)from;\n"
                            "}\n");
-    else if (w->used[ASSAY_OP_WRITE])
+    } else if (w->used[ASSAY_OP_WRITE])
         reproducer_line(w, "static void op_write(unsigned k, size_t from, size_t bytes)\n"
                            "{\n"
                            "    if (objects[k].live)\n"

@@ -95,8 +95,18 @@ static void write_objects(const struct reproducer_writer *w)
                            "            show(\"content changed\", k, i);");
     else
         reproducer_line(w, "    (void)k, (void)p, (void)bytes;");
-    reproducer_line(w, "}\n\n"
-                       "static void born(unsigned k, unsigned char *p)\n"
+    reproducer_line(w, "}\n");
+    if (w->slack) {
+        reproducer_line(w,
+                        "static void fill(unsigned k, unsigned char *p, size_t from, size_t to)\n"
+                        "{\n"
+                        "    for (size_t i = from; i < to; i++)\n"
+                        "        p[i] = pattern(k, i);\n"
+                        "}\n");
+        reproducer_slack(w, "unsigned k, unsigned char *p, size_t usable", "objects[k].bytes",
+                         "usable", "fill(k, p, ");
+    }
+    reproducer_line(w, "static void born(unsigned k, unsigned char *p)\n"
                        "{\n"
                        "    size_t bytes = objects[k].bytes;\n"
                        "    atomic_store(&objects[k].at, p);\n"
@@ -111,8 +121,10 @@ static void write_objects(const struct reproducer_writer *w)
                         "            show(\"two live objects overlap\", k, i);\n"
                         "    }");
     reproducer_line(w, "    for (size_t i = 0; i < bytes; i++)\n"
-                       "        p[i] = pattern(k, i);\n"
-                       "}\n");
+                       "        p[i] = pattern(k, i);");
+    if (w->slack)
+        reproducer_line(w, "    fill_slack(k, p, call_malloc_usable_size(p));");
+    reproducer_line(w, "}\n");
     reproducer_line(w, "static __attribute__((unused)) unsigned char *given_up(unsigned k)\n"
                        "{\n"
                        "    unsigned char *p = atomic_load(&objects[k].at);\n"
@@ -409,11 +421,11 @@ static void write_main(const struct reproducer_writer *w)
            "            pthread_create(&second, NULL, interrupt, NULL))\n"
            "            _exit(2);\n"
            "        side_by_side();\n"
-           "        _exit(42);\n"
+           "        _exit(FINISHED);\n"
            "    }\n"
            "    if (child < 0 || waitpid(child, &status, 0) != child)\n"
            "        return 2;\n"
-           "    if (WIFEXITED(status) && WEXITSTATUS(status) == 42)\n"
+           "    if (WIFEXITED(status) && WEXITSTATUS(status) == FINISHED)\n"
            "        return 0;\n"
            "    if (WIFEXITED(status) && (WEXITSTATUS(status) == 1 || WEXITSTATUS(status) == 2))\n"
            "        return WEXITSTATUS(status);\n"

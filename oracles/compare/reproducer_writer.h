@@ -27,7 +27,7 @@ enum check {
     CHECK_ZERO = 1 << 9,
     CHECK_FREE_ERRNO = 1 << 10,
     CHECK_OUT = 1 << 11,   /* posix_memalign's *out and code */
-    CHECK_SLACK = 1 << 12, /* usable bytes are written too */
+    CHECK_SLACK = 1 << 12, /* usable bytes are written, all of them, and looked at */
     CHECK_SIZE_ZERO = 1 << 13,
     CHECK_RESIZE_ZERO = 1 << 14,
     CHECK_BAD_ALIGNMENT = 1 << 15,
@@ -49,6 +49,7 @@ struct reproducer_writer {
     bool used[ASSAY_OP_COUNT];
     uint32_t objects;
     bool misuse, turns;
+    bool slack;    /* usable bytes are written, as the executor did */
     size_t passes; /* the program is a pass that is made so often; 0: it is a program */
 };
 
@@ -77,6 +78,9 @@ static inline void reproducer_line(const struct reproducer_writer *w, const char
 /* reproducer_objects.c: how an object is filled and checked, what a request and what a resize came
  * to. */
 void reproducer_content(const struct reproducer_writer *w);
+/* A function fill_slack; the words that stand for the sizes, and begin a call that fills. */
+void reproducer_slack(const struct reproducer_writer *w, const char *parameters, const char *bytes,
+                      const char *usable, const char *fill);
 void reproducer_born(const struct reproducer_writer *w);
 void reproducer_resize(const struct reproducer_writer *w);
 

@@ -53,6 +53,12 @@ __attribute__((noinline, cold)) void assay_judge_note_place(struct assay_judge *
     judge->special = judge->forked || judge->context != ASSAY_CONTEXT_NONE;
 }
 
+/* Gigabytes that are cleared by hand take as long as memory does: slow is no hang. */
+static bool clears_beyond_budget(const struct assay_case *c)
+{
+    return c->kind == ASSAY_OP_CALLOC && c->bytes > c->profile->budget_object_bytes;
+}
+
 /* A legal op ended the program. Of a sized release whose size is not the one of the object's birth
  * it is C24; of an object that survived a failed resize, C13 says that it can be freed; where
  * memory ends, C33 says that nobody dies of it; of a first call, a forked process and a handler
@@ -62,7 +68,7 @@ __attribute__((noinline)) void assay_judge_stop(struct assay_judge *judge,
 {
     uint32_t number = c->event->object ? c->event->object : c->event->born;
     bool survivor = c->operand && (c->operand->flags & ASSAY_OBJECT_SURVIVOR);
-    if (judge->tainted || !judge->config.legal)
+    if (judge->tainted || !judge->config.legal || (c->hung && clears_beyond_budget(c)))
         return;
     unsigned property = by_size(c) && assay_case_judges(c, ASSAY_PROPERTY_C24) ? ASSAY_PROPERTY_C24
                         : survivor && assay_case_judges(c, ASSAY_PROPERTY_C13) ? ASSAY_PROPERTY_C13

@@ -652,6 +652,19 @@ static void c26_crash_abort_hang(void **state)
     ASSERT_ONLY(&s, C26, HANG);
     PUT(&s, MALLOC, .born = 2, .size = 10, .signal = SIGBUS);
     ASSERT_ONLY(&s, C26, CRASH);
+    /* to clear 4 GiB takes its time; to find 4 KiB takes none */
+    const struct assay_event large = {
+        .kind = ASSAY_OP_CALLOC, .born = 3, .size = 65536, .arg = 65536};
+    const struct assay_event small = {.kind = ASSAY_OP_CALLOC, .born = 3, .size = 64, .arg = 64};
+    assay_judge_before(s.judge, &large);
+    assay_judge_crash(s.judge, 0);
+    ASSERT_NONE(&s);
+    assay_judge_before(s.judge, &large);
+    assay_judge_crash(s.judge, SIGSEGV);
+    ASSERT_ONLY(&s, C26, CRASH);
+    assay_judge_before(s.judge, &small);
+    assay_judge_crash(s.judge, 0);
+    ASSERT_ONLY(&s, C26, HANG);
 }
 
 static void c28_across_threads(void **state)

@@ -53,6 +53,8 @@ static bool have(const char *compiler)
     return system(command) == 0;
 }
 
+static bool slack; /* as where the profile lets usable bytes be written */
+
 static void write_one(const struct assay_violation *violation, const struct assay_event *ops,
                       size_t count)
 {
@@ -65,7 +67,9 @@ static void write_one(const struct assay_violation *violation, const struct assa
                                                            .count = count,
                                                            .subject = "glibc */ \n oops",
                                                            .library = "",
-                                                           .fingerprint = "x"});
+                                                           .fingerprint = "x",
+                                                           .ask_usable = slack,
+                                                           .usable_writable = slack});
     assert_int_equal(fclose(out), 0);
 }
 
@@ -144,6 +148,27 @@ static void verdicts_follow_the_program(void **state)
     assert_int_equal(compile_and_run("gcc", "-O0"), 1);
 }
 
+static void build_subject(const char *source)
+{
+    char path[200], command[500];
+    snprintf(path, sizeof path, "%s/subject.c", folder);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fputs(source, out);
+    assert_int_equal(fclose(out), 0);
+    snprintf(command, sizeof command,
+             "cd %s && gcc -fno-builtin -shared -fPIC subject.c -o subject.so", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static int run_on_subject(void)
+{
+    char command[300];
+    snprintf(command, sizeof command, "LD_PRELOAD=%s/subject.so %s/reproducer >/dev/null 2>&1",
+             folder, folder);
+    return WEXITSTATUS(system(command));
+}
+
 /* An allocator that ends the process is no quiet one, whatever its exit code; and what needs a
  * certain neighbour is found by varying what was allocated before. */
 static void the_process_is_part_of_the_bug(void **state)
@@ -166,24 +191,57 @@ static void the_process_is_part_of_the_bug(void **state)
                                                .kind = ASSAY_OP_ALIGNED_ALLOC,
                                                .relation = ASSAY_RELATION_OTHER,
                                                .expected = 128};
-    char path[200], command[500], preloaded[300];
     (void)state;
-    snprintf(path, sizeof path, "%s/subject.c", folder);
-    FILE *out = fopen(path, "w");
-    assert_non_null(out);
-    fputs(source, out);
-    assert_int_equal(fclose(out), 0);
-    snprintf(command, sizeof command,
-             "cd %s && gcc -fno-builtin -shared -fPIC subject.c -o subject.so", folder);
-    assert_int_equal(system(command), 0);
-    snprintf(preloaded, sizeof preloaded, "LD_PRELOAD=%s/subject.so %s/reproducer >/dev/null 2>&1",
-             folder, folder);
+    build_subject(source);
     write_one(&ends, leaves, 1);
     assert_int_equal(compile_and_run("gcc", "-O0"), 0);
-    assert_int_equal(WEXITSTATUS(system(preloaded)), 1);
+    assert_int_equal(run_on_subject(), 1);
     write_one(&misaligned, lucky, 1);
     assert_int_equal(compile_and_run("gcc", "-O0"), 0);
-    assert_int_equal(WEXITSTATUS(system(preloaded)), 1);
+    assert_int_equal(run_on_subject(), 1);
+}
+
+/* The usable size counts the word behind an object, by which free finds the next: that word has to
+ * be written for the bug to show. And where a function of the program is another library's, the
+ * allocator is not asked. */
+static void usable_bytes_are_written(void **state)
+{
+    static const char source[] =
+        "#include <stddef.h>\n#include <stdlib.h>\n"
+        "static char heap[1 << 24] __attribute__((aligned(16))); static size_t used;\n"
+        "static size_t size(char *p) { return *(size_t *)(void *)(p - 16); }\n"
+        "void *malloc(size_t n) { n = (n + 31) & ~(size_t)15; char *p = heap + used + 16;\n"
+        "    if (n > sizeof heap - used - 32) return NULL;\n"
+        "    *(size_t *)(void *)(p - 16) = n; *(size_t *)(void *)(p + n - 8) = ~n; used += n + 16; "
+        "return p; }\n"
+        "void free(void *p) { if (p && *(size_t *)(void *)((char *)p + size(p) - 8) != ~size(p)) "
+        "abort(); }\n"
+        "size_t malloc_usable_size(void *p) { return size(p); }\n";
+    const struct assay_event ops[] = {{.kind = ASSAY_OP_MALLOC, .born = 1, .size = 40},
+                                      {.kind = ASSAY_OP_FREE, .object = 1},
+                                      {.kind = ASSAY_OP_PVALLOC, .born = 2, .size = 40},
+                                      {.kind = ASSAY_OP_MALLOC, .born = 3, .size = 20}};
+    const struct assay_violation found[] = {
+        {.property = ASSAY_PROPERTY_C26, .kind = ASSAY_OP_FREE, .relation = ASSAY_RELATION_ABORT},
+        {.property = ASSAY_PROPERTY_C06, .relation = ASSAY_RELATION_OVERLAP_PARTIAL},
+        {.property = ASSAY_PROPERTY_C08, .relation = ASSAY_RELATION_CONTENT_UNKNOWN}};
+    (void)state;
+    build_subject(source);
+    for (int i = 0; i < 3; i++) {
+        slack = true;
+        write_one(&found[i], ops, 2);
+        slack = false;
+        assert_int_equal(compile_and_run(i % 2 ? "gcc" : "clang", i % 2 ? "-O2" : "-O0"), 0);
+        assert_int_equal(run_on_subject(), 1);
+    }
+    write_one(&found[0], ops, 2); /* where nothing may be written, nothing shows */
+    assert_int_equal(compile_and_run("gcc", "-O0"), 0);
+    assert_int_equal(run_on_subject(), 0);
+    slack = true;
+    write_one(&found[0], ops, 4);
+    slack = false;
+    assert_int_equal(compile_and_run("gcc", "-O0"), 0);
+    assert_int_equal(run_on_subject(), 0); /* pvalloc is glibc's there */
 }
 
 static void many_ops_compile(void **state)
@@ -221,6 +279,7 @@ int main(void)
         cmocka_unit_test(every_property_compiles_and_is_quiet),
         cmocka_unit_test(verdicts_follow_the_program),
         cmocka_unit_test(the_process_is_part_of_the_bug),
+        cmocka_unit_test(usable_bytes_are_written),
         cmocka_unit_test(many_ops_compile),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
