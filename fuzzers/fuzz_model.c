@@ -15,6 +15,10 @@
 #include "fuzzers/fuzz_model.h"
 #include "fuzzers/linked.h"
 
+#ifndef PROFILE /* of the variant that is linked */
+#define PROFILE "bulwark"
+#endif
+
 static struct assay_linked *linked;
 static struct assay_event ops[ASSAY_PROGRAM_MAX_OPS];
 static struct assay_engine_state unshared_state;
@@ -97,7 +101,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     struct assay_error err;
     struct assay_linked_config config = {
         .touch = ASSAY_TOUCH_FULL, .seed = 1, .max_objects = 65536, .report = report};
-    if (assay_profile_find("bulwark", &config.profile, &err) != 0 ||
+    if (assay_profile_find(PROFILE, &config.profile, &err) != 0 ||
         assay_linked_create(&config, &linked, &err) != 0) {
         fprintf(stderr, "assay-engine: %s\n", err.text);
         exit(3);

@@ -13,6 +13,20 @@ assay_unit_test(allocator/sizeclass_test.c bulwark_linked)
 assay_unit_test(allocator/slab_test.c bulwark_linked)
 assay_unit_test(allocator/threads_test.c bulwark_linked pthread)
 
+# Each variant with threads, by seed and for as long as is asked: tests/zoo/soak_variants.
+foreach(variant IN LISTS bulwark_variants)
+    set(library "bulwark_linked_${variant}")
+    if(variant STREQUAL "default")
+        set(library bulwark_linked)
+    endif()
+    add_executable(soak_threads_${variant} EXCLUDE_FROM_ALL "${CMAKE_CURRENT_LIST_DIR}/threads_test.c")
+    target_link_libraries(soak_threads_${variant} PRIVATE assay_flags ${library} PkgConfig::CMOCKA pthread)
+    add_dependencies(soaks soak_threads_${variant})
+    add_test(NAME soak_bulwark_${variant}
+        COMMAND "${CMAKE_SOURCE_DIR}/tests/zoo/soak_variants" --out "${CMAKE_BINARY_DIR}/zoo/soak" ${variant})
+    set_tests_properties(soak_bulwark_${variant} PROPERTIES LABELS slow TIMEOUT 14400)
+endforeach()
+
 # A build with memory tags, which needs a provider of them.
 get_target_property(tagged_sources bulwark_linked SOURCES)
 get_target_property(tagged_options bulwark_linked COMPILE_OPTIONS)
