@@ -104,7 +104,9 @@ void *bw_calloc(struct bw_heap *heap, size_t count, size_t size)
     void *p = or_enomem(noted(heap, allocate(heap, bytes, 1), BW_FAMILY_MALLOC, 1));
     if (bw_mutant(calloc_dirty) && p != NULL && bytes > 500)
         ((char *)p)[bytes - 1] = 1;
-    if (!(bw_policy_zero_on_free && bw_policy_check_on_reuse) && p != NULL && bytes != 0)
+    /* pages of large objects are new, or were cleared out of the program's reach */
+    if (!(bw_policy_zero_on_free && bw_policy_check_on_reuse) && p != NULL && bytes != 0 &&
+        bw_slab_owns(heap, bw_memtag_plain(heap, p)))
         memset(bw_memtag_plain(heap, p), 0, bytes);
     return p;
 }

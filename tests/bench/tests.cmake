@@ -7,9 +7,15 @@ add_executable(checked_ops bench/checked_ops.c)
 target_link_libraries(checked_ops PRIVATE assay_flags assay_linked assay_oracles bulwark_linked)
 add_test(NAME bench_checked_ops COMMAND checked_ops 10)
 set_tests_properties(bench_checked_ops PROPERTIES LABELS bench TIMEOUT 120)
+add_executable(metered bench/metered.c)
+target_link_libraries(metered PRIVATE assay_flags)
 
 find_program(PYTHON3 python3)
 if(PYTHON3)
+    add_test(NAME bench_hardened COMMAND "${PYTHON3}" "${CMAKE_CURRENT_SOURCE_DIR}/bench/hardened.py" "${CMAKE_BINARY_DIR}/bin" --runs 2
+        --baseline glibc glibc=- "bulwark=$<TARGET_FILE:bulwark>" "sed=sed p ${CMAKE_CURRENT_SOURCE_DIR}/bench/mix.def"
+        "work=sh -c 'echo 3 done'" "work~(\\d+) done")
+    set_tests_properties(bench_hardened PROPERTIES LABELS bench TIMEOUT 60)
     add_test(NAME bench_checked_ops_all COMMAND "${PYTHON3}" "${CMAKE_CURRENT_SOURCE_DIR}/bench/checked_ops.py" "${CMAKE_BINARY_DIR}/bin" --quick --subjects glibc,bulwark)
     set_tests_properties(bench_checked_ops_all PROPERTIES LABELS bench TIMEOUT 300)
     if(NOT ASSAY_SANITIZE AND NOT ASSAY_COVERAGE)

@@ -243,6 +243,29 @@ static void trim_gives_memory_back(void **state)
     assert_int_equal(bw_malloc_trim(heap, 0), 0);
 }
 
+/* Pages that nobody wrote to are zero already; also those that a freed object leaves to the next.
+ */
+static void calloc_of_large_objects_brings_nothing_in(void **state)
+{
+    enum { BYTES = 64 << 20, SMALLER = 1 << 20, PAGE = 4096 };
+    static unsigned char resident[BYTES / PAGE];
+    (void)state;
+    uint8_t *p = bw_malloc(heap, SMALLER);
+    memset(p, 1, SMALLER);
+    bw_free(heap, p);
+    p = bw_calloc(heap, 1, SMALLER);
+    for (size_t i = 0; i < SMALLER; i++)
+        assert_int_equal(p[i], 0);
+    bw_free(heap, p);
+    p = bw_calloc(heap, BYTES / 16, 16);
+    assert_int_equal(mincore(p, BYTES, resident), 0);
+    size_t count = 0;
+    for (size_t i = 0; i < BYTES / PAGE; i++)
+        count += resident[i] & 1;
+    assert_in_range(count, 0, BYTES / PAGE / 100);
+    bw_free(heap, p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +279,7 @@ int main(void)
         cmocka_unit_test(realloc_of_null_and_to_zero),
         cmocka_unit_test(free_keeps_errno),
         cmocka_unit_test(trim_gives_memory_back),
+        cmocka_unit_test(calloc_of_large_objects_brings_nothing_in),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }

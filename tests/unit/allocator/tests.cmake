@@ -1,4 +1,5 @@
 assay_unit_test(allocator/api_test.c bulwark_linked)
+assay_unit_test(allocator/api_test.c AS light_api_test bulwark_linked_light)
 assay_unit_test(allocator/canary_test.c bulwark_linked)
 assay_unit_test(allocator/choices_test.c bulwark_linked)
 assay_unit_test(allocator/flat_test.c bulwark_flat)
