@@ -100,7 +100,8 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
     c.refused_now = bearing && !c.succeeded && (c.bytes != 0 || event->error == ENOMEM);
     bool changes = (bearing && !c.refused_now) || (releasing && open);
     c.refused_after = c.refused_now || (c.refused && !changes);
-    if (__builtin_expect(c.refused_now && !c.scarcity && assay_event_mappings_end(event), 0))
+    if (__builtin_expect(c.refused_now && !c.scarcity && assay_event_mappings_end(event), 0) &&
+        judge->model.live_count >= ASSAY_LIVE_AT_MAPPINGS_END)
         c.scarcity = ASSAY_SCARCITY_LIMIT; /* one of the system's own making */
 
     judge->model.op_index = judge->op_index;

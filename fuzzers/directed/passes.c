@@ -114,12 +114,37 @@ static void put_pass_equal(struct assay_directed *d)
         assay_directed_release(d, objects[i % 2 ? SMALL_ALONE - 1 - i / 2 : i / 2]);
 }
 
+/* Each function is asked for more than the address space has, which most find out when they map it:
+ * what they had taken by then is lost where the way back forgets it. */
+static void put_pass_refused(struct assay_directed *d)
+{
+    enum { SOME = 8, BYTES = 100 };
+    const uint64_t beyond = UINT64_C(1) << 48;
+    static const enum assay_op kinds[] = {ASSAY_OP_POSIX_MEMALIGN, ASSAY_OP_ALIGNED_ALLOC,
+                                          ASSAY_OP_MEMALIGN, ASSAY_OP_VALLOC, ASSAY_OP_PVALLOC};
+    uint32_t objects[SOME];
+    for (unsigned i = 0; i < SOME; i++)
+        objects[i] = assay_directed_malloc(d, BYTES);
+    (void)assay_directed_malloc(d, beyond);
+    (void)put_zeroed(d, beyond);
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for (unsigned log2 = 6; log2 <= 16; log2 += 5) {
+            bool takes_one = kinds[i] != ASSAY_OP_VALLOC && kinds[i] != ASSAY_OP_PVALLOC;
+            (void)assay_directed_call(d, kinds[i], 0, takes_one ? UINT64_C(1) << log2 : 0, beyond);
+        }
+    if (assay_directed_offers(d, ASSAY_OP_REALLOC))
+        (void)assay_directed_realloc(d, objects[0], beyond);
+    for (unsigned i = 0; i < SOME; i++)
+        assay_directed_release(d, objects[i]);
+}
+
 static void put_pass_of(struct assay_directed *d, unsigned kind)
 {
     switch (kind) {
     case PASSES_EQUAL: put_pass_equal(d); break;
     case PASSES_ALIGNED: put_pass_aligned(d); break;
     case PASSES_RESIZED: put_pass_resized(d); break;
+    case PASSES_REFUSED: put_pass_refused(d); break;
     default: put_pass(d, kind);
     }
 }
@@ -130,12 +155,25 @@ static uint64_t grown(const struct assay_directed *d, unsigned what, unsigned k)
     return now > before ? now - before : 0;
 }
 
+/* What the main thread frees it gets again, unless it is kept back: then so is what threads free.
+ */
+static void put_beside_churn(struct assay_directed *d, struct assay_random *draw)
+{
+    enum { SMALL_BESIDE = 24 };
+    uint32_t objects[SMALL_BESIDE];
+    for (unsigned i = 0; i < SMALL_BESIDE; i++)
+        objects[i] = assay_directed_malloc(d, 1 + assay_random_below(draw, 64u << i % 5));
+    for (unsigned i = 0; i < SMALL_BESIDE; i++)
+        assay_directed_release(d, objects[i]);
+}
+
 /* Some threads, side by side or one after the other, and what they leave is freed. */
 static void put_churn(struct assay_directed *d, unsigned kind)
 {
     enum { THREADS = 4, EACH = 16 };
     struct assay_random draw = d->draw;
     uint32_t objects[THREADS][EACH];
+    put_beside_churn(d, &draw);
     for (unsigned t = 0; t < THREADS; t++) {
         d->thread = 0;
         assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = t + 1u});
@@ -203,7 +241,7 @@ ASSAY_DIRECTED_BUILDER(passes)
 {
     unsigned k = d->stage;
     bool little = argument == PASSES_SMALL || argument == PASSES_RESIZED ||
-                  argument == PASSES_EQUAL; /* of memory in a pass */
+                  argument == PASSES_EQUAL || argument == PASSES_REFUSED; /* of memory in a pass */
     if (k == 0 && argument == PASSES_RESIZED && lacks(d, ASSAY_OP_REALLOC))
         return false;
     if (k == 0 && argument == PASSES_ALIGNED && lacks(d, ASSAY_OP_POSIX_MEMALIGN) &&

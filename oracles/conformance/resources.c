@@ -16,7 +16,8 @@ enum {
         1024, /* of one size what was freed is at hand, and nobody was seen to lose any */
     RESIDENT_SLACK = 64 * 1024,
     MAPPINGS_SLACK = 16,
-    ENOUGH_BYTES = 512 << 20 /* more than a queue that is bounded in bytes keeps */
+    ENOUGH_BYTES = 512 << 20, /* more than a queue that is bounded in bytes keeps */
+    ENOUGH_MAPPINGS = 8192    /* and one of places whose memory was given back */
 };
 
 static bool keeps_pace(uint64_t now, uint64_t before)
@@ -33,6 +34,15 @@ static bool may_fill(const struct assay_resources *r, uint64_t what, uint64_t gr
     /* of what is small some come back; or: half of it died since the doubling before */
     return fresh->least_bytes < ENOUGH_BYTES &&
            (what == ASSAY_MEASURE_MAPPINGS || growth >= fresh->least_bytes / 2 / 4);
+}
+
+/* Nothing was handed out twice, but memory is given back. */
+static bool gives_back(const struct assay_resources *r, uint64_t what, unsigned k)
+{
+    const uint64_t *after = &r->after[ASSAY_MEASURE_RESIDENT][k - 1];
+    return what == ASSAY_MEASURE_MAPPINGS && (r->measured[ASSAY_MEASURE_RESIDENT] >> k & 1) &&
+           (r->measured[ASSAY_MEASURE_RESIDENT] >> (k - 1) & 1) &&
+           after[1] < after[0] + r->requested_bytes / 2 / LOST_SHARE;
 }
 
 /* What is measured after 2^k passes, against the passes before. */
@@ -60,9 +70,10 @@ static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
     bool goes_on = after[0] < after[1] && after[1] < after[2] &&
                    keeps_pace(after[3] - after[2], after[2] - after[1]) &&
                    keeps_pace(after[2] - after[1], after[1] - after[0]);
-    enough = (enough && !may_fill(r, what, after[3] - after[2])) ||
+    bool gone = gives_back(r, what, k) && after[3] - after[0] >= ENOUGH_MAPPINGS;
+    enough = (enough && !may_fill(r, what, after[3] - after[2])) || gone ||
              (what == ASSAY_MEASURE_RESIDENT && after[3] - after[0] >= ENOUGH_BYTES);
-    if (!goes_on || !enough || !r->reused)
+    if (!goes_on || !enough || (!r->reused && !gone))
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* it fills, or nobody can tell yet */
     v->offset = what;
     return assay_violated(v, ASSAY_RELATION_OTHER, after[2], after[3]);

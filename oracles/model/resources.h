@@ -26,6 +26,9 @@ enum {
     ASSAY_GROWTH_THREADS_MAPPINGS = 8192 /* quarantines of several arenas split more and more */
 };
 
+/* Who has used up the system's mappings with fewer objects has lost some. */
+enum { ASSAY_LIVE_AT_MAPPINGS_END = 2048 };
+
 struct assay_resources {
     uint8_t scarcity; /* enum assay_scarcity: now */
     bool used;

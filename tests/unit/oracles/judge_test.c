@@ -75,10 +75,15 @@ static void c01_budget_counts_live_bytes(void **state)
 
 static void c01_no_more_mappings(void **state)
 {
+    enum { LIVE = 2048 };
     (void)state;
     PUT(&s, MALLOC, .born = 1, .size = 20, .error = ENOMEM, .checked = ASSAY_FACT_FOREIGN);
+    ASSERT_ONLY(&s, C01, NULL); /* of so few objects */
+    for (uint32_t i = 0; i < LIVE; i++)
+        stream_malloc(&s, 2 + i, 20, BASE + UINT64_C(4096) * i);
+    PUT(&s, MALLOC, .born = LIVE + 2, .size = 20, .error = ENOMEM, .checked = ASSAY_FACT_FOREIGN);
     ASSERT_NONE(&s);
-    PUT(&s, MALLOC, .born = 2, .size = 20, .error = ENOMEM);
+    PUT(&s, MALLOC, .born = LIVE + 3, .size = 20, .error = ENOMEM);
     ASSERT_ONLY(&s, C01, NULL);
 }
 

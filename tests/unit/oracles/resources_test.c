@@ -221,6 +221,19 @@ static void c31_is_not_asked_of_who_reuses_nothing(void **state)
     ASSERT_NONE(&s);
 }
 
+static void c31_is_asked_of_who_reuses_nothing_but_gives_back(void **state)
+{
+    uint64_t done = 0;
+    (void)state;
+    for (unsigned k = 0; k <= 11; k++) {
+        for (; done < UINT64_C(1) << k; done++)
+            pass(BASE + done * DEATHS * 512, 512);
+        PUT(&s, MEASURE, .arg = ASSAY_MEASURE_RESIDENT, .size = done, .value = 3 * MIB);
+        PUT(&s, MEASURE, .arg = ASSAY_MEASURE_MAPPINGS, .size = done, .value = 60 + 8 * done);
+    }
+    ASSERT_ONLY(&s, C31, OTHER);
+}
+
 /* 64 objects a pass; of each `lost` one is never handed out again, lost == 1: all of them. */
 static void lost_measured(unsigned lost, unsigned last, uint64_t (*value)(uint64_t))
 {
@@ -433,6 +446,7 @@ int main(void)
         TEST(c31_mappings),
         TEST(c31_what_fills_is_no_growth),
         TEST(c31_is_not_asked_of_who_reuses_nothing),
+        TEST(c31_is_asked_of_who_reuses_nothing_but_gives_back),
         TEST(c32_large_after_small),
         TEST(c33_under_a_limit),
         TEST(c33_half_is_freed),
