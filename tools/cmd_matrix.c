@@ -235,6 +235,8 @@ static void print_summary(FILE *out, const json_t *summary, const json_t *rows)
     print_contradictions(out, rows);
     print_list(out, "judged", json_object_get(summary, "judged"));
     print_list(out, "not judged", json_object_get(summary, "not_judged"));
+    if (json_array_size(json_object_get(summary, "undecided_rows")))
+        print_list(out, "left undecided", json_object_get(summary, "undecided_rows"));
     double seconds = json_real_value(json_object_get(summary, "seconds"));
     fprintf(out, "%s trials in %s, %lld contradictions, %lld undecided, seed %lld\n",
             assay_human_count(&a, (uint64_t)json_integer_value(json_object_get(summary, "trials"))),

@@ -53,10 +53,10 @@ static const struct argp argp = {
     .options = table,
     .parser = parse,
     .args_doc = "FINDING",
-    .doc =
-        "Runs the program of a finding again, in a fresh child, and judges what it does.\v"
-        "Exit: 0 the finding does not show, 1 it shows, 2 usage, 3 could not run, 125 the subject "
-        "cannot be built or loaded, 130 interrupted.",
+    .doc = "Runs the program of a finding again, in a fresh child, and judges what it does.\v"
+           "Exit: 0 the finding does not show, or shows and is accepted by the profile, 1 it "
+           "shows, 2 usage, 3 could not run, 125 the subject "
+           "cannot be built or loaded, 130 interrupted.",
     .children = assay_output_children};
 
 /* Runs the trials. Returns 0 or ASSAY_E_*; *ret_last is the last that violated. */
@@ -95,6 +95,27 @@ static int run_trials(const struct options *options, const struct assay_finding_
     }
     assay_trial_free(trial);
     return code;
+}
+
+/* What the profile accepts is passed over in trials. Once more, and asked for: returns why it is
+ * accepted, NULL where it does not show. */
+static const char *accepted_reason(const struct options *options,
+                                   const struct assay_finding_dir *dir,
+                                   const struct assay_subject_spec *spec,
+                                   const struct assay_profile *profile,
+                                   struct assay_trial_result *ret_last, struct assay_error *err)
+{
+    static struct assay_profile bare;
+    struct assay_output_run unused = {0};
+    struct assay_finding_dir sought = *dir;
+    unsigned trials = 0, hits = 0, others = 0;
+    bare = *profile;
+    bare.accepted_count = 0;
+    sought.sought = true;
+    if (profile->accepted_count == 0 || run_trials(options, &sought, spec, &bare, &trials, &hits,
+                                                   &others, ret_last, &unused, err) < 0)
+        return NULL;
+    return hits ? assay_finding_accepted(&ret_last->first, profile) : NULL;
 }
 
 /* What showed, as the finding that it would be. */
@@ -151,6 +172,9 @@ int assay_cmd_reproduce(int argc, char **argv)
     if (code == 0)
         code =
             run_trials(&options, &dir, &spec, &profile, &trials, &hits, &others, &last, &run, &err);
+    const char *accepted = NULL;
+    if (code == 0 && hits + others == 0)
+        accepted = accepted_reason(&options, &dir, &spec, &profile, &last, &err);
     if (dir.was[0]) {
         struct assay_printable saved;
         fprintf(stderr, "note: saved as %s by an older scheme of fingerprints; it is %s today\n",
@@ -165,22 +189,28 @@ int assay_cmd_reproduce(int argc, char **argv)
 
     FILE *text = assay_emit_text(&options.common.emit);
     char line[512] = "";
-    struct assay_printable shown[2];
-    if (hits + others)
+    struct assay_printable shown[2], why;
+    if (hits + others || accepted)
         assay_finding_line(line, sizeof line, &last.first);
-    fprintf(text, "%s %s on %s: %u of %u trial%s, %zu op%s\n",
-            assay_printable(&shown[0], fingerprint), hits ? "reproduced" : "not reproduced",
+    fprintf(text, accepted ? "%s %s on %s\n" : "%s %s on %s: %u of %u trial%s, %zu op%s\n",
+            assay_printable(&shown[0], fingerprint),
+            hits       ? "reproduced"
+            : accepted ? "shows and is accepted"
+                       : "not reproduced",
             assay_printable(&shown[1], subject), hits, trials, trials == 1 ? "" : "s", ops,
             ops == 1 ? "" : "s");
     if (hits)
         fprintf(text, "%s\n", line);
+    else if (accepted)
+        fprintf(text, "%s\naccepted by the profile: %s\n", line, assay_printable(&why, accepted));
     else if (others)
         fprintf(text, "another violation showed instead: %s\n", line);
     if (hits)
         assay_crash_site_text(text, &last.circumstances.site);
     assay_emit_object(&options.common.emit, "assay.reproduce",
-                      json_pack("{s:s, s:o, s:b, s:i, s:i, s:i}", "fingerprint", fingerprint,
+                      json_pack("{s:s, s:o, s:b, s:o, s:i, s:i, s:i}", "fingerprint", fingerprint,
                                 "subject", assay_emit_string(subject), "reproduced", hits > 0,
+                                "accepted", accepted ? assay_emit_string(accepted) : json_null(),
                                 "hits", (int)hits, "others", (int)others, "trials", (int)trials));
     run.subject = subject;
     run.missing_apis = spec.missing_apis;

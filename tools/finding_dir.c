@@ -12,6 +12,7 @@
 #include "oracles/compare/reproducer.h"
 #include "oracles/sequential.h"
 #include "tools/shell.h"
+#include "tools/trial.h"
 #include "traces/core/printable.h"
 #include "traces/text.h"
 #include "traces/trace.h"
@@ -139,6 +140,7 @@ static int write_reproducer(const char *folder, const struct assay_finding_recor
                  .races = record->environment.preempted,
                  .ask_usable = !(record->spec->missing_apis >> ASSAY_OP_USABLE_SIZE & 1),
                  .usable_writable = record->usable_writable,
+                 .seed = record->trial_seed ? record->trial_seed : ASSAY_TRIAL_SEED,
                  .missing_apis = record->spec->missing_apis});
     return finish(out, "reproducer.c", err);
 }

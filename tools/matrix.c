@@ -437,10 +437,12 @@ static struct assay_matrix_cell *take(struct assay_matrix *matrix)
     return taken;
 }
 
+/* Every cell has one trial before any has a batch: where time is short, none is left out. */
 static void run_batch(struct worker *worker, struct assay_matrix_cell *cell)
 {
     struct assay_matrix *matrix = worker->matrix;
-    for (int i = 0; i < BATCH && !cell->done && !is_over(matrix); i++) {
+    int batch = cell->trials == 0 ? 1 : BATCH;
+    for (int i = 0; i < batch && !cell->done && !is_over(matrix); i++) {
         struct assay_misuse_verdict verdict;
         struct assay_error err = {0};
         char said[sizeof cell->said];

@@ -245,7 +245,7 @@ static bool is_state(const json_t *row, enum assay_matrix_state state)
 json_t *assay_matrix_summary(const struct assay_matrix *matrix, json_t *rows, double seconds)
 {
     json_t *subjects = json_array(), *names = json_array(), *judged = json_array(),
-           *not_judged = json_array();
+           *not_judged = json_array(), *open = json_array();
     json_int_t contradictions = 0, undecided = 0;
     size_t i;
     const json_t *row;
@@ -255,7 +255,13 @@ json_t *assay_matrix_summary(const struct assay_matrix *matrix, json_t *rows, do
     }
     for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++) {
         const char *id = assay_property_info(p)->id;
-        bool any = false;
+        bool any = false, undecided_one = false;
+        for (size_t c = 0; c < matrix->cell_count; c++)
+            undecided_one |= matrix->cells[c].info->row == p &&
+                             (matrix->cells[c].trials == 0 ||
+                              assay_matrix_state(&matrix->cells[c]) == ASSAY_MATRIX_UNDECIDED);
+        if (undecided_one)
+            json_array_append_new(open, json_string(id));
         json_array_foreach(rows, i, row) any |=
             strcmp(json_string_value(json_object_get(row, "row")), id) == 0 &&
             !is_state(row, ASSAY_MATRIX_NOT_JUDGED);
@@ -268,8 +274,8 @@ json_t *assay_matrix_summary(const struct assay_matrix *matrix, json_t *rows, do
         undecided += is_state(row, ASSAY_MATRIX_UNDECIDED);
     }
     json_t *summary = json_pack(
-        "{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "subjects", subjects, "names",
-        names, "judged", judged, "not_judged", not_judged, "cells",
+        "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "subjects", subjects,
+        "names", names, "judged", judged, "not_judged", not_judged, "undecided_rows", open, "cells",
         (json_int_t)json_array_size(rows), "contradictions", contradictions, "undecided", undecided,
         "trials", (json_int_t)matrix->trials, "seed", (json_int_t)matrix->config.seed,
         "object_bytes", (json_int_t)matrix->config.size, "seconds", seconds);

@@ -15,6 +15,7 @@ enum { KEY_HELP = '?', KEY_USAGE = ASSAY_KEY_JSON + 1, KEY_VERSION = 'V' };
 static const struct argp_option common_options[] = {
     {"json", ASSAY_KEY_JSON, NULL, 0, "print JSON Lines to standard output", -2},
     {"help", KEY_HELP, NULL, 0, "print this help", -1},
+    {"help", 'h', NULL, OPTION_HIDDEN, NULL, -1},
     {"usage", KEY_USAGE, NULL, 0, "print a short usage line", -1},
     {"version", KEY_VERSION, NULL, 0, "print the version", -1},
     {0},
@@ -44,10 +45,11 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->err_stream = NULL; return 0; /* getopt's line says it all */
     case ASSAY_KEY_JSON: common->emit.json = true; return 0;
+    case 'h':
     case KEY_HELP:
     case KEY_USAGE:
         argp_state_help(state, stdout,
-                        (key == KEY_HELP ? ARGP_HELP_STD_HELP : ARGP_HELP_USAGE) &
+                        (key == KEY_USAGE ? ARGP_HELP_USAGE : ARGP_HELP_STD_HELP) &
                             ~(unsigned)(ARGP_HELP_EXIT_OK | ARGP_HELP_EXIT_ERR));
         end_told();
     case KEY_VERSION: puts(argp_program_version); end_told();

@@ -9,6 +9,7 @@
 
 #include "tools/emit.h"
 #include "tools/fuzz.h"
+#include "tools/human.h"
 #include "tools/matrix.h"
 #include "tools/profile_probe.h"
 #include "tools/progress.h"
@@ -74,6 +75,8 @@ void assay_fact_tell(struct assay_measuring *measure, struct assay_profile_fact 
         assay_fact_doubt(fact, "%s", measure->failed[0] ? measure->failed : "interrupted");
         return;
     }
+    if (measure->late)
+        return; /* the reason comes when the probe has ended */
     switch (fact->key->type) {
     case ASSAY_PROFILE_ANSWER:
     case ASSAY_PROFILE_ZERO_RESIZE: *(uint8_t *)field = (uint8_t)value; break;
@@ -484,6 +487,27 @@ static int look_for_candidates(struct assay_measuring *measure, struct assay_err
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
+/* Probes ask little; what takes so long hangs. */
+#define PROBE_NS      UINT64_C(30000000000)
+#define PROBE_HUNG_NS UINT64_C(5000000000)
+
+static void run_probe(struct assay_measuring *measure, size_t i)
+{
+    struct assay_profile_fact *fact = &measure->facts[i];
+    uint64_t most = measure->hung ? PROBE_HUNG_NS : PROBE_NS, left = left_ns(measure);
+    struct assay_human time;
+    measure->late = false;
+    measure->probe_until_ns = assay_now_ns() + (left < most ? left : most);
+    ways[i].probe(measure, fact);
+    if (measure->late && !fact->told && left < most)
+        assay_fact_doubt(fact, "no time");
+    else if (measure->late && !fact->told)
+        assay_fact_doubt(fact, "no more than %s are spent on a key",
+                         assay_human_duration(&time, most));
+    measure->out_of_time |= left_ns(measure) == 0;
+    measure->late = false;
+}
+
 static void run_probes(struct assay_measuring *measure)
 {
     struct assay_progress progress;
@@ -501,7 +525,7 @@ static void run_probes(struct assay_measuring *measure)
             measure->out_of_time = true;
             continue;
         }
-        ways[i].probe(measure, fact);
+        run_probe(measure, i);
         done++;
     }
     assay_progress_end(&progress);

@@ -57,8 +57,9 @@ struct assay_measuring {
     json_t *candidates;               /* {line, reason, finding} */
     uint64_t programs, trials, asked; /* of fuzz, cells and probes */
     uint64_t hangs;                   /* that ended the search for candidates; 0: none did */
-    uint64_t start_ns;
+    uint64_t start_ns, probe_until_ns;
     bool out_of_time;
+    bool late;        /* the probe's own time is up: what it says from now on counts for nothing */
     bool hung;        /* a call of a probe did not come back: others are waited for less long */
     char failed[160]; /* a child that could not be had: what was counted since says nothing */
 };

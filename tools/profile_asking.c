@@ -4,21 +4,28 @@
 #include <string.h>
 
 #include "tools/profile_probe.h"
+#include "traces/core/clock.h"
 
 enum { MAX_OBJECTS = 1 << 18, HANG_MS = 5000, HANG_AGAIN_MS = 500 };
+
+static uint32_t hang_ms(const struct assay_measuring *measure)
+{
+    uint64_t most = measure->hung ? HANG_AGAIN_MS : HANG_MS, now = assay_now_ns();
+    uint64_t left = measure->probe_until_ns > now ? (measure->probe_until_ns - now) / 1000000 : 0;
+    return (uint32_t)(left < most ? left + 1 : most);
+}
 
 void assay_asking_begin(struct assay_asking *asking, struct assay_measuring *measure)
 {
     memset(asking, 0, sizeof *asking);
     asking->measure = measure;
-    asking->config =
-        (struct assay_session_config){.subject = measure->config.spec,
-                                      .environment.order = ASSAY_ORDER_SERIAL,
-                                      .touch = ASSAY_TOUCH_RECORDED,
-                                      .want_results = true,
-                                      .seed = measure->config.seed,
-                                      .max_objects = MAX_OBJECTS,
-                                      .hang_ms = measure->hung ? HANG_AGAIN_MS : HANG_MS};
+    asking->config = (struct assay_session_config){.subject = measure->config.spec,
+                                                   .environment.order = ASSAY_ORDER_SERIAL,
+                                                   .touch = ASSAY_TOUCH_RECORDED,
+                                                   .want_results = true,
+                                                   .seed = measure->config.seed,
+                                                   .max_objects = MAX_OBJECTS,
+                                                   .hang_ms = hang_ms(measure)};
 }
 
 const char *assay_asking_call(const struct assay_event *op, char *ret_text, size_t room)
@@ -61,6 +68,7 @@ static void note_end(struct assay_asking *asking, const struct assay_event *op)
     case ASSAY_SESSION_HUNG:
         snprintf(asking->end, sizeof asking->end, "%s does not come back", call);
         asking->measure->hung = true;
+        asking->measure->late |= assay_now_ns() >= asking->measure->probe_until_ns;
         break;
     case ASSAY_SESSION_MEMORY:
         snprintf(asking->end, sizeof asking->end, "%s takes all memory", call);
@@ -78,6 +86,11 @@ bool assay_asking_run(struct assay_asking *asking, struct assay_event *ops, size
     struct assay_error err = {0};
     if (asking->gone)
         return false;
+    if (assay_now_ns() >= asking->measure->probe_until_ns) {
+        asking->measure->late = asking->gone = true;
+        snprintf(asking->end, sizeof asking->end, "time is up");
+        return false;
+    }
     if (!asking->session && assay_session_start(&asking->config, &asking->session, &err) < 0) {
         asking->gone = true;
         asking->session = NULL;

@@ -57,7 +57,7 @@ static void draw(struct assay_progress *progress, uint64_t now, const char *note
     if (seconds > 0 && progress->done > 0)
         used += snprintf(line + used, sizeof line - (size_t)used, "  %s/s",
                          assay_human_rate(&rate, (double)progress->done / seconds));
-    if (part > 0)
+    if (part > 0 && part < 1)
         used += snprintf(
             line + used, sizeof line - (size_t)used, "  %s left",
             assay_human_duration(&left, (uint64_t)((double)elapsed_ns * (1 - part) / part)));

@@ -27,6 +27,7 @@ struct assay_reproducer {
     bool races;            /* threads ran side by side; the file repeats it for up to 20 s */
     bool ask_usable;       /* the executor asked for the usable size after each birth, */
     bool usable_writable;  /* and wrote what is usable, for the profile says that one may */
+    uint64_t seed;         /* of the patterns */
     uint64_t missing_apis; /* bit per op kind: functions that the subject lacks; none is called */
 };
 

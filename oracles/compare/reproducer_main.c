@@ -93,12 +93,16 @@ static void write_verdict(const struct reproducer_writer *w)
             "                    WEXITSTATUS(status), %d);\n"
             "    int number = WTERMSIG(status), late = number == SIGALRM || number == SIGPROF;\n",
             by_code ? "bug: " : "", by_code ? 1 : 2);
-    if (v->property == ASSAY_PROPERTY_C26 || reproducer_stops(v) ||
-        (v->property == ASSAY_PROPERTY_C33 && !reproducer_checks(w, CHECK_LAST | CHECK_LAST_ERRNO)))
+    bool stops =
+        v->property == ASSAY_PROPERTY_C26 || reproducer_stops(v) || is_hang(w) ||
+        v->relation == ASSAY_RELATION_CRASH || v->relation == ASSAY_RELATION_ABORT ||
+        (v->property == ASSAY_PROPERTY_C33 && !reproducer_checks(w, CHECK_LAST | CHECK_LAST_ERRNO));
+    if (stops && !is_misuse(w)) /* what hung may die as well: of damage, that is chance */
         reproducer_line(
-            w, is_hang(w) ? "    if (late)\n"
-                            "        return died(\"bug: a legal program hangs until signal\", "
-                            "number, 1);"
+            w, is_hang(w) ? "    return died(late ? \"bug: a legal program hangs until signal\"\n"
+                            "                     : \"bug: a legal program that hung dies of "
+                            "signal\",\n"
+                            "                number, 1);"
                           : "    if (!late)\n"
                             "        return died(\"bug: a legal program dies of signal\", number, "
                             "1);");
@@ -116,7 +120,7 @@ static void write_verdict(const struct reproducer_writer *w)
                            "1);");
     else
         reproducer_line(w, "    (void)late;");
-    if (!(is_misuse(w) && is_hang(w)))
+    if (!is_hang(w)) /* else it is told */
         reproducer_line(w, "    return died(\"not this bug: died of signal\", number, 2);");
 }
 

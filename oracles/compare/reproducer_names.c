@@ -129,7 +129,7 @@ static void write_rezalloc(const struct reproducer_writer *w)
         reproducer_line(w,
                         "    size_t had = k ? old.bytes : 0, kept = k ? old.usable : 0;\n"
                         "    for (size_t i = had; p && must_fail != 1 && i < bytes; i++)\n"
-                        "        if (p[i] != (i < kept ? pattern(&old, i) : 0))\n"
+                        "        if (p[i] != (i < kept ? pattern(key_of(&old), i) : 0))\n"
                         "            show(i < kept ? \"rezalloc clears what was usable\"\n"
                         "                          : \"what rezalloc adds is not zero\", n, i);");
     reproducer_line(w, "    if (k)\n"

@@ -1,19 +1,33 @@
 #include <inttypes.h>
 
 #include "oracles/compare/reproducer_writer.h"
+#include "traces/runner/touch.h"
 
 void reproducer_content(const struct reproducer_writer *w)
 {
     bool seldom = w->passes && !reproducer_checks(w, CHECK_CONTENT | CHECK_ZERO | CHECK_SLACK);
-    reproducer_line(w, "static unsigned char pattern(const struct object *o, size_t i)\n"
+    /* damage may do what the bytes that did it say: they are those of traces/runner/touch.h */
+    fprintf(w->out,
+            "/* the bytes that stood there when it was found */\n"
+            "static unsigned long long key_of(const struct object *o)\n"
+            "{\n"
+            "    unsigned long long z = o->pattern ^ %#" PRIx64 "ull;\n"
+            "    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;\n"
+            "    z = (z ^ z >> 27) * 0x94d049bb133111ebull;\n"
+            "    return z ^ z >> 31;\n"
+            "}\n\n",
+            ASSAY_TOUCH_TAG ^ assay_touch_mix(w->r->seed));
+    reproducer_line(w, "static unsigned char pattern(unsigned long long key, size_t i)\n"
                        "{\n"
-                       "    return (unsigned char)(o->pattern * 37 + i * 11 + (i >> 8) + 1);\n"
+                       "    return (unsigned char)((key + i / 8 * 0x9e3779b97f4a7c15ull) >> i % 8 "
+                       "* 8);\n"
                        "}\n");
     fprintf(w->out,
             "static void fill(const struct object *o, size_t from, size_t to)\n"
             "{\n"
+            "    unsigned long long key = key_of(o);\n"
             "    for (size_t i = from; i < to; i%s)\n"
-            "        o->at[i] = pattern(o, i);\n"
+            "        o->at[i] = pattern(key, i);\n"
             "}\n\n",
             seldom ? " += 1024" : "++");
     if (w->slack)
@@ -24,8 +38,9 @@ void reproducer_content(const struct reproducer_writer *w)
                                                   : "o->bytes");
         reproducer_line(w, "static void check(const struct object *o, size_t to)\n"
                            "{\n"
+                           "    unsigned long long key = key_of(o);\n"
                            "    for (size_t i = 0; i < to && o->pattern != 0; i++)\n"
-                           "        if (o->at[i] != pattern(o, i))\n"
+                           "        if (o->at[i] != pattern(key, i))\n"
                            "            show(\"content changed\", o->pattern, i);\n"
                            "}\n\n"
                            "static void check_all(void)\n"

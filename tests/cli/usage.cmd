@@ -21,6 +21,7 @@ assay help >/dev/full
 assay --version >/dev/full
 assay list --version
 assay list --usage
+for command in $(assay list commands --json | sed -nE 's/.*"name":"([^"]+)".*/\1/p'); do assay $command -h 2>&1 | head -1 | grep -q '^Usage: ' || echo "no -h: $command"; done
 assay show
 assay diff
 assay import

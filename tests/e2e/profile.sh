@@ -104,6 +104,7 @@ for word in detects_double_free usable_is_requested malloc_zero_null; do
     grep -qE "^$word .*contradicts" out || fail "$word is not contradicted"
 done
 run 4 assay profile "$lib/zoo/libcorrect.so" --max-time 1ms
+run 4 timeout 60 assay profile "$lib/support/blocks.so" --max-time 3s
 run 3 assay profile "$lib/support/dies_at_start.so"
 run 3 assay profile "$lib/zoo/libcorrect.so" -o no/such/folder.ini --runs 0 --trials 1
 [ ! -e no ] || fail "something was written"
