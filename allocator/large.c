@@ -60,9 +60,10 @@ static uint8_t *end_of(const struct bw_large_object *object)
     return (uint8_t *)object->address + object->usable;
 }
 
+/* None where no byte is readable. */
 static size_t slack_of(const struct bw_large_object *object)
 {
-    return object->usable - object->size;
+    return object->size == 0 ? 0 : object->usable - object->size;
 }
 
 static uint8_t *canary_end(const struct bw_large_object *object, size_t *ret_slack)

@@ -124,6 +124,10 @@ bool bw_place_ready(const struct bw_pages *pages, struct bw_large_object *object
     bool short_of_it = bw_mutant(large_page_short) && object->usable > (1 << 20);
     size_t usable = object->usable - (short_of_it ? bw_page_size(pages) : 0);
     uint8_t *tail = (uint8_t *)object->address + usable;
+    if (object->size == 0 && !bw_mutant(zero_readable)) { /* stays unreadable; it has no tail */
+        object->ready = 1;
+        return true;
+    }
     if (!bw_pages_commit(pages, (void *)object->address, usable + object->tail))
         return false;
     if (object->tail != 0 && !bw_pages_guard_cheaply(pages, tail, object->tail)) {
