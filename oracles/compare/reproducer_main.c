@@ -66,7 +66,7 @@ static void write_surround(const struct reproducer_writer *w)
         " * program, in the others a few objects are kept before it. */\n"
         "static void surround(unsigned variant)\n"
         "{\n"
-        "    static const size_t sizes[] = {24, 4000, 300000, 100, 1 << 20, 40, 9000, 600};\n"
+        "    static const size_t sizes[] = {24, 4000, 300000, 100, 1 << 20, 40, 17000, 600};\n"
         "    static void *volatile kept;");
     if (ends_beyond(w))
         reproducer_line(
