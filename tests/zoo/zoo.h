@@ -394,7 +394,7 @@ static void *zoo_take_large(size_t bytes, size_t alignment)
     uintptr_t first = ((uintptr_t)mapping + ZOO_HEADER_BYTES + alignment - 1) & ~(alignment - 1);
     struct zoo_span **entry = zoo_directory_at((void *)first, true);
     if (!entry) {
-        munmap(mapping, room);
+        ZOO_UNMAP_LARGE(mapping, room);
         return NULL;
     }
     span->class_index = ZOO_CLASSES;
