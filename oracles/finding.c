@@ -27,11 +27,18 @@ const char *assay_finding_size_class(const struct assay_violation *violation)
 
 /* Where content is missing that a call should have put there, what stands in its place is what the
  * memory held before: that changes from run to run, the bug does not. */
-static unsigned relation_that_counts(const struct assay_violation *violation)
+static unsigned relation_that_counts(const struct assay_violation *violation, unsigned scheme)
 {
     bool content = violation->relation >= ASSAY_RELATION_CONTENT_ZEROED &&
                    violation->relation <= ASSAY_RELATION_CONTENT_UNKNOWN;
     switch (violation->property) {
+    case ASSAY_PROPERTY_C06:
+        return scheme > 3 && violation->relation == ASSAY_RELATION_OVERLAP_SAME_START
+                   ? (unsigned)ASSAY_RELATION_OVERLAP_PARTIAL
+                   : violation->relation;
+    case ASSAY_PROPERTY_C09:
+        return scheme > 3 && content ? (unsigned)ASSAY_RELATION_CONTENT_UNKNOWN
+                                     : violation->relation;
     case ASSAY_PROPERTY_C10:
     case ASSAY_PROPERTY_C12:
     case ASSAY_PROPERTY_C16:
@@ -42,11 +49,14 @@ static unsigned relation_that_counts(const struct assay_violation *violation)
 }
 
 /* Damage is noticed by whoever looks next: a check, a release of whatever kind, a resize. */
-static const char *op_that_counts(const struct assay_violation *violation)
+static const char *op_that_counts(const struct assay_violation *violation, unsigned scheme)
 {
     bool content = violation->relation >= ASSAY_RELATION_CONTENT_ZEROED &&
                    violation->relation <= ASSAY_RELATION_CONTENT_UNKNOWN;
-    return violation->property == ASSAY_PROPERTY_C08 && content
+    bool usable =
+        violation->property == ASSAY_PROPERTY_C06 || violation->property == ASSAY_PROPERTY_C09;
+    return (scheme > 2 && violation->property == ASSAY_PROPERTY_C08 && content) ||
+                   (scheme > 3 && usable)
                ? "any"
                : assay_op_info(violation->kind)->name;
 }
@@ -95,7 +105,7 @@ unsigned assay_finding_rank(const struct assay_violation *violation)
 void assay_finding_fingerprint_by(unsigned scheme, const struct assay_violation *violation,
                                   char ret_hex[ASSAY_FINGERPRINT_BYTES])
 {
-    unsigned relation = scheme > 1 ? relation_that_counts(violation) : violation->relation;
+    unsigned relation = scheme > 1 ? relation_that_counts(violation, scheme) : violation->relation;
     char key[256];
     if (violation->races) {
         const char *what = raced(violation);
@@ -108,7 +118,7 @@ void assay_finding_fingerprint_by(unsigned scheme, const struct assay_violation 
     }
     int length = snprintf(
         key, sizeof key, "%s|%s|%s|%s", assay_property_info(violation->property)->id,
-        scheme > 2 ? op_that_counts(violation) : assay_op_info(violation->kind)->name,
+        op_that_counts(violation, scheme),
         scheme > 2 ? size_class_that_counts(violation) : assay_finding_size_class(violation),
         assay_relation_name(relation));
     if (violation->function[0])

@@ -17,9 +17,10 @@
 enum { ASSAY_FINGERPRINT_BYTES = 17 }; /* 16 hex digits and a zero */
 
 /* What fingerprints are made of. 1: the relation as it was seen; 2: of lost content (C10, C12, C16,
- * C17) only that it is lost. 3: of damage (C08) not who noticed it, of C20 no size class. What was
- * saved by an older scheme is known again by it. */
-enum { ASSAY_FINGERPRINT_SCHEME = 3 };
+ * C17) only that it is lost. 3: of damage (C08) not who noticed it, of C20 no size class. 4: of C06
+ * and C09 neither who notices nor what he sees, and the size of the object whose usable bytes it is
+ * about. What was saved by an older scheme is known again by it. */
+enum { ASSAY_FINGERPRINT_SCHEME = 4 };
 
 /* "empty", "small" (to 1 KiB), "medium" (to 128 KiB), "large", "oversize" (over PTRDIFF_MAX). */
 const char *assay_finding_size_class(const struct assay_violation *violation);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/directed.h"
+#include "tools/fuzz_cause.h"
 #include "tools/fuzz_finding.h"
 #include "tools/fuzz_guide.h"
 #include "tools/fuzz_maker.h"
@@ -398,8 +399,8 @@ static bool look_into(struct job *job, uint64_t in_child, uint32_t hang_ms)
     struct assay_trial_result result = {0};
     uint64_t history = 0;
     bool confirmed = confirm(job, in_child, hang_ms, &program, &result, &history);
-    if (confirmed && assay_fuzz_enter(job->state, &result.first) &&
-        job->state->config->findings_folder)
+    if (confirmed && !assay_fuzz_is_consequence(job->state, &program, &result, hang_ms) &&
+        assay_fuzz_enter(job->state, &result.first) && job->state->config->findings_folder)
         assay_fuzz_write_finding(job->state, &program, &result, recipe_of(job, in_child).number,
                                  history, hang_ms);
     free(program.ops);

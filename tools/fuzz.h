@@ -64,7 +64,13 @@ struct assay_fuzz_state {
     double first_finding_s;             /* negative: none */
     _Atomic bool unfrozen;              /* randomness of a child was not frozen */
     _Atomic uint64_t out_of_memory;     /* children ended at their memory limit: no violation */
-    _Atomic bool races;                 /* a directed program of races has shown a finding */
+    _Atomic bool usable_told;           /* a finding of usable bytes that may not be written */
+    struct {
+        char fingerprint[ASSAY_FINGERPRINT_BYTES];
+        unsigned times;
+    } folded[64]; /* kinds that were a consequence of that */
+    size_t folded_count;
+    _Atomic bool races; /* a directed program of races has shown a finding */
     struct assay_fuzz_directed_state *directed; /* in the order of directed.def */
     size_t directed_count;
     struct assay_error err;     /* of the first job that could not go on; code 0: none */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/finding_dir.h"
+#include "tools/fuzz_cause.h"
 #include "tools/shrink.h"
 #include "traces/core/clock.h"
 
@@ -64,9 +65,17 @@ static struct assay_trial_config trial_config(const struct assay_fuzz_state *sta
 struct assay_trial *assay_fuzz_trial(struct assay_fuzz_state *state,
                                      const struct assay_fuzz_program *program, uint32_t hang_ms)
 {
+    return assay_fuzz_trial_by(state, program, &state->config->profile, hang_ms);
+}
+
+struct assay_trial *assay_fuzz_trial_by(struct assay_fuzz_state *state,
+                                        const struct assay_fuzz_program *program,
+                                        const struct assay_profile *profile, uint32_t hang_ms)
+{
     struct assay_error err;
     struct assay_trial *trial = NULL;
-    const struct assay_trial_config config = trial_config(state, program, hang_ms);
+    struct assay_trial_config config = trial_config(state, program, hang_ms);
+    config.profile = profile;
     if (assay_trial_create(&config, &trial, &err) < 0)
         assay_fuzz_give_up(state, &err);
     return trial;
@@ -233,9 +242,11 @@ bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_
         *ret_shown = result.first;
     struct assay_fuzz_program own = *program;
     own.ops = malloc(own.count * sizeof *own.ops);
-    if (assay_fuzz_enter(state, &result.first) && own.ops && state->config->findings_folder) {
+    if (own.ops) {
         memcpy(own.ops, program->ops, own.count * sizeof *own.ops);
-        assay_fuzz_write_finding(state, &own, &result, number, 0, ASSAY_FUZZ_HANG_MS);
+        if (!assay_fuzz_is_consequence(state, &own, &result, ASSAY_FUZZ_HANG_MS) &&
+            assay_fuzz_enter(state, &result.first) && state->config->findings_folder)
+            assay_fuzz_write_finding(state, &own, &result, number, 0, ASSAY_FUZZ_HANG_MS);
     }
     free(own.ops);
     return true;

@@ -20,6 +20,10 @@ void assay_fuzz_give_up(struct assay_fuzz_state *state, const struct assay_error
 /* A trial of this program; NULL when there is none to be had, then the run is over. */
 struct assay_trial *assay_fuzz_trial(struct assay_fuzz_state *state,
                                      const struct assay_fuzz_program *program, uint32_t hang_ms);
+/* The same by another profile. */
+struct assay_trial *assay_fuzz_trial_by(struct assay_fuzz_state *state,
+                                        const struct assay_fuzz_program *program,
+                                        const struct assay_profile *profile, uint32_t hang_ms);
 /* False when no child could be had; then the run is over. */
 bool assay_fuzz_run_trial(struct assay_fuzz_state *state, struct assay_trial *trial,
                           const struct assay_event *ops, size_t n, bool fresh,

@@ -283,6 +283,11 @@ void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
     if (atomic_load(&state->unconfirmed))
         fprintf(out, "%s did not come back in a fresh child\n",
                 assay_human_of(&a, atomic_load(&state->unconfirmed), "suspicion", "suspicions"));
+    if (state->folded_count)
+        fprintf(out,
+                "%s more showed only where usable bytes are written, as a finding says that they "
+                "may not be\n",
+                assay_human_of(&a, state->folded_count, "kind", "kinds"));
     if (atomic_load(&state->unfrozen))
         fprintf(out,
                 "randomness was not frozen: findings may need several runs; 'assay doctor' says "

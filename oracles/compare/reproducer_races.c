@@ -416,12 +416,16 @@ static void write_main(const struct reproducer_writer *w)
                        "        sigaction(SIGURG, &action, NULL);");
     if (is_growth(w))
         reproducer_line(w, "        pthread_barrier_init(&barrier, NULL, PARTS);");
+    reproducer_line(w, "        if (pthread_create(&first, NULL, end_in_time, NULL) ||\n"
+                       "            pthread_create(&second, NULL, interrupt, NULL))\n"
+                       "            _exit(2);\n"
+                       "        side_by_side();");
+    /* seen where the program ends, which is where the executor frees what is left */
+    if (w->r->violation->event.kind == ASSAY_OP_NONE)
+        reproducer_line(w, "        for (unsigned k = 1; k <= OBJECTS; k++)\n"
+                           "            op_free(k);");
     reproducer_line(
-        w, "        if (pthread_create(&first, NULL, end_in_time, NULL) ||\n"
-           "            pthread_create(&second, NULL, interrupt, NULL))\n"
-           "            _exit(2);\n"
-           "        side_by_side();\n"
-           "        _exit(FINISHED);\n"
+        w, "        _exit(FINISHED);\n"
            "    }\n"
            "    if (child < 0 || waitpid(child, &status, 0) != child)\n"
            "        return 2;\n"

@@ -27,9 +27,10 @@ static bool blame_refusal(const struct assay_judge *judge, const struct assay_ju
            (ground->checked_object == 0 || ground->checked_object == number);
 }
 
-static void set_band(const struct assay_judge *judge, struct assay_violation *violation)
+static void set_band(const struct assay_judge *judge, struct assay_violation *violation,
+                     uint32_t number)
 {
-    const struct assay_object *object = assay_model_get(&judge->model, violation->object);
+    const struct assay_object *object = assay_model_get(&judge->model, number);
     if (object)
         violation->size_band = size_band(object->requested);
 }
@@ -71,8 +72,10 @@ void assay_judge_take_evidence(struct assay_judge *judge, const struct assay_eve
                                      : ASSAY_PROPERTY_NONE;
     if (found != &further)
         judge->pending[at] = judge->pending[--judge->pending_count];
+    bool neighbour = violation.property == ASSAY_PROPERTY_C08;
     assay_content_blame(&violation, evidence, &judge->model, judge->judged, proved);
-    set_band(judge, &violation);
+    neighbour &= violation.property == ASSAY_PROPERTY_C09; /* who wrote into what he may use */
+    set_band(judge, &violation, neighbour ? violation.other : violation.object);
     emit(judge, &violation);
 }
 
@@ -96,6 +99,9 @@ static __attribute__((noinline)) void violated(struct assay_judge *judge,
     const struct assay_object *operand = c->operand ? c->operand : c->dead;
     if (operand && !assay_event_bears(c->event))
         violation.size_band = size_band(operand->requested);
+    const struct assay_object *other = assay_model_get(&judge->model, v->other);
+    if (property == ASSAY_PROPERTY_C06 && other && other->address < c->event->address)
+        violation.size_band = size_band(other->requested); /* it reaches into this one */
     if (v->fact == 0) {
         emit(judge, &violation);
         return;

@@ -121,6 +121,24 @@ static void who_notices_damage_does_not_count(void **state)
     assay_finding_fingerprint(&one, a);
     assay_finding_fingerprint(&two, b);
     assert_string_not_equal(a, b);
+    /* of usable bytes neither who is told nor what he sees; how large the object is counts */
+    static const uint8_t usable[] = {ASSAY_PROPERTY_C06, ASSAY_PROPERTY_C09};
+    for (size_t i = 0; i < sizeof usable; i++) {
+        one.property = two.property = usable[i];
+        one.relation = i ? ASSAY_RELATION_CONTENT_ZEROED : ASSAY_RELATION_OVERLAP_PARTIAL;
+        two.relation = i ? ASSAY_RELATION_CONTENT_FOREIGN : ASSAY_RELATION_OVERLAP_SAME_START;
+        assay_finding_fingerprint(&one, a);
+        assay_finding_fingerprint(&two, b);
+        assert_string_equal(a, b);
+        assay_finding_fingerprint_by(3, &one, a);
+        assay_finding_fingerprint_by(3, &two, b);
+        assert_string_not_equal(a, b);
+        two.size_band = one.size_band + 10;
+        assay_finding_fingerprint(&one, a);
+        assay_finding_fingerprint(&two, b);
+        assert_string_not_equal(a, b);
+        two.size_band = one.size_band;
+    }
     one.property = ASSAY_PROPERTY_C20;
     one.kind = ASSAY_OP_POSIX_MEMALIGN;
     two = one;

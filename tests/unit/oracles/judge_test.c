@@ -222,7 +222,8 @@ static void c06_usable_overlap(void **state)
     ASSERT_NONE(&s);
     stream_malloc(&s, 2, 2, BASE + 44);
     ASSERT_ONLY(&s, C06, OVERLAP_PARTIAL);
-    stream_malloc(&s, 3, 8, BASE - 16); /* usable to BASE */
+    assert_int_equal(s.reports[0].size_band, 6); /* of the one that reaches too far */
+    stream_malloc(&s, 3, 8, BASE - 16);          /* usable to BASE */
     ASSERT_NONE(&s);
 }
 
@@ -311,6 +312,7 @@ static void c09_blamed_for_damage_by_slack(void **state)
         .failed = ASSAY_FACT_CONTENT);
     PUT(&s, EVIDENCE, .object = 2, .arg = 0, .value = 9, .born = 3, .failed = ASSAY_FACT_CONTENT);
     ASSERT_ONLY(&s, C09, CONTENT_FOREIGN);
+    assert_int_equal(s.reports[0].size_band, 7); /* of the one that wrote */
 }
 
 static void c10_zero(void **state)
