@@ -38,8 +38,10 @@ enum {
     RACES_ENDS,
     RACES_LOST /* REMOTE, measured */
 };
+enum { THREADS_MANY = 64 /* as many as a measured profile promises at most */ };
 ASSAY_DIRECTED_BUILDER(races);
 ASSAY_DIRECTED_BUILDER(races_measured);
+ASSAY_DIRECTED_BUILDER(threads_many);
 
 /* context.c */
 enum { FIRST_OF_PROCESS, FIRST_OF_THREAD, FIRST_IN_CROWD };

@@ -150,6 +150,32 @@ static void put_pass(struct assay_directed *d, unsigned kind)
     d->thread = 0;
 }
 
+/* All are there at once, and each has memory of its own: tables of threads may be too short. */
+ASSAY_DIRECTED_BUILDER(threads_many)
+{
+    enum { MANY = 200, EACH = 3 };
+    static const uint64_t sizes[EACH] = {40, 1000, 20000};
+    uint32_t objects[MANY][EACH];
+    if (d->stage > 0)
+        return false;
+    if (d->profile->max_threads != 0 && d->profile->max_threads < argument) {
+        d->reason = "the profile does not promise that so many threads may call at a time";
+        return false;
+    }
+    for (unsigned i = 0; i < EACH; i++)
+        for (unsigned t = 0; t < MANY; t++) {
+            d->thread = (uint16_t)t;
+            objects[t][i] = assay_directed_malloc(d, sizes[i]);
+        }
+    for (unsigned t = 0; t < MANY; t++)
+        for (unsigned i = 0; i < EACH; i++) {
+            d->thread = (uint16_t)t;
+            assay_directed_release(d, objects[t][i]);
+        }
+    d->thread = 0;
+    return true;
+}
+
 /* Each stage is a pass of its own, again and again. */
 ASSAY_DIRECTED_BUILDER(races)
 {
