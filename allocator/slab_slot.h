@@ -41,9 +41,20 @@ static inline bool is_unreadable(const struct bw_heap *heap, const struct bw_cla
     return class == &heap->classes[0];
 }
 
+/* Up to so many bytes all of a slot's slack is filled, which is a quarter of it at most where an
+ * object has the class of its size, and all of a slot is looked at before it is handed out, fresh
+ * or not. */
+enum {
+    BW_FRESH_BYTES = bw_policy_check_on_reuse ? bw_policy_fresh_unchecked_above : BW_SLOT_MAX,
+    BW_FILLED_BYTES = bw_policy_canary_bytes_max < 512 ? 4 * bw_policy_canary_bytes_max : 2048,
+    BW_SIMPLE_BYTES = BW_FRESH_BYTES < BW_FILLED_BYTES ? BW_FRESH_BYTES : BW_FILLED_BYTES,
+};
+
 /* The canary stands in [requested, end); what follows end in the slot stays zero. */
 static inline uint32_t canary_slack(const struct bw_class *class, uint32_t slack)
 {
+    if (class->size <= BW_SIMPLE_BYTES)
+        return slack;
     uint32_t most = (slack & 15) + bw_policy_canary_bytes_max;
     return slack < most ? slack : most;
 }

@@ -91,18 +91,10 @@ static inline void end_life(struct bw_heap *heap, const void *p, uint16_t *tag, 
         refuse(heap, p, intent);
 }
 
-/* Up to so many bytes all of a slot's slack is filled, and all of a slot is looked at before it is
- * handed out, fresh or not: most of all objects, and they have the short way. */
-enum {
-    FRESH_BYTES = bw_policy_check_on_reuse ? bw_policy_fresh_unchecked_above : BW_SLOT_MAX,
-    FILLED_BYTES =
-        FRESH_BYTES < bw_policy_canary_bytes_max ? FRESH_BYTES : bw_policy_canary_bytes_max,
-    SIMPLE_BYTES = FILLED_BYTES < 1024 ? FILLED_BYTES : 1024,
-};
-
+/* Most of all objects have the short way. */
 static inline bool is_simple(unsigned index)
 {
-    return __builtin_expect(index - 1 < bw_class_of(SIMPLE_BYTES), 1);
+    return __builtin_expect(index - 1 < bw_class_of(BW_SIMPLE_BYTES), 1);
 }
 
 /* ---- allocating ---- */
