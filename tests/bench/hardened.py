@@ -9,7 +9,8 @@ usage: hardened.py BIN_FOLDER --baseline NAME ALLOCATOR... PROGRAM... [--runs N]
   NAME='COMMAND'       a program: whatever is not a library. Its cost is its processor time
   NAME~REGEX           the program NAME runs for a time, not for an amount of work: REGEX finds in its output how much it did by
                        the second (group 1), and its cost is processor time by that
-  NAME*A/B             a speed-up: work by wall clock of program B, which does with two threads what A does with one
+  NAME*A/B             a speed-up: program B does with two threads what A does with one. Work by wall clock; and processor time for
+                       the same work, which a busy machine changes less
 BIN_FOLDER has metered. --definitions FILE reads such words from a file, one a line; lines of '#' are comments.
 """
 import argparse, datetime, json, math, os, platform, random, re, shlex, statistics, subprocess, sys, tempfile, time
@@ -156,10 +157,15 @@ def report(arguments, seen, allocators, programs, speedups, loads):
         for name in allocators:
             cells = []
             for _, one, two in speedups:
-                rates = [[run[2] for run in seen[program, name] if not isinstance(run, str)] for program in (one, two)]
-                cells.append(f"{statistics.median(rates[1]) / statistics.median(rates[0]):.2f}" if all(rates) else "")
+                runs = [[run for run in seen[program, name] if not isinstance(run, str)] for program in (one, two)]
+                if not all(runs):
+                    cells += ["", ""]
+                    continue
+                cost, rate = ([statistics.median(run[at] for run in of) for of in runs] for at in (0, 2))
+                cells += [f"{rate[1] / rate[0]:.2f}", f"{cost[1] / cost[0]:.2f}"]
             rows.append((name, *cells))
-        lines += ["", "## Two threads by one, work by wall clock", "", *table(("allocator", *(name for name, _, _ in speedups)), rows)]
+        heads = [head for name, _, _ in speedups for head in (f"{name}: work by wall clock", f"{name}: processor time for the same work")]
+        lines += ["", "## Two threads by one", "", *table(("allocator", *heads), rows)]
     for what in ("time", "memory"):
         heads = "processor s, s per amount of work, or" if what == "time" else "peak MiB, or"
         rows = []
