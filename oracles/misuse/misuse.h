@@ -61,7 +61,7 @@ enum assay_expect {
     ASSAY_EXPECT_FAULT,
     ASSAY_EXPECT_ZERO,   /* the answer of a query, or the result of a resize, is 0 */
     ASSAY_EXPECT_NOT_AT, /* the result does not overlap [word, word + other) */
-    ASSAY_EXPECT_APART,  /* the result is more than 16 bytes from object number other */
+    ASSAY_EXPECT_APART,  /* the result is no neighbour of object number other */
     ASSAY_EXPECT_DEATH,  /* the child does not come past this op */
     ASSAY_EXPECT_NO_WX   /* no mapping can be written and executed */
 };

@@ -33,7 +33,7 @@ ASSAY_BUILDER(reclaim)
     return true;
 }
 
-/* Does an object come to stand within 16 bytes of the one before it (or of any)? */
+/* Does an object come to stand beside the one before it (or any), but for rounding and a header? */
 ASSAY_BUILDER(adjacent)
 {
     bool other_thread = variant == ADJACENT_OTHER_THREAD;

@@ -9,7 +9,7 @@
 #include "oracles/misuse/misuse.h"
 #include "traces/core/error.h"
 
-enum { NEAR_BYTES = 16 };
+enum { NEAR_BYTES = 16, NEAR_MOST = 64 };
 #define EVERY_BYTE UINT64_C(0x0101010101010101)
 
 struct live {
@@ -139,6 +139,8 @@ static bool points_into_process(const struct assay_misuse *m, uint64_t word)
     return false;
 }
 
+/* Neighbours: no further object of their size fits between. What is between is rounding and header.
+ */
 static bool is_near(const struct judging *j, const struct assay_event *event, uint32_t other)
 {
     uint64_t from = event->address, to = from + event->size;
@@ -147,7 +149,9 @@ static bool is_near(const struct judging *j, const struct assay_event *event, ui
         if (l->object != other)
             continue;
         uint64_t gap = l->from >= to ? l->from - to : from >= l->to ? from - l->to : 0;
-        return gap <= NEAR_BYTES;
+        uint64_t smaller = event->size < l->to - l->from ? event->size : l->to - l->from;
+        uint64_t room = smaller > NEAR_MOST ? NEAR_MOST : smaller;
+        return gap <= NEAR_BYTES || gap < room;
     }
     return false;
 }

@@ -244,7 +244,9 @@ static void places_are_compared(void **state)
     marks[1].effect = ASSAY_EFFECT_ADJACENT;
     marks[1].other = 1;
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_ADJACENT); /* 16 bytes between */
-    events[1].address = 0x1039;
+    events[1].address = 0x1028 + 39;                               /* a header and rounding */
+    assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_ADJACENT);
+    events[1].address = 0x1028 + 40; /* one more would fit */
     assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_NEUTRALISED);
     events[1].address = 0x1000 - 40 - 16;
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_ADJACENT);
