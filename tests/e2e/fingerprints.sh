@@ -7,24 +7,35 @@ export PATH="$bin:$PATH" ASSAY_PROGRESS=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+out=out
 fail() { echo "$*" >&2; exit 1; }
 
 fuzz() { # SUBJECT SEED [OPTION...]: adds the findings' fingerprints to the file `seen`
     local subject=$1 seed=$2 status=0
     shift 2
-    rm -rf out
-    assay fuzz --subject "$subject" --runs 12 --seed "$seed" --out out --quiet "$@" >log 2>&1 || status=$?
+    rm -rf "$out"
+    assay fuzz --subject "$subject" --runs 12 --seed "$seed" --out "$out" --quiet "$@" >"$out.log" 2>&1 || status=$?
     # a bug that few programs show is missed by some seeds
     if [ "${rare:-}" = 1 ] && { [ "$status" = 0 ] || [ "$status" = 4 ]; }; then return 0; fi
-    [ "$status" = 1 ] || { cat log; fail "$subject, seed $seed: exit $status"; }
-    ls out/findings >>seen
+    [ "$status" = 1 ] || { cat "$out.log"; fail "$subject, seed $seed: exit $status"; }
+    ls "$out/findings" >>seen
 }
 kinds() { sort -u seen | wc -l; }
 one() { # SUBJECT RUNS [OPTION...]
     local subject=$1 n=$2
     shift 2
+    local running=() pid jobs
+    jobs=$(nproc)
     : >seen
-    for ((seed = 1; seed <= n; seed++)); do fuzz "$subject" "$seed" "$@"; done
+    for ((seed = 1; seed <= n; seed++)); do # a run waits for its children most of the time
+        out=out$((seed % jobs)) fuzz "$subject" "$seed" "$@" &
+        running+=($!)
+        if [ ${#running[@]} = "$jobs" ] || [ "$seed" = "$n" ]; then
+            for pid in "${running[@]}"; do wait "$pid" || exit 1; done
+            running=()
+        fi
+    done
+    rm -rf out && cp -r "out$((n % jobs))" out
     [ "$(kinds)" = 1 ] || { sort seen | uniq -c >&2; fail "$subject: $(kinds) fingerprints"; }
     head -n 1 seen
 }
