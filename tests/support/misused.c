@@ -65,7 +65,7 @@ static size_t find(void *p)
 
 static void *allocate(size_t size)
 {
-    char *p = bump(size + 2 * STEP); /* a gap: no two are adjacent */
+    char *p = bump(size + 5 * STEP); /* a gap: no two are neighbours */
     if (!p || count == SLOTS)
         return NULL;
     table[count].address = p + STEP;
