@@ -3,21 +3,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzzers/directed/experiments.h"
 #include "tools/fuzz_finding.h"
 #include "tools/trial.h"
 #include "traces/core/clock.h"
 
 enum {
     RANDOM_PER_DIRECTED = 4, /* where programs are counted, not timed */
-    OF_TIME = 3,             /* directed programs get two of three parts of it */
+    OF_TIME = 3,             /* directed programs get two of three parts of it, then races one */
 };
+
+/* What two threads do at one time is another thing each time; all else is tried once. */
+static bool races_due(const struct assay_fuzz_state *state,
+                      const struct assay_fuzz_directed *directed)
+{
+    const struct assay_fuzz_config *config = state->config;
+    bool may_race = !config->spec->adapter || config->profile.max_threads != 0;
+    return may_race && !config->max_runs && config->random && !atomic_load(&state->races) &&
+           directed->list_ns != 0 &&
+           directed->of_races_ns <= (assay_now_ns() - directed->list_ns) / OF_TIME;
+}
 
 bool assay_fuzz_directed_due(const struct assay_fuzz_state *state,
                              const struct assay_fuzz_directed *directed, uint64_t random)
 {
     const struct assay_fuzz_config *config = state->config;
-    if (!config->directed || directed->next >= state->directed_count || assay_fuzz_over(state))
+    if (!config->directed || assay_fuzz_over(state))
         return false;
+    if (directed->next >= state->directed_count)
+        return races_due(state, directed);
     if (config->max_runs)
         return random / RANDOM_PER_DIRECTED >= directed->next / directed->step;
     return !config->random ||
@@ -146,7 +160,7 @@ static bool shows_without_scarcity(struct assay_fuzz_state *state,
 /* What a stage of races shows it shows without those before it. */
 static bool last_stage_shows(struct assay_fuzz_state *state,
                              const struct assay_fuzz_program *program, const struct staged *staged,
-                             uint64_t number)
+                             uint64_t number, struct assay_violation *ret_shown)
 {
     struct assay_fuzz_program last = *program;
     if (!program->environment.preempted || staged->last == 0 ||
@@ -161,7 +175,7 @@ static bool last_stage_shows(struct assay_fuzz_state *state,
         last.ops[i].object -= last.ops[i].object ? staged->objects : 0;
         last.ops[i].born -= last.ops[i].born ? staged->objects : 0;
     }
-    bool shows = assay_fuzz_suspect(state, &last, number, NULL);
+    bool shows = assay_fuzz_suspect(state, &last, number, ret_shown);
     free(last.ops);
     return shows;
 }
@@ -175,14 +189,22 @@ static const char *why_no_races(const struct assay_fuzz_state *state,
         return NULL;
     if (config->spec->adapter && config->profile.max_threads == 0)
         return "the profile does not promise that threads may call an adapter at a time";
-    /* a race shows in many ways */
-    if (atomic_load(&state->races))
+    /* a race shows in many ways; that memory is lost is another matter */
+    if (atomic_load(&state->races) && info->argument != RACES_LOST)
         return "threads that call at the same time have shown something already";
     return NULL;
 }
 
+/* Neither listed by the profile nor suppressed. */
+static bool is_news(struct assay_fuzz_state *state, const struct assay_violation *violation)
+{
+    return !assay_finding_accepted(violation, &state->config->profile) &&
+           !assay_fuzz_suppressed(state, violation);
+}
+
+/* round: 0 = as it stands in the list, else again, from another seed. */
 static void run_one(struct assay_fuzz_state *state, const struct assay_directed_info *info,
-                    struct assay_directed *d, size_t listed, uint64_t number)
+                    struct assay_directed *d, size_t listed, uint64_t round, uint64_t number)
 {
     const struct assay_fuzz_config *config = state->config;
     struct assay_trial_result result = {0};
@@ -201,7 +223,8 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
         note(state, listed, why_not);
         return;
     }
-    assay_directed_begin(d, config->seed, listed, config->spec->missing_apis, &config->profile);
+    assay_directed_begin(d, config->seed + round, listed, config->spec->missing_apis,
+                         &config->profile);
     int code = assay_trial_create(&trial_config, &trial, &err);
     if (code == 0)
         code = run_stages(state, info, d, trial, &result, &staged, &err);
@@ -210,7 +233,8 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
     assay_trial_free(trial);
     if (code < 0 && code != ASSAY_E_UNSUPPORTED)
         assay_fuzz_give_up(state, &err);
-    note(state, listed, code < 0 ? err.text : d->reason);
+    if (round == 0)
+        note(state, listed, code < 0 ? err.text : d->reason);
     if (code < 0 || d->n == 0)
         return;
     atomic_fetch_add(&state->programs, 1);
@@ -225,14 +249,31 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
                                                .count = d->n,
                                                .environment = trial_config.environment,
                                                .directed = info->name};
+    struct assay_violation shown = result.first;
     bool confirmed = shows_without_scarcity(state, &program, &result.first, number) ||
-                     last_stage_shows(state, &program, &staged, number) ||
-                     assay_fuzz_suspect(state, &program, number, NULL);
-    if (confirmed && (info->flags & ASSAY_DIRECTED_RACES))
+                     last_stage_shows(state, &program, &staged, number, &shown) ||
+                     assay_fuzz_suspect(state, &program, number, &shown);
+    if (confirmed && (info->flags & ASSAY_DIRECTED_RACES) && is_news(state, &shown))
         atomic_store(&state->races, true);
     /* a hang that does not come back was an op that was slow, here and now */
     if (!confirmed && result.first.relation != ASSAY_RELATION_HANG)
         atomic_fetch_add(&state->unconfirmed, 1);
+}
+
+/* Round after round, each job from another seed. */
+static size_t next_race(const struct assay_fuzz_state *state, struct assay_fuzz_directed *directed,
+                        const struct assay_directed_info *rows)
+{
+    size_t count = state->directed_count;
+    if (directed->round == 0)
+        directed->round = directed->next + 1;
+    while (directed->race >= count || !(rows[directed->race].flags & ASSAY_DIRECTED_RACES)) {
+        if (++directed->race < count)
+            continue;
+        directed->race = 0;
+        directed->round += directed->step;
+    }
+    return directed->race++;
 }
 
 void assay_fuzz_directed_next(struct assay_fuzz_state *state, struct assay_fuzz_directed *directed,
@@ -240,17 +281,24 @@ void assay_fuzz_directed_next(struct assay_fuzz_state *state, struct assay_fuzz_
 {
     const struct assay_directed_info *rows;
     uint64_t start = assay_now_ns();
-    assay_directed_list(&rows);
-    atomic_store(&state->directed_name, rows[directed->next].name);
-    run_one(state, &rows[directed->next], &directed->program, directed->next, number);
+    bool again = directed->next >= assay_directed_list(&rows);
+    size_t listed = again ? next_race(state, directed, rows) : directed->next;
+    atomic_store(&state->directed_name, rows[listed].name);
+    run_one(state, &rows[listed], &directed->program, listed, again ? directed->round : 0, number);
     atomic_store(&state->directed_name, NULL);
-    atomic_fetch_add(&state->begun, 1);
     uint64_t spent_ns = assay_now_ns() - start;
+    if (again) {
+        directed->of_races_ns += spent_ns;
+        return;
+    }
+    atomic_fetch_add(&state->begun, 1);
     pthread_mutex_lock(&state->lock);
-    state->directed[directed->next].spent_ns = spent_ns;
+    state->directed[listed].spent_ns = spent_ns;
     pthread_mutex_unlock(&state->lock);
     directed->next += directed->step;
     directed->spent_ns += spent_ns;
+    if (directed->next >= state->directed_count)
+        directed->list_ns = assay_now_ns();
 }
 
 void assay_fuzz_directed_free(struct assay_fuzz_directed *directed)

@@ -161,7 +161,10 @@ static void make_hints(struct hints *hints, const char *path,
     }
     snprintf(source, sizeof source, "%s/reproducer.c", path);
     snprintf(program, sizeof program, "%s/reproducer", path);
-    build = assay_shell_line("cc", "-g", source, "-o", program, NULL);
+    bool threads = record->environment.preempted ||
+                   record->environment.order == ASSAY_ORDER_TURNS; /* as its own head says */
+    build = threads ? assay_shell_line("cc", "-pthread", "-g", source, "-o", program, NULL)
+                    : assay_shell_line("cc", "-g", source, "-o", program, NULL);
     run = assay_shell_line(program, NULL);
     if (record->spec->path[0])
         preload = assay_shell_line(record->spec->path, NULL);

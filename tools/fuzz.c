@@ -295,18 +295,6 @@ static bool ends_child(const struct assay_violation *violation)
            violation->relation == ASSAY_RELATION_HANG;
 }
 
-/* A suppressed kind needs no confirming. */
-static bool suppressed(struct assay_fuzz_state *state, const struct assay_violation *violation)
-{
-    const struct assay_fuzz_config *config = state->config;
-    if (!config->suppressions)
-        return false;
-    pthread_mutex_lock(&state->lock);
-    bool fits = assay_suppressed(config->suppressions, violation, config->subject, false) != NULL;
-    pthread_mutex_unlock(&state->lock);
-    return fits;
-}
-
 /* What the report says of the child's programs up to `last`, since the last look: one that has to
  * be looked at, and whether the child must go. */
 static void look_at_report(struct job *job, uint64_t last)
@@ -330,8 +318,8 @@ static void look_at_report(struct job *job, uint64_t last)
             job->suspect = report->program[job->seen];
             continue;
         }
-        if (suppressed(job->state, &violation))
-            assay_fuzz_enter(job->state, &violation); /* so it is known */
+        if (assay_fuzz_suppressed(job->state, &violation)) /* needs no confirming */
+            assay_fuzz_enter(job->state, &violation);      /* so it is known */
         bool known = assay_fuzz_known(job->state, &violation);
         if (known && harmless(&violation))
             continue;

@@ -223,6 +223,17 @@ static void look_for_better(struct assay_fuzz_state *state, struct assay_trial *
     }
 }
 
+bool assay_fuzz_suppressed(struct assay_fuzz_state *state, const struct assay_violation *violation)
+{
+    const struct assay_fuzz_config *config = state->config;
+    if (!config->suppressions)
+        return false;
+    pthread_mutex_lock(&state->lock);
+    bool fits = assay_suppressed(config->suppressions, violation, config->subject, false) != NULL;
+    pthread_mutex_unlock(&state->lock);
+    return fits;
+}
+
 bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_program *program,
                         uint64_t number, struct assay_violation *ret_shown)
 {

@@ -30,6 +30,8 @@ bool assay_fuzz_run_trial(struct assay_fuzz_state *state, struct assay_trial *tr
                           struct assay_trial_result *result);
 /* True if this kind is new to the run and to be told of; it is entered in any case. */
 bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violation *violation);
+/* True if the suppressions name it. */
+bool assay_fuzz_suppressed(struct assay_fuzz_state *state, const struct assay_violation *violation);
 /* True if the run has seen this kind. */
 bool assay_fuzz_known(struct assay_fuzz_state *state, const struct assay_violation *violation);
 /* What hangs takes its whole time each time that it is tried: true, and counted, where calls of the

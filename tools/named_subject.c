@@ -45,5 +45,6 @@ const char *assay_subject_anywhere(const char *subject, char absolute[PATH_MAX])
         snprintf(absolute, PATH_MAX, "adapter:%.*s", PATH_MAX - 16, real);
         return absolute;
     }
-    return strchr(subject, '/') && realpath(subject, absolute) ? absolute : subject;
+    bool file = strchr(subject, '/') || strstr(subject, ".so");
+    return file && realpath(subject, absolute) ? absolute : subject;
 }

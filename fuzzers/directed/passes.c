@@ -218,6 +218,7 @@ static void put_churn(struct assay_directed *d, unsigned kind)
 /* Reads what the last stage measured; true if more passes would tell more. */
 static bool go_on(struct assay_directed *d, unsigned look, uint64_t slack)
 {
+    enum { BURST_LOG2 = 2 };   /* who loses much at once is judged by then */
     unsigned k = d->stage - 1; /* 2^k passes are behind */
     for (unsigned what = 0; what < ASSAY_MEASURES; what++)
         d->note[what * 16 + k] = d->events[d->n - ASSAY_MEASURES + what].value;
@@ -225,7 +226,7 @@ static bool go_on(struct assay_directed *d, unsigned look, uint64_t slack)
         return true;
     if (k == LAST_LOG2 || d->objects > ASSAY_DIRECTED_MAX_OBJECTS / 2)
         return false;
-    if (d->note[k] > MOST_RESIDENT)
+    if (d->note[k] > MOST_RESIDENT && k >= BURST_LOG2)
         return false;
     return grown(d, ASSAY_MEASURE_RESIDENT, k) > slack || grown(d, ASSAY_MEASURE_MAPPINGS, k) > 8;
 }

@@ -8,18 +8,16 @@
 
 enum { THREADS_MOST = 256 };
 
-/* What is looked at, beside how the process ends. */
-static bool looks_at_places(const struct reproducer_writer *w)
-{
-    return w->r->violation->property != ASSAY_PROPERTY_C10 &&
-           w->r->violation->property != ASSAY_PROPERTY_C31 &&
-           w->r->violation->property != ASSAY_PROPERTY_C29;
-}
-
 static bool is_growth(const struct reproducer_writer *w)
 {
     return w->r->violation->property == ASSAY_PROPERTY_C31 ||
            w->r->violation->property == ASSAY_PROPERTY_C29;
+}
+
+/* What is looked at, beside how the process ends. */
+static bool looks_at_places(const struct reproducer_writer *w)
+{
+    return w->r->violation->property != ASSAY_PROPERTY_C10 && !is_growth(w);
 }
 
 static bool is_part(const struct assay_event *op)
@@ -146,8 +144,7 @@ static void write_calls(const struct reproducer_writer *w)
         reproducer_line(w, "static void op_calloc(unsigned k)\n"
                            "{\n"
                            "    unsigned char *p = call_calloc(1, objects[k].bytes);");
-        if (!is_growth(w) &&
-            (w->r->violation->property == ASSAY_PROPERTY_C10 || looks_at_places(w)))
+        if (!is_growth(w))
             reproducer_line(w, "    for (size_t i = 0; p && i < objects[k].bytes; i++)\n"
                                "        if (p[i])\n"
                                "            show(\"calloc's memory is not zero\", k, i);");

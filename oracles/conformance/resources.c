@@ -45,12 +45,26 @@ static bool gives_back(const struct assay_resources *r, uint64_t what, unsigned 
            after[1] < after[0] + r->requested_bytes / 2 / LOST_SHARE;
 }
 
+/* After 1, 2 and 4 passes: so much more than was asked for that no cache can be meant by it, at the
+ * pace of the passes. Of who loses that much there will be no thirty-second pass. */
+static bool bursts(const struct assay_resources *r, uint64_t what)
+{
+    const uint64_t *after = r->after[what];
+    return what == ASSAY_MEASURE_RESIDENT && r->reused && (r->measured[what] & 7) == 7 &&
+           after[0] < after[1] && keeps_pace(after[2] - after[1], after[1] - after[0]) &&
+           after[2] - after[0] >= ENOUGH_BYTES && after[2] - after[0] >= 4 * r->requested_bytes;
+}
+
 /* What is measured after 2^k passes, against the passes before. */
 static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
                                        struct assay_verdict *v)
 {
     const struct assay_resources *r = c->resources;
     uint64_t passes = c->event->size, what = c->event->arg;
+    if (c->live_bytes == 0 && what < ASSAY_MEASURES && passes == 4 && bursts(r, what)) {
+        v->offset = what;
+        return assay_violated(v, ASSAY_RELATION_OTHER, r->after[what][1], r->after[what][2]);
+    }
     if (c->live_bytes != 0 || what >= ASSAY_MEASURES || passes < 1 << FIRST_LOG2 ||
         (passes & (passes - 1)) != 0)
         return ASSAY_OUTCOME_NOT_APPLICABLE;

@@ -1,6 +1,8 @@
 /* An op that ended the process, or is made where one may: who has the word on it. */
 #include "oracles/judge/misuse.h"
 
+#include <unistd.h>
+
 /* A sized release with a size that may be given and that nobody has to remember: of an empty
  * object, or between the requested and the usable. */
 static bool by_size(const struct assay_case *c)
@@ -53,10 +55,13 @@ __attribute__((noinline, cold)) void assay_judge_note_place(struct assay_judge *
     judge->special = judge->forked || judge->context != ASSAY_CONTEXT_NONE;
 }
 
-/* Gigabytes that are cleared by hand take as long as memory does: slow is no hang. */
+/* Gigabytes that are cleared by hand take as long as memory does: slow is no hang. More than the
+ * machine has nobody can clear. */
 static bool clears_beyond_budget(const struct assay_case *c)
 {
-    return c->kind == ASSAY_OP_CALLOC && c->bytes > c->profile->budget_object_bytes;
+    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return c->kind == ASSAY_OP_CALLOC && !c->overflow && c->bytes <= memory &&
+           c->bytes > c->profile->budget_object_bytes;
 }
 
 /* A legal op ended the program. Of a sized release whose size is not the one of the object's birth
@@ -115,6 +120,6 @@ void assay_judge_crash(struct assay_judge *judge, int signal)
     bool given_up = op_class == ASSAY_CLASS_RELEASE || op_class == ASSAY_CLASS_RESIZE;
     if (object && object->state == ASSAY_OBJECT_LIVE && given_up)
         c.foreign = object->owner != event.thread && (judge->judged >> ASSAY_PROPERTY_C28 & 1);
-    assay_event_bytes(&event, &c.bytes);
+    c.overflow = !assay_event_bytes(&event, &c.bytes);
     assay_judge_stop(judge, &c);
 }

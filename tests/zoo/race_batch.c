@@ -2,8 +2,12 @@
  * was taken: two threads get the same batch. */
 #define ZOO_SHORTCUT(bytes, alignment) race_cached(bytes, alignment)
 #define ZOO_IGNORED(p)                 race_returned(p)
+#define ZOO_BEGINS()                   pthread_key_create(&race_key, race_end)
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+static pthread_key_t race_key;
+static void race_end(void *unused);
 static void *race_cached(size_t bytes, size_t alignment);
 static bool race_returned(void *p);
 #include "tests/zoo/zoo.h"
@@ -14,6 +18,7 @@ static __thread struct {
     struct zoo_slot *first;
     unsigned count;
 } race_caches[ZOO_CLASSES];
+static __thread bool race_watched; /* its caches go back when it ends */
 
 static void race_refill(uint32_t class_index)
 {
@@ -47,11 +52,11 @@ static void *race_cached(size_t bytes, size_t alignment)
     return (void *)(((uintptr_t)slot + alignment - 1) & ~(uintptr_t)(alignment - 1));
 }
 
-/* Half of a full cache goes back, under the lock. */
-static void race_spill(uint32_t class_index)
+/* What a cache has more than `left` goes back, under the lock. */
+static void race_spill(uint32_t class_index, unsigned left)
 {
     pthread_mutex_lock(&zoo_lock);
-    while (race_caches[class_index].count > RACE_BATCH && race_caches[class_index].first) {
+    while (race_caches[class_index].count > left && race_caches[class_index].first) {
         struct zoo_slot *slot = race_caches[class_index].first;
         race_caches[class_index].first = slot->next;
         race_caches[class_index].count--;
@@ -70,6 +75,16 @@ static bool race_returned(void *p)
     slot->next = race_caches[span->class_index].first;
     race_caches[span->class_index].first = slot;
     if (++race_caches[span->class_index].count > RACE_MOST)
-        race_spill(span->class_index);
+        race_spill(span->class_index, RACE_BATCH);
+    if (!race_watched)
+        race_watched = pthread_setspecific(race_key, race_caches) == 0;
     return true;
+}
+
+static void race_end(void *unused)
+{
+    (void)unused;
+    race_watched = false;
+    for (uint32_t i = 0; i < ZOO_CLASSES; i++)
+        race_spill(i, 0);
 }

@@ -452,6 +452,13 @@ void assay_executor_drop(struct assay_executor *ex, uint32_t object)
     die(ex, object, ex->touch == ASSAY_TOUCH_FULL);
 }
 
+void assay_executor_drop_unborn(struct assay_executor *ex, uint32_t object)
+{
+    assay_executor_drop(ex, object);
+    if (object != 0 && object <= ex->max_objects)
+        ex->records[object].state = STATE_UNBORN;
+}
+
 void assay_executor_finish(struct assay_executor *ex, const struct assay_sink *sink)
 {
     struct assay_event check = {.kind = ASSAY_OP_CHECK};

@@ -57,6 +57,8 @@ void assay_executor_run_part(struct assay_executor *executor, struct assay_event
                              size_t from, size_t to, uint64_t base, const struct assay_sink *sink);
 /* Frees the object, if it lives, by no op. */
 void assay_executor_drop(struct assay_executor *executor, uint32_t object);
+/* The same, and it was never born: ops on it are skipped until it is again. */
+void assay_executor_drop_unborn(struct assay_executor *executor, uint32_t object);
 /* Verifies every live object, then calls sink->end. */
 void assay_executor_finish(struct assay_executor *executor, const struct assay_sink *sink);
 /* Frees every live object (not through the sink), calls subject->reset, starts anew with op index

@@ -99,7 +99,7 @@ static void loop_once(struct worker *self)
 {
     assay_executor_run(self->executor, self->loop, self->loop_count, NULL);
     for (size_t i = 0; i < self->loop_count; i++)
-        assay_executor_drop(self->executor, self->loop[i].born);
+        assay_executor_drop_unborn(self->executor, self->loop[i].born);
 }
 
 /* Once with the turn, so that it goes on when others do; then until the next turn. */

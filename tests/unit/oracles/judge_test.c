@@ -659,9 +659,13 @@ static void c26_crash_abort_hang(void **state)
     ASSERT_ONLY(&s, C26, HANG);
     PUT(&s, MALLOC, .born = 2, .size = 10, .signal = SIGBUS);
     ASSERT_ONLY(&s, C26, CRASH);
-    /* to clear 4 GiB takes its time; to find 4 KiB takes none */
+    /* to clear 128 MiB takes its time; to find 4 KiB takes none, and 2^62 bytes nobody clears */
     const struct assay_event large = {
-        .kind = ASSAY_OP_CALLOC, .born = 3, .size = 65536, .arg = 65536};
+        .kind = ASSAY_OP_CALLOC, .born = 3, .size = 65536, .arg = 2048};
+    const struct assay_event beyond = {
+        .kind = ASSAY_OP_CALLOC, .born = 3, .size = UINT64_C(1) << 31, .arg = UINT64_C(1) << 31};
+    const struct assay_event wrapped = {
+        .kind = ASSAY_OP_CALLOC, .born = 3, .size = UINT64_C(1) << 40, .arg = UINT64_C(3) << 24};
     const struct assay_event small = {.kind = ASSAY_OP_CALLOC, .born = 3, .size = 64, .arg = 64};
     assay_judge_before(s.judge, &large);
     assay_judge_crash(s.judge, 0);
@@ -669,9 +673,12 @@ static void c26_crash_abort_hang(void **state)
     assay_judge_before(s.judge, &large);
     assay_judge_crash(s.judge, SIGSEGV);
     ASSERT_ONLY(&s, C26, CRASH);
-    assay_judge_before(s.judge, &small);
-    assay_judge_crash(s.judge, 0);
-    ASSERT_ONLY(&s, C26, HANG);
+    for (unsigned i = 0; i < 3; i++) {
+        const struct assay_event *ops[] = {&small, &beyond, &wrapped};
+        assay_judge_before(s.judge, ops[i]);
+        assay_judge_crash(s.judge, 0);
+        ASSERT_ONLY(&s, C26, HANG);
+    }
 }
 
 static void c28_across_threads(void **state)

@@ -133,6 +133,27 @@ static void c31_growth_that_goes_on(void **state)
     ASSERT_ONLY(&s, C31, OTHER);
 }
 
+static uint64_t burst(uint64_t passes)
+{
+    return 3 * MIB + passes * 200 * MIB;
+}
+
+static uint64_t once(uint64_t passes)
+{
+    return passes < 2 ? 3 * MIB : 700 * MIB;
+}
+
+static void c31_much_at_once(void **state)
+{
+    (void)state;
+    measured(ASSAY_MEASURE_RESIDENT, 2, once, true);
+    ASSERT_NONE(&s);
+    stream_close(&s);
+    open_with(NULL);
+    measured(ASSAY_MEASURE_RESIDENT, 2, burst, true);
+    ASSERT_ONLY(&s, C31, OTHER);
+}
+
 /* One byte of 80 that died. */
 static uint64_t little(uint64_t passes)
 {
@@ -442,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(c29_growth_with_threads),
         TEST(c31_growth_that_goes_on),
+        TEST(c31_much_at_once),
         TEST(c31_little_of_one_size),
         TEST(c31_mappings),
         TEST(c31_what_fills_is_no_growth),
