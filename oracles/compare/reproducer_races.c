@@ -20,6 +20,11 @@ static bool looks_at_places(const struct reproducer_writer *w)
     return w->r->violation->property != ASSAY_PROPERTY_C10 && !is_growth(w);
 }
 
+static bool is_about(const struct reproducer_writer *w, enum assay_property property)
+{
+    return w->r->violation->property == property;
+}
+
 static bool is_part(const struct assay_event *op)
 {
     return op->kind != ASSAY_OP_THREAD_START && op->kind != ASSAY_OP_THREAD_EXIT &&
@@ -107,9 +112,22 @@ static void write_objects(const struct reproducer_writer *w)
     reproducer_line(w, "static void born(unsigned k, unsigned char *p)\n"
                        "{\n"
                        "    size_t bytes = objects[k].bytes;\n"
-                       "    atomic_store(&objects[k].at, p);\n"
-                       "    if (!p)\n"
+                       "    atomic_store(&objects[k].at, p);");
+    if (is_about(w, ASSAY_PROPERTY_C01))
+        reproducer_line(w, "    if (!p && bytes)\n"
+                           "        show(\"a request was refused\", k, bytes);");
+    reproducer_line(w, "    if (!p)\n"
                        "        return;");
+    if (is_about(w, ASSAY_PROPERTY_C02))
+        reproducer_line(w, "    size_t alignment = bytes < 16 ? 1 : 16;\n"
+                           "    while (2 * alignment <= bytes && alignment < 16)\n"
+                           "        alignment *= 2;\n"
+                           "    if ((uintptr_t)p % alignment)\n"
+                           "        show(\"an object is not aligned\", k, (uintptr_t)p);");
+    if (is_about(w, ASSAY_PROPERTY_C04) && w->slack)
+        reproducer_line(w, "    if (call_malloc_usable_size(p) < bytes)\n"
+                           "        show(\"an object is too small\", k, "
+                           "call_malloc_usable_size(p));");
     if (looks_at_places(w))
         reproducer_line(w,
                         "    for (unsigned i = 1; i <= OBJECTS; i++) {\n"
@@ -151,13 +169,17 @@ static void write_calls(const struct reproducer_writer *w)
         reproducer_line(w, "    born(k, p);\n"
                            "}\n");
     }
-    if (w->used[ASSAY_OP_POSIX_MEMALIGN])
+    if (w->used[ASSAY_OP_POSIX_MEMALIGN]) {
         reproducer_line(w, "static void op_posix_memalign(unsigned k, size_t alignment)\n"
                            "{\n"
                            "    void *p = NULL;\n"
-                           "    int error = call_posix_memalign(&p, alignment, objects[k].bytes);\n"
-                           "    born(k, error ? NULL : p);\n"
+                           "    int error = call_posix_memalign(&p, alignment, objects[k].bytes);");
+        if (is_about(w, ASSAY_PROPERTY_C03))
+            reproducer_line(w, "    if (!error && (uintptr_t)p % alignment)\n"
+                               "        show(\"an object is not aligned\", k, (uintptr_t)p);");
+        reproducer_line(w, "    born(k, error ? NULL : p);\n"
                            "}\n");
+    }
     if (w->used[ASSAY_OP_REALLOC])
         reproducer_line(
             w, "static void op_realloc(unsigned k, unsigned n)\n"
@@ -173,10 +195,15 @@ static void write_calls(const struct reproducer_writer *w)
                "}\n");
     reproducer_line(w, "static __attribute__((unused)) void op_free(unsigned k)\n"
                        "{\n"
-                       "    unsigned char *p = given_up(k);\n"
-                       "    if (p)\n"
-                       "        call_free(p);\n"
-                       "}\n");
+                       "    unsigned char *p = given_up(k);");
+    if (is_about(w, ASSAY_PROPERTY_C19))
+        reproducer_line(w, "    errno = ERANGE;");
+    reproducer_line(w, "    if (p)\n"
+                       "        call_free(p);");
+    if (is_about(w, ASSAY_PROPERTY_C19))
+        reproducer_line(w, "    if (errno != ERANGE)\n"
+                           "        show(\"free changed errno\", k, (unsigned long long)errno);");
+    reproducer_line(w, "}\n");
 }
 
 /* Of an object's ops: how many there are, and which one in its row this is. */
