@@ -1,8 +1,6 @@
 /* An op that ended the process, or is made where one may: who has the word on it. */
 #include "oracles/judge/misuse.h"
 
-#include <unistd.h>
-
 /* A sized release with a size that may be given and that nobody has to remember: of an empty
  * object, or between the requested and the usable. */
 static bool by_size(const struct assay_case *c)
@@ -55,12 +53,12 @@ __attribute__((noinline, cold)) void assay_judge_note_place(struct assay_judge *
     judge->special = judge->forked || judge->context != ASSAY_CONTEXT_NONE;
 }
 
-/* Gigabytes that are cleared by hand take as long as memory does: slow is no hang. More than the
- * machine has nobody can clear. */
+/* Gigabytes that are cleared by hand take as long as memory does: slow is no hang. A tebibyte and
+ * more no machine has for one object. */
 static bool clears_beyond_budget(const struct assay_case *c)
 {
-    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    return c->kind == ASSAY_OP_CALLOC && !c->overflow && c->bytes <= memory &&
+    const uint64_t most = UINT64_C(1) << 40;
+    return c->kind == ASSAY_OP_CALLOC && !c->overflow && c->bytes < most &&
            c->bytes > c->profile->budget_object_bytes;
 }
 
