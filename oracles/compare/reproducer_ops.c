@@ -271,7 +271,8 @@ static int must_fail(const struct reproducer_writer *w, const struct assay_event
         alignment == 0 ? op->kind != ASSAY_OP_ALIGNED_ALLOC : (alignment & (alignment - 1)) == 0;
     bool fits = assay_event_bytes(op, &bytes);
     bool oversize = !fits || bytes > PTRDIFF_MAX || bytes + alignment < bytes;
-    bool far = !oversize && bytes >> 48 != 0; /* who grants it has granted so much: C05 */
+    /* who grants it has granted so much (C05), unless it is the grant that is told of */
+    bool far = !oversize && bytes >> 48 != 0 && !reproducer_checks(w, CHECK_REFUSED);
     if (oversize || (assay_event_refused(op) && power && !far))
         return 1;
     if (reproducer_checks(w, CHECK_GRANTED) && op == &w->r->ops[w->r->count - 1])
