@@ -183,11 +183,22 @@ static bool try_step(struct work *work, enum assay_simplification step, const si
            try_candidate(work, assay_minimise_repair(changed, work->count, NULL, work->candidate));
 }
 
+/* What a loop does again and again is its thread's alone: no other may do a part of it. */
+static bool loops(const struct work *work)
+{
+    for (size_t i = 0; i < work->count; i++)
+        if (work->best[i].kind == ASSAY_OP_CONTEXT && work->best[i].arg == ASSAY_CONTEXT_LOOP)
+            return true;
+    return false;
+}
+
 /* The step wherever it can be made: at all places at once, down to single ones. */
 static bool simplify(struct work *work, enum assay_simplification step, bool singly)
 {
     size_t n = 0, count = work->count;
     bool progress = false;
+    if (step == ASSAY_SIMPLER_THREAD && loops(work))
+        return false;
     for (size_t i = 0; i < count; i++) {
         struct assay_event probe = work->best[i];
         if (assay_simplify(&probe, step))
