@@ -13,9 +13,10 @@ foreach(name IN LISTS zoo_names)
     add_test(NAME zoo_${name} COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/zoo/check_animal" $<TARGET_FILE:assay> "${CMAKE_BINARY_DIR}/lib/zoo"
         ${name} "${CMAKE_BINARY_DIR}/zoo/${name}")
     set_tests_properties(zoo_${name} PROPERTIES LABELS zoo TIMEOUT 600)
-    # Reproducers of some 50,000 ops, of a gigabyte, or of races, which take 3 s and more to be found and show in 18 s or not:
-    # zoo_selftest judges them in every run.
-    if(name MATCHES "^(late|limit_drifts|race_.*)$")
+    # Reproducers of some 50,000 ops, of a gigabyte, or of what depends on what threads do meanwhile (races, a fork while a lock is
+    # held): these take 3 s and more to be found, and NEEDSWORK: what they are minimised to may show too seldom. zoo_selftest
+    # judges them in every run.
+    if(name MATCHES "^(late|limit_drifts|fork_lock|race_.*)$")
         set_tests_properties(zoo_${name} PROPERTIES LABELS "zoo;slow")
     endif()
 endforeach()
