@@ -292,6 +292,13 @@ static void retire(struct bw_large *large, struct bw_large_object *entry, enum p
         abandon(large, &pushed_out[out]);
 }
 
+/* That of an object of size 0 is not readable, and carries no tag. */
+static void untag(const struct bw_heap *heap, const struct bw_large_object *object)
+{
+    if (object->size != 0)
+        bw_memtag_end(heap, (void *)object->address, object->usable);
+}
+
 void bw_large_free(struct bw_heap *heap, void *p, const struct bw_claim *claim)
 {
     struct bw_large_object *object = lock_live(heap, p, BW_INTENT_FREE);
@@ -302,7 +309,7 @@ void bw_large_free(struct bw_heap *heap, void *p, const struct bw_claim *claim)
         object = lock_live(heap, p, BW_INTENT_FREE);
     }
     check_canary(heap, object);
-    bw_memtag_end(heap, p, object->usable);
+    untag(heap, object);
     retire(&heap->large, object, STILL_THERE);
 }
 
@@ -421,7 +428,7 @@ void *bw_large_relocate(struct bw_heap *heap, void *p, size_t old, size_t size)
         entry = lock_live(heap, p, BW_INTENT_FREE);
     }
     if (pages == STILL_THERE)
-        bw_memtag_end(heap, p, entry->usable);
+        untag(heap, entry);
     retire(large, entry, pages);
     return bw_memtag_large(heap, result, size);
 }
@@ -440,7 +447,7 @@ void bw_large_untag(struct bw_heap *heap)
     const struct bw_large *large = &heap->large;
     for (uint32_t i = 0; i < large->capacity && bw_memtags(heap) != NULL; i++)
         if (large->table[i].address != 0 && large->table[i].live == LIVE)
-            bw_memtag_end(heap, (void *)large->table[i].address, large->table[i].usable);
+            untag(heap, &large->table[i]);
 }
 
 void bw_large_drop(struct bw_large *large)

@@ -16,8 +16,7 @@ size_t bw_place_tail(const struct bw_pages *pages, size_t usable);
 void bw_place_choose(struct bw_large *large, struct bw_large_object *object, size_t alignment,
                      bool use_window);
 /* Makes a chosen place readable and writable, but for its tail; zero. That of an object of size 0
- * stays unreadable. Needs no lock. false = out of
- * memory, and the place is still to be given up. */
+ * stays unreadable. Needs no lock. false = out of memory, and the place is still to be given up. */
 bool bw_place_ready(const struct bw_pages *pages, struct bw_large_object *object, size_t alignment);
 /* So many bytes, not more than bw_place_room, are readable from now on; new ones are zero. Needs no
  * lock. false = no, and nothing has changed. */

@@ -376,8 +376,6 @@ static bool any_live(const struct bw_class *class, const struct bw_slab *slab)
     return false;
 }
 
-/* What was freed is zero already: only slabs with live objects are cleared, and their pages stay,
- * because a page fault costs more than clearing a page. */
 void bw_slab_untag(const struct bw_heap *heap, const struct bw_class *class)
 {
     if (bw_memtags(heap) == NULL || is_unreadable(heap, class))
@@ -386,6 +384,8 @@ void bw_slab_untag(const struct bw_heap *heap, const struct bw_class *class)
         bw_memtag_end(heap, class->base + (size_t)i * class->stride, class->slab_bytes);
 }
 
+/* What was freed is zero already: only slabs with live objects are cleared, and their pages stay,
+ * because a page fault costs more than clearing a page. */
 void bw_slab_reset(const struct bw_pages *pages, struct bw_class *class)
 {
     size_t used = (size_t)(class->carved) * class->stride;

@@ -307,6 +307,34 @@ static void test_stale_pointers_to_large_objects_are_refused(void **unused)
     refuses_stale_pointers(200000);
 }
 
+/* With an alignment beyond a page nothing of an object of size 0 is readable: nothing may be
+ * marked.
+ */
+static size_t marked;
+
+static void count_mark(const struct bw_memory_tags *tags, void *p, size_t bytes, unsigned tag)
+{
+    marked += bytes != 0;
+    mark(tags, p, bytes, tag);
+}
+
+static void test_objects_of_size_0_have_no_tag(void **unused)
+{
+    (void)unused;
+    struct state *state = begin(NULL);
+    state->model.tags.mark = count_mark;
+    for (size_t alignment = 8192; alignment <= 65536; alignment *= 2) {
+        void *p = bw_memalign(state->heap, alignment, 0);
+        assert_non_null(p);
+        assert_int_equal(of_pointer(NULL, p), 0);
+        bw_free(state->heap, p);
+    }
+    (void)bw_memalign(state->heap, 65536, 0);
+    bw_heap_reset(state->heap, 7);
+    assert_int_equal(marked, 0);
+    end(state);
+}
+
 static void test_tags_are_choices(void **unused)
 {
     (void)unused;
@@ -345,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_tags_of_neighbours),
         cmocka_unit_test(test_stale_pointers_are_refused),
         cmocka_unit_test(test_stale_pointers_to_large_objects_are_refused),
+        cmocka_unit_test(test_objects_of_size_0_have_no_tag),
         cmocka_unit_test(test_tags_are_choices),
         cmocka_unit_test(test_without_a_provider),
     };
