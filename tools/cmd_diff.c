@@ -206,6 +206,11 @@ static void add_classes(struct assay_diff *diff, uint16_t process)
     diff->totals.consequences += totals.consequences;
 }
 
+static bool ended_well(const struct assay_session_status *status)
+{
+    return status->state == ASSAY_SESSION_ENDED || status->state == ASSAY_SESSION_RUNNING;
+}
+
 /* The trace is read once for behaviour, and once for each side's cost. */
 static void show_progress(struct assay_diff *diff)
 {
@@ -214,10 +219,22 @@ static void show_progress(struct assay_diff *diff)
                           (diff->read + assay_replay_taken(diff->source).events) / passes, NULL);
 }
 
+/* Whether a side's child died, and whether the other died of the same at the same op. */
+static void compare_ends(struct assay_diff *diff)
+{
+    const struct assay_session_status *a = &diff->sides[0].status, *b = &diff->sides[1].status;
+    if (ended_well(a) && ended_well(b))
+        return;
+    if (a->state == b->state && a->op_index == b->op_index && a->signal == b->signal)
+        diff->ends_alike++;
+    else
+        diff->ends_differ++;
+}
+
 static void note_end(struct assay_diff *diff, const struct assay_diff_side *side, char letter)
 {
     const struct assay_session_status *status = &side->status;
-    if (status->state == ASSAY_SESSION_ENDED || status->state == ASSAY_SESSION_RUNNING)
+    if (ended_well(status))
         return;
     char name[2] = {letter, 0};
     json_array_append_new(diff->ends,
@@ -258,6 +275,8 @@ static int behaviour_of_image(struct assay_diff *diff, size_t image, struct assa
             break;
         note_end(diff, &diff->sides[i], (char)('a' + i));
     }
+    if (code >= 0)
+        compare_ends(diff);
     const struct assay_replay_image *images;
     assay_replay_images(diff->source, &images);
     add_classes(diff, images[image].process);

@@ -291,7 +291,7 @@ int assay_cmd_fuzz(int argc, char **argv)
 
     assay_options_parse(&argp, argc, argv, 0, &options);
     assay_output_begin(&run, "fuzz", argc, argv);
-    if (assay_output_ready(&options.output, &err) < 0)
+    if (assay_output_ready(&options.output, options.out, &err) < 0)
         return assay_report_error(&err);
     if (options.suppressions &&
         assay_suppressions_load(options.suppressions, &config.suppressions, &err) < 0)

@@ -438,7 +438,7 @@ int assay_cmd_minimize(int argc, char **argv)
     struct assay_error err = {0};
     assay_options_parse(&argp, argc, argv, 0, &options);
     assay_output_begin(&run, "minimize", argc, argv);
-    if (assay_output_ready(&options.output, &err) < 0)
+    if (assay_output_ready(&options.output, options.out, &err) < 0)
         return assay_report_error(&err);
     assay_catch_interrupts(true);
     work.start_ns = assay_now_ns();

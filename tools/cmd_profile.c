@@ -174,16 +174,21 @@ static void print_summary(FILE *text, const struct options *options, const struc
     const struct assay_measuring *measure = result->measure;
     struct assay_human a, b, c, d;
     struct assay_printable shown;
-    size_t told = 0, wanted = 0, i;
+    size_t told = 0, wanted = 0, interrupted = 0, i;
     const json_t *candidate;
     for (i = 0; i < measure->count; i++) {
         const struct assay_profile_fact *fact = &measure->facts[i];
         told += fact->told;
         wanted += fact->wanted;
-        if (fact->wanted && !fact->told)
+        bool cut = strcmp(fact->reason, "interrupted") == 0;
+        interrupted += fact->wanted && !fact->told && cut;
+        if (fact->wanted && !fact->told && !cut)
             fprintf(text, "not told: %s: %s\n", fact->key->name,
                     assay_printable(&shown, fact->reason));
     }
+    if (interrupted)
+        fprintf(text, "not told: %s: interrupted\n",
+                assay_human_of(&a, interrupted, "key", "keys"));
     json_array_foreach(measure->candidates, i, candidate)
         fprintf(text, "candidate: %s: %s\n", json_string_value(json_object_get(candidate, "line")),
                 assay_printable(&shown, json_string_value(json_object_get(candidate, "reason"))));

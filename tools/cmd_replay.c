@@ -277,7 +277,7 @@ int assay_cmd_replay(int argc, char **argv)
     assay_catch_interrupts(true);
     assay_output_begin(&run, "replay", argc, argv);
     run.subject = options.shown;
-    int code = assay_output_ready(&options.output, &err);
+    int code = assay_output_ready(&options.output, NULL, &err);
     if (code == 0 && options.suppressions)
         code = assay_suppressions_load(options.suppressions, &suppressions, &err);
     if (code == 0)

@@ -151,7 +151,7 @@ int assay_cmd_reproduce(int argc, char **argv)
 
     assay_options_parse(&argp, argc, argv, 0, &options);
     assay_output_begin(&run, "reproduce", argc, argv);
-    if (assay_output_ready(&options.output, &err) < 0 ||
+    if (assay_output_ready(&options.output, NULL, &err) < 0 ||
         assay_finding_dir_read(options.folder, &dir, &err) < 0)
         return assay_report_error(&err);
     char absolute[PATH_MAX];

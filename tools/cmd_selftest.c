@@ -210,8 +210,9 @@ static json_t *note_of(const struct assay_selftest_subject *subject,
     return assay_emit_string(subject->survives[0] ? subject->survives : NULL);
 }
 
+/* all: also those that were not reached, as after an interruption. */
 static json_t *rows_of(const struct assay_selftest_list *list,
-                       const struct assay_selftest_result *results)
+                       const struct assay_selftest_result *results, bool all)
 {
     json_t *rows = json_array();
     for (size_t i = 0; i < list->count; i++) {
@@ -219,6 +220,9 @@ static json_t *rows_of(const struct assay_selftest_list *list,
         const struct assay_selftest_result *result = &results[i];
         unsigned p = assay_selftest_property(result);
         bool judged = p && !result->contradicted;
+        if (!all && !result->err.code &&
+            assay_selftest_judge(subject, result) == ASSAY_SELFTEST_NOT_RUN)
+            continue;
         json_t *row = json_pack(
             "{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:f, s:f, s:o}", "subject",
             assay_emit_string(subject->name), "group", subject->group, "verdict",
@@ -313,7 +317,8 @@ static void print(const struct options *options, const struct assay_selftest_lis
         {"statement", "statement", ASSAY_EMIT_PLAIN},
         {0}};
     struct assay_emit emit = options->common.emit;
-    assay_emit_table(&emit, "assay.selftest.subject", subject_fields, rows_of(list, results));
+    assay_emit_table(&emit, "assay.selftest.subject", subject_fields,
+                     rows_of(list, results, emit.json));
     if (!emit.json)
         putchar('\n');
     json_t *idle = emit.json ? NULL : json_array(), *id;

@@ -44,6 +44,8 @@ struct assay_diff {
     uint64_t read, inherited; /* of the trace by passes that have ended; re-created for forks */
     struct assay_comparison_totals totals;
     json_t *ends; /* how runs ended that did not end well */
+    size_t ends_alike,
+        ends_differ; /* process images where both died of the same at one op, and not so */
 };
 
 /* Names of enum assay_field as --ignore has them; NULL behind the last. */

@@ -158,7 +158,9 @@ static void print_summary(FILE *out, struct assay_diff *diff, bool differs)
                  assay_human_count(&inherited, diff->inherited));
     fprintf(out, "%s compared%s: %s",
             assay_human_of(&compared, own_compared(diff), "call", "calls"), more,
-            differs ? "behaviour differs" : "no difference");
+            differs            ? "behaviour differs"
+            : diff->ends_alike ? "no difference until both died"
+                               : "no difference");
     if (diff->totals.fresh)
         fprintf(out, ", %s in %zu class%s",
                 assay_human_of(&fresh, diff->totals.fresh, "difference", "differences"),
@@ -210,7 +212,7 @@ int assay_diff_tell(struct assay_diff *diff, struct assay_diff_options *options)
     };
     struct assay_emit *emit = &options->common.emit;
     struct assay_human more;
-    bool differs = diff->class_count > 0 || json_array_size(diff->ends) > 0;
+    bool differs = diff->class_count > 0 || diff->ends_differ > 0;
     json_t *rows = json_array();
     const struct assay_replay_image *unused;
     size_t images = assay_replay_images(diff->source, &unused);
@@ -231,13 +233,14 @@ int assay_diff_tell(struct assay_diff *diff, struct assay_diff_options *options)
     if (!emit->json)
         print_summary(stdout, diff, differs);
     json_t *object = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o, s:O}", "events",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, s:o, s:O}", "events",
         (json_int_t)assay_replay_events(diff->source), "compared", (json_int_t)own_compared(diff),
         "inherited", (json_int_t)diff->inherited, "differences", (json_int_t)diff->totals.fresh,
         "consequences", (json_int_t)diff->totals.consequences, "classes",
         (json_int_t)diff->class_count, "one_sided", (json_int_t)diff->totals.one_sided,
-        "incomparable", (json_int_t)diff->totals.incomparable, "differs", differs, "a",
-        side_json(&diff->sides[0]), "b", side_json(&diff->sides[1]), "ends", diff->ends);
+        "incomparable", (json_int_t)diff->totals.incomparable, "differs", differs, "whole",
+        json_array_size(diff->ends) == 0, "a", side_json(&diff->sides[0]), "b",
+        side_json(&diff->sides[1]), "ends", diff->ends);
     ASSAY_CHECK(object);
     char *line = command_line(options), *next = next_line(diff, line, differs);
     json_object_set_new(object, "reproduce", assay_emit_string(line));
@@ -246,5 +249,7 @@ int assay_diff_tell(struct assay_diff *diff, struct assay_diff_options *options)
     free(line);
     free(next);
     assay_emit_object(emit, "assay.diff", object);
-    return differs ? ASSAY_EXIT_FINDINGS : ASSAY_EXIT_CLEAN;
+    return differs            ? ASSAY_EXIT_FINDINGS
+           : diff->ends_alike ? ASSAY_EXIT_INCONCLUSIVE
+                              : ASSAY_EXIT_CLEAN;
 }

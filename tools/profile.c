@@ -521,7 +521,7 @@ static void run_probes(struct assay_measuring *measure)
             continue;
         assay_progress_update(&progress, done, fact->key->name);
         if (left_ns(measure) == 0 || *measure->config.interrupted) {
-            assay_fact_doubt(fact, "no time");
+            assay_fact_doubt(fact, *measure->config.interrupted ? "interrupted" : "no time");
             measure->out_of_time = true;
             continue;
         }

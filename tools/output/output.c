@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "oracles/crash_site.h"
 #include "tools/options.h"
@@ -232,10 +233,25 @@ static void print_junit(FILE *out, const void *run)
     assay_junit_print(out, run);
 }
 
-int assay_output_ready(const struct assay_output_options *options, struct assay_error *err)
+/* path is right in a folder that is not there yet and will be made. */
+static bool in_folder_to_be(const char *path, const char *folder)
 {
-    int code = options->sarif ? assay_whole_file_ready(options->sarif, err) : 0;
-    return code == 0 && options->junit ? assay_whole_file_ready(options->junit, err) : code;
+    size_t length = folder ? strlen(folder) : 0;
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    return length > 0 && access(folder, F_OK) != 0 && strncmp(path, folder, length) == 0 &&
+           path[length] == '/' && path[length + 1] && !strchr(path + length + 1, '/');
+}
+
+int assay_output_ready(const struct assay_output_options *options, const char *folder,
+                       struct assay_error *err)
+{
+    const char *const paths[] = {options->sarif, options->junit};
+    int code = 0;
+    for (size_t i = 0; i < 2 && code == 0; i++)
+        if (paths[i] && !in_folder_to_be(paths[i], folder))
+            code = assay_whole_file_ready(paths[i], err);
+    return code;
 }
 
 int assay_output_write(const struct assay_output_options *options, struct assay_output_run *run,
