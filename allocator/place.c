@@ -149,18 +149,27 @@ static size_t span(const struct bw_large_object *object)
     return object->usable + object->tail;
 }
 
-/* Guards cost page tables: of a much shorter object all but a tail goes back to the system. */
+/* Guards cost page tables: where the tail is much longer than one, the rest goes back to the
+ * system. Also of an object that grows: the place of an earlier, longer one may have such a tail.
+ */
 static bool cut(const struct bw_pages *pages, struct bw_large_object *object, size_t usable)
 {
     uint8_t *end = (uint8_t *)object->address + usable + TAIL_MAX;
     size_t bytes = span(object) - usable - TAIL_MAX;
-    if (!bw_pages_decommit(pages, end, bytes))
+    size_t more = usable > object->usable ? usable - object->usable : 0;
+    uint8_t *old_end = (uint8_t *)object->address + object->usable;
+    if (more != 0 && !bw_pages_unguard(pages, old_end, more))
         return false;
+    if (!bw_pages_decommit(pages, end, bytes)) {
+        if (more != 0)
+            (void)bw_pages_guard_cheaply(pages, old_end, more);
+        return false;
+    }
     bw_pages_label(pages, end, bytes, "bulwark large");
     size_t old = object->usable < usable + TAIL_MAX ? object->usable : usable + TAIL_MAX;
     uint8_t *tail = (uint8_t *)object->address + usable;
     object->tail = TAIL_MAX;
-    if (!bw_pages_guard_cheaply(pages, tail, old - usable)) {
+    if (old > usable && !bw_pages_guard_cheaply(pages, tail, old - usable)) {
         /* there is no way back; what cannot even be closed is closed with the object */
         (void)bw_pages_decommit(pages, tail, TAIL_MAX);
         object->tail = 0;

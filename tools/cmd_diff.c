@@ -70,8 +70,10 @@ static const struct argp argp = {
     .options = option_table,
     .parser = parse_option,
     .args_doc = "FILE --a SUBJECT --b SUBJECT",
-    .doc = "Replays a trace on two builds of an allocator and says where they behave differently.\v"
-           "Exit: 0 the same, 1 differences, 2 usage, 3 could not run, 130 interrupted.",
+    .doc =
+        "Replays a trace on two builds of an allocator and says where they behave differently.\v"
+        "Exit: 0 the same, 1 differences, 2 usage, 3 could not run, 4 alike until both died, 130 "
+        "interrupted.",
     .children = assay_progress_children,
 };
 

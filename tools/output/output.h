@@ -65,8 +65,8 @@ void assay_output_print_clusters(FILE *out, const struct assay_output_run *run);
 /* Lines of the suppressions that fitted nothing: warned of on standard error, and returned as an
  * array of strings. New reference; suppressions may be NULL. */
 json_t *assay_output_unused(const struct assay_suppressions *suppressions, const char *path);
-/* Whether what the options want can be written: asked before the run. folder: what the command makes
- * by itself (--out), a file may be meant to stand in it; NULL: none. */
+/* Whether what the options want can be written: asked before the run. folder: what the command
+ * makes by itself (--out), a file may be meant to stand in it; NULL: none. */
 int assay_output_ready(const struct assay_output_options *options, const char *folder,
                        struct assay_error *err);
 /* Writes what the options want, stops the clock. Returns 0 or ASSAY_E_*; on failure no file of that

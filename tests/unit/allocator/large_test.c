@@ -330,6 +330,71 @@ static void much_shorter_objects_leave_nothing(void **state)
     assert_true(bw_heap_check(heap, &reason));
 }
 
+/* The place of a long object that shrank twice, taken by a shorter one that then grows: its tail is
+ * cut while it grows. */
+static void grows_while_its_tail_is_cut(void **state)
+{
+    (void)state;
+    bw_heap_reset(heap, 3);
+    uint8_t *p = bw_malloc(heap, 3671276);
+    p = bw_realloc(heap, p, (size_t)1835638);
+    p = bw_realloc(heap, p, (size_t)917819);
+    bw_free(heap, p);
+    p = bw_malloc(heap, 687012);
+    p[687011] = 1;
+    p = bw_realloc(heap, p, (size_t)753943);
+    assert_int_equal(p[687011], 1);
+    assert_int_equal(p[753942], 0);
+    assert_false(reads(p + bw_round_up(753943, bw_page_size(heap->pages))));
+    bw_free(heap, p);
+}
+
+/* Sizes wander over two powers of ten, half of the objects are never touched but at their ends:
+ * places, tails and spares meet in every order. All that was asked for is there, nothing behind it.
+ */
+static void sizes_wander(void **state)
+{
+    enum { LIVE = 12, STEPS = 5000, TOUCHED_FROM = 3 };
+    static uint8_t *objects[LIVE];
+    size_t sizes[LIVE], page = bw_page_size(heap->pages);
+    const char *reason = "";
+    uint64_t x = 88172645463325252;
+    (void)state;
+    bw_heap_reset(heap, 11);
+    for (int i = 0; i < STEPS; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        unsigned at = (unsigned)(x % LIVE);
+        if (objects[at] != NULL) {
+            assert_int_equal(objects[at][0], at + 1);
+            assert_int_equal(objects[at][sizes[at] - 1], at + 1);
+        }
+        if (objects[at] != NULL && (x >> 20 & 3) == 0) {
+            bw_free(heap, objects[at]);
+            objects[at] = NULL;
+            continue;
+        }
+        size_t old = objects[at] != NULL ? sizes[at] : 0, low = (size_t)1 << (17 + (x >> 24) % 6);
+        size_t size = low + 1 + (x >> 32) % low;
+        if (old != 0 && x >> 21 & 1) /* not far away, so that it stays where it is */
+            size = old - old / 4 + (x >> 32) % (old / 2);
+        if (size <= BW_REQUEST_MAX || size > (8 << 20))
+            size = low + 1;
+        objects[at] = old ? bw_realloc(heap, objects[at], size) : bw_malloc(heap, size);
+        assert_non_null(objects[at]);
+        assert_int_equal(objects[at][0], old ? at + 1 : 0);
+        if (old != 0 && old < size)
+            assert_int_equal(objects[at][old], 0);
+        assert_false(reads(objects[at] + bw_round_up(size, page)));
+        if (at >= TOUCHED_FROM)
+            memset(objects[at], (int)at + 1, size);
+        objects[at][0] = objects[at][size - 1] = (uint8_t)(at + 1);
+        sizes[at] = size;
+    }
+    for (int i = 0; i < LIVE; i++)
+        bw_free(heap, objects[i]);
+    assert_true(bw_heap_check(heap, &reason));
+}
+
 /* Moved or, because the program split its mapping, copied: the new place is the same. */
 static void places_depend_on_calls_alone(void **state)
 {
@@ -365,6 +430,8 @@ int main(void)
         cmocka_unit_test(attributes_do_not_travel),
         cmocka_unit_test(page_tables_do_not_pile_up),
         cmocka_unit_test(much_shorter_objects_leave_nothing),
+        cmocka_unit_test(grows_while_its_tail_is_cut),
+        cmocka_unit_test(sizes_wander),
         cmocka_unit_test(places_depend_on_calls_alone),
     };
     return cmocka_run_group_tests(tests, make, drop);
