@@ -257,7 +257,7 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
         atomic_store(&state->races, true);
     /* a hang that does not come back was an op that was slow, here and now */
     if (!confirmed && result.first.relation != ASSAY_RELATION_HANG)
-        atomic_fetch_add(&state->unconfirmed, 1);
+        assay_fuzz_doubt_violation(state, info->name, &result.first);
 }
 
 /* Round after round, each job from another seed. */

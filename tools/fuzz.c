@@ -1,5 +1,7 @@
 #include "tools/fuzz.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +95,7 @@ struct job {
     /* what the child is suspected of */
     uint32_t seen;           /* rows of its report */
     uint64_t ended, suspect; /* programs told to the guide; the one under suspicion */
+    struct assay_violation suspicion;
     bool damaged, suspected;
     uint32_t suspect_hang_ms;
     uint64_t life;       /* programs of a child that is suspected of nothing: ever more */
@@ -324,6 +327,7 @@ static void look_at_report(struct job *job, uint64_t last)
         if (known && harmless(&violation))
             continue;
         job->suspect = report->program[job->seen];
+        job->suspicion = violation;
         job->suspected = !known;
         job->damaged = true;
     }
@@ -395,10 +399,19 @@ static bool look_into(struct job *job, uint64_t in_child, uint32_t hang_ms)
     return confirmed;
 }
 
+static void doubt(struct job *job, uint64_t in_child, const char *what)
+{
+    char where[48];
+    snprintf(where, sizeof where, "program %" PRIu64, recipe_of(job, in_child).number);
+    assay_fuzz_doubt(job->state, where, what);
+}
+
 static void look_into_report(struct job *job, uint64_t in_child)
 {
+    char what[256];
+    assay_finding_line(what, sizeof what, &job->suspicion);
     if (!look_into(job, in_child, ASSAY_FUZZ_HANG_MS))
-        atomic_fetch_add(&job->state->unconfirmed, 1);
+        doubt(job, in_child, what);
 }
 
 /* The op of the child's program that its child ended in, and whether it is the last. */
@@ -434,6 +447,20 @@ static uint32_t hang_ms_of(const struct assay_session_status *status, uint64_t p
                                    : (uint32_t)ms;
 }
 
+static void doubt_death(struct job *job, uint64_t in_child,
+                        const struct assay_session_status *status, unsigned kind)
+{
+    char what[256];
+    bool hung = status->state == ASSAY_SESSION_HUNG;
+    snprintf(what, sizeof what, "%s %s%s%s", assay_op_info(kind)->name,
+             hung                                     ? "did not return"
+             : status->state == ASSAY_SESSION_CRASHED ? "was ended by signal "
+                                                      : "ended the process",
+             status->state == ASSAY_SESSION_CRASHED ? sigabbrev_np(status->signal) : "",
+             status->stderr_text[0] ? ", and the subject wrote to its standard error" : "");
+    doubt(job, in_child, what);
+}
+
 /* The suspicion came early. If it does not come back, the op was slow, here and now: no finding,
  * and nothing unclear, but the next one has to last as long as a finding does. */
 static void look_into_hang(struct job *job, uint64_t in_child,
@@ -447,7 +474,7 @@ static void look_into_hang(struct job *job, uint64_t in_child,
     if (early)
         job->suspect_hang_ms = hang_ms;
     else
-        atomic_fetch_add(&job->state->unconfirmed, 1);
+        doubt_death(job, in_child, status, kind);
 }
 
 /* The child ended by itself: the program it was in is suspected, unless an earlier one was. */
@@ -465,8 +492,11 @@ static void look_into_death(struct job *job)
         atomic_fetch_add(&job->state->programs, 1);
     else if (status.state == ASSAY_SESSION_HUNG)
         look_into_hang(job, in_child, &status);
-    else
-        look_into_report(job, in_child);
+    else if (!look_into(job, in_child, ASSAY_FUZZ_HANG_MS)) {
+        bool last;
+        doubt_death(job, in_child, &status,
+                    op_in_progress(job, in_child, status.op_index, &last).kind);
+    }
 }
 
 /* The number of the program behind the one that the child ended in: what was sent ahead did not

@@ -62,9 +62,14 @@ struct assay_fuzz_state {
     _Atomic uint64_t kept, features;    /* by all jobs; in the job that saw most */
     struct assay_finding_set *findings; /* accepted ones too */
     double first_finding_s;             /* negative: none */
-    _Atomic bool unfrozen;              /* randomness of a child was not frozen */
-    _Atomic uint64_t out_of_memory;     /* children ended at their memory limit: no violation */
-    _Atomic bool usable_told;           /* a finding of usable bytes that may not be written */
+    struct {
+        char where[48]; /* "program 17", a directed program, a file of the engine */
+        char what[256];
+    } doubts[8]; /* of the unconfirmed, the first ones */
+    size_t doubt_count;
+    _Atomic bool unfrozen;          /* randomness of a child was not frozen */
+    _Atomic uint64_t out_of_memory; /* children ended at their memory limit: no violation */
+    _Atomic bool usable_told;       /* a finding of usable bytes that may not be written */
     struct {
         char fingerprint[ASSAY_FINGERPRINT_BYTES];
         unsigned times;

@@ -106,6 +106,17 @@ static json_t *directed_object(const struct assay_fuzz_state *state)
                      "not_run", not_run, "not_reached", not_reached, "seconds", seconds);
 }
 
+/* Of the suspicions that did not come back, the first ones. */
+static json_t *doubts_array(const struct assay_fuzz_state *state)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < state->doubt_count; i++)
+        json_array_append_new(rows, json_pack("{s:o, s:o}", "where",
+                                              assay_emit_string(state->doubts[i].where), "what",
+                                              assay_emit_string(state->doubts[i].what)));
+    return rows;
+}
+
 /* Processor time of the children that have ended: what executed and judged. */
 static double children_cpu_s(void)
 {
@@ -142,6 +153,9 @@ json_t *assay_fuzz_stats(const struct assay_fuzz_state *state,
         "seconds", totals->seconds, "children_cpu_s", children_cpu_s());
     ASSAY_CHECK(object);
     json_object_set_new(object, "directed", directed_object(state));
+    json_object_set_new(object, "unconfirmed",
+                        json_integer((json_int_t)atomic_load(&state->unconfirmed)));
+    json_object_set_new(object, "doubts", doubts_array(state));
     return object;
 }
 
@@ -246,7 +260,7 @@ void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
                               const struct assay_fuzz_state *state)
 {
     struct assay_human a, b, c, d, e;
-    struct assay_printable subject;
+    struct assay_printable subject, where, what;
     double seconds = totals->seconds > 0 ? totals->seconds : 1e-9;
     print_findings(out, state);
     fprintf(out, "\n%s: %s (%s/s), %s (%s/s) in %s, seed %" PRIu64 "\n",
@@ -283,6 +297,9 @@ void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
     if (atomic_load(&state->unconfirmed))
         fprintf(out, "%s did not come back in a fresh child\n",
                 assay_human_of(&a, atomic_load(&state->unconfirmed), "suspicion", "suspicions"));
+    for (size_t i = 0; i < state->doubt_count; i++)
+        fprintf(out, "suspected: %s: %s\n", assay_printable(&where, state->doubts[i].where),
+                assay_printable(&what, state->doubts[i].what));
     if (state->folded_count)
         fprintf(out,
                 "%s more showed only where usable bytes are written, as a finding says that they "

@@ -89,6 +89,31 @@ run 3 assay diff lossy.trace --a glibc --b glibc && said "lost 7 events"
 run 0 assay replay lossy.trace --subject glibc --allow-lossy --json && json findings
 run 0 assay show lossy.trace --json && json dropped
 
+# A suspicion that does not come back is told with what it was: an exit code alone leaves nobody the wiser.
+cat >once.c <<'END'
+#include "assay_subject.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+static void *make(size_t size)
+{
+    static int count;
+    if (++count == 4000 && open(getenv("ONCE"), O_CREAT | O_EXCL | O_WRONLY, 0600) >= 0)
+        abort();
+    return malloc(size);
+}
+
+const struct assay_subject assay_subject = {.name = "once", .malloc = make, .free = free};
+END
+run 4 env ONCE="$work/once.file" assay fuzz --subject adapter:once.c --programs random --runs 300 --seed 1 --out once
+grep -q "^1 suspicion did not come back in a fresh child" out || fail "nothing of a suspicion"
+grep -q "^suspected: program [0-9]*: C26 malloc.*ABRT" out || fail "not what it was"
+python3 -c '
+import json
+s = json.load(open("once/stats.json"))
+assert s["unconfirmed"] == 1 and len(s["doubts"]) == 1 and "ABRT" in s["doubts"][0]["what"], s'
+
 # a subject that writes all over what it shares with its runner
 for command in "replay p.trace --subject" "diff p.trace --a glibc --b" "diff p.trace --b glibc --a" "fuzz --runs 50 --out s --subject"; do
     # shellcheck disable=SC2086
