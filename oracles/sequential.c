@@ -67,6 +67,16 @@ enum assay_decision assay_decide_as_often(uint64_t hits, uint64_t n, double floo
     return valid.low > floor ? ASSAY_ALWAYS : valid.high < wanted ? ASSAY_NEVER : ASSAY_UNDECIDED;
 }
 
+enum assay_decision assay_decide_wald(uint64_t hits, uint64_t n, double floor, double wanted,
+                                      double alpha, double beta)
+{
+    double for_wanted =
+        (double)hits * log(wanted / floor) + (double)(n - hits) * (log1p(-wanted) - log1p(-floor));
+    return for_wanted >= log((1 - beta) / alpha)   ? ASSAY_ALWAYS
+           : for_wanted <= log(beta / (1 - alpha)) ? ASSAY_NEVER
+                                                   : ASSAY_UNDECIDED;
+}
+
 unsigned assay_trials_to_see(double rate, double alpha, unsigned most)
 {
     if (rate >= 1)

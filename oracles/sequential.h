@@ -35,6 +35,13 @@ enum assay_decision assay_decide(uint64_t hits, uint64_t n, double low, double h
 enum assay_decision assay_decide_as_often(uint64_t hits, uint64_t n, double floor, double wanted,
                                           double alpha);
 
+/* The same by Wald's test of the two rates alone, which takes the fewest trials for it: ALWAYS, of
+ * a rate at floor or below, is said with probability alpha / (1 - beta) at most, NEVER, of one at
+ * wanted or above, with beta / (1 - alpha). 0 < floor < wanted < 1.
+ * Source: Wald, Annals of Mathematical Statistics 16 (1945). */
+enum assay_decision assay_decide_wald(uint64_t hits, uint64_t n, double floor, double wanted,
+                                      double alpha, double beta);
+
 /* How many trials show what happens at this rate at least once, but for probability alpha; at most
  * `most`. */
 unsigned assay_trials_to_see(double rate, double alpha, unsigned most);

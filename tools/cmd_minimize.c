@@ -315,8 +315,10 @@ static int write_finding(struct work *work, struct assay_error *err)
         .trials = work->shrunk.trials,
         .minimised = work->shrunk.minimised,
         .as_is = work->shrunk.as_is,
+        .floor = work->shrunk.floor,
         .said = work->result.said,
         .guidance = from->guidance,
+        .max_threads = work->profile.max_threads,
         .usable_writable = work->profile.usable_writable == ASSAY_ANSWER_YES,
         .environment = work->shrunk.environment,
         .trial_seed = work->trial.seed,
@@ -353,6 +355,9 @@ static void tell(struct work *work, struct assay_output_run *run)
     if (work->shrunk.random)
         fprintf(text, "it shows in some processes only: in %u of %u\n", work->shrunk.hits,
                 work->shrunk.trials);
+    if (work->shrunk.floor > 0)
+        fprintf(text, "a step was taken where it showed in %.0f %% or more\n",
+                100 * work->shrunk.floor);
     fprintf(text, "written: '%s'\nreproduce: %s\nnext: %s\n", assay_printable(&shown, work->path),
             json_string_value(json_object_get(finding, "reproduce")),
             json_string_value(json_object_get(finding, "next")));

@@ -140,6 +140,7 @@ static int write_reproducer(const char *folder, const struct assay_finding_recor
                  .races = record->environment.preempted,
                  .ask_usable = !(record->spec->missing_apis >> ASSAY_OP_USABLE_SIZE & 1),
                  .usable_writable = record->usable_writable,
+                 .max_threads = record->max_threads,
                  .seed = record->trial_seed ? record->trial_seed : ASSAY_TRIAL_SEED,
                  .missing_apis = record->spec->missing_apis});
     return finish(out, "reproducer.c", err);
@@ -200,6 +201,9 @@ static int write_report(const char *folder, const struct assay_finding_record *r
     fprintf(out, "reproduced %u of %u times", record->hits, record->trials);
     if (record->hits < record->trials)
         fprintf(out, " (95 %% interval %.0f to %.0f %%)", 100 * rate.low, 100 * rate.high);
+    if (record->floor > 0)
+        fprintf(out, "; a smaller program was taken where it does so in %.0f %% or more",
+                100 * record->floor);
     fprintf(out, "; %zu of %zu op%s left", record->count, record->ops_found,
             record->ops_found == 1 ? " is" : "s are");
     if (!record->minimised)
@@ -240,6 +244,9 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     }
     json_decref(more);
+    if (record->floor > 0)
+        json_object_set_new(json_object_get(object, "reproduced"), "floor",
+                            json_real(thousandths(record->floor)));
     if (record->directed)
         json_object_set_new(object, "directed", json_string(record->directed));
     if (record->trial_seed > 1)

@@ -171,6 +171,7 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
                                           .environment = program->environment,
                                           .directed = program->directed,
                                           .guidance = config->guidance,
+                                          .max_threads = config->profile.max_threads,
                                           .usable_writable =
                                               config->profile.usable_writable == ASSAY_ANSWER_YES};
     char path[PATH_MAX];
@@ -180,6 +181,7 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
     record.trials = shrunk.trials;
     record.minimised = shrunk.minimised;
     record.as_is = shrunk.as_is;
+    record.floor = shrunk.floor;
     record.environment = program->environment;
     record.violation = result->first;
     record.ops = program->ops;

@@ -13,16 +13,19 @@ enum {
     HANG_BRIEF_MS = 60,
     PROBES = 3, /* trials of a program before it counts as one that always shows it */
     CONFIRM_TRIALS = 10,
-    RATE_TRIALS = 60, /* to measure a rate, */
-    RACES_TRIALS = 8, /* of threads side by side, */
+    RATE_TRIALS = 60,  /* to measure a rate, */
+    CHANCY_TRIALS = 8, /* of threads side by side, */
     CANDIDATE_TRIALS = 200,
-    FINAL_TRIALS = 100
+    FINAL_TRIALS = 100,
+    FINAL_CHANCY_TRIALS = 20
 };
 
 /* How often a candidate shows the finding, as a part of how often the program did for certain. */
 #define FLOOR_PART 0.25
-/* Of races a trial takes long, and the program is made often again in any case. */
-#define RACES_ERROR 0.1
+/* Of races a trial takes long: each candidate gets the fewest that tell. */
+#define FLOOR_PART_CHANCY 0.5
+#define WANTED_MOST       0.9
+#define SELDOM            0.5
 
 struct hunt {
     const struct assay_shrink *shrink;
@@ -31,7 +34,8 @@ struct hunt {
     struct assay_error *err;
     int code; /* of the first run that could not be had */
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
-    bool races;                        /* of threads side by side: it never shows for certain */
+    bool races;                        /* of threads side by side, */
+    bool chancy;                       /* or that go on meanwhile: it never shows for certain */
     bool always_fresh;                 /* a hang ends its child in any case */
     bool spoiled;                      /* the child's heap may be damaged */
     uint64_t deadline_ns;              /* of what goes on now */
@@ -41,6 +45,13 @@ struct hunt {
     size_t room;
     struct assay_trial_result last; /* that showed it in a fresh child, */
     bool confirming, choosy;        /* of races, in the end: the one that says most */
+};
+
+/* What it was before, and as it showed then. */
+struct before {
+    struct assay_event *ops;
+    size_t count;
+    struct assay_trial_result result;
 };
 
 static bool out_of_time(void *self)
@@ -99,16 +110,22 @@ static bool always_shows(struct hunt *hunt, const struct assay_event *ops, size_
     return (!used || run(hunt, ops, n, false)) && run(hunt, ops, n, true);
 }
 
+static enum assay_decision decide(const struct hunt *hunt, unsigned hits, unsigned trials)
+{
+    return hunt->chancy
+               ? assay_decide_wald(hits, trials, hunt->floor, hunt->wanted, ASSAY_SHRINK_KEEPS,
+                                   ASSAY_SHRINK_LOSES)
+               : assay_decide_as_often(hits, trials, hunt->floor, hunt->wanted, ASSAY_SHRINK_ERROR);
+}
+
 static bool shows_as_often(struct hunt *hunt, const struct assay_event *ops, size_t n, bool careful)
 {
-    double error = hunt->races ? RACES_ERROR : ASSAY_SHRINK_ERROR;
     unsigned patience = assay_trials_to_see(hunt->wanted, 0.05, CANDIDATE_TRIALS), hits = 0;
     for (unsigned trials = 1; trials <= CANDIDATE_TRIALS && !out_of_time(hunt); trials++) {
         hits += run(hunt, ops, n, true);
         if (!careful && hits == 0 && trials >= patience)
             return false;
-        enum assay_decision decision =
-            assay_decide_as_often(hits, trials, hunt->floor, hunt->wanted, error);
+        enum assay_decision decision = decide(hunt, hits, trials);
         if (decision != ASSAY_UNDECIDED)
             return decision == ASSAY_ALWAYS;
     }
@@ -147,12 +164,15 @@ static void on_progress(void *self, size_t ops, uint64_t tests)
 /* ---- the whole ------------------------------------------------------------------------------ */
 
 /* Measures how often the program shows it, and what is asked of candidates. False: never. */
-static bool measure(struct hunt *hunt, const struct assay_event *ops, size_t n)
+static bool measure(struct hunt *hunt, const struct before *before)
 {
-    unsigned most = hunt->races ? RACES_TRIALS : RATE_TRIALS;
-    unsigned trials, hits = try_fresh(hunt, ops, n, most, &trials);
-    hunt->wanted = hunt->races ? hits / (1.0 + trials) : assay_always_valid(hits, trials, 0.05).low;
-    hunt->floor = hunt->wanted * FLOOR_PART;
+    unsigned most = hunt->chancy ? CHANCY_TRIALS : RATE_TRIALS;
+    unsigned trials, hits = try_fresh(hunt, before->ops, before->count, most, &trials);
+    double rate = hits / (1.0 + trials);
+    hunt->wanted = !hunt->chancy        ? assay_always_valid(hits, trials, 0.05).low
+                   : rate < WANTED_MOST ? rate
+                                        : WANTED_MOST;
+    hunt->floor = hunt->wanted * (hunt->chancy ? FLOOR_PART_CHANCY : FLOOR_PART);
     return hits > 0 && hunt->wanted > 0;
 }
 
@@ -187,8 +207,8 @@ static struct assay_minimised minimise(struct hunt *hunt, struct assay_event *op
 {
     struct assay_minimised outcome;
     struct assay_passes passes;
-    bool careful = (hunt->always_fresh && hunt->wanted == 0) || hunt->passes;
-    if (!hunt->passes && (hunt->wanted == 0 || hunt->races) &&
+    bool careful = (hunt->always_fresh && hunt->wanted == 0) || hunt->passes || hunt->chancy;
+    if (!hunt->passes && (hunt->wanted == 0 || hunt->chancy) &&
         assay_passes_find(ops, *count, &passes))
         return minimise_pass(hunt, &passes, ops, count);
     const struct assay_minimise how = {.self = hunt,
@@ -200,13 +220,6 @@ static struct assay_minimised minimise(struct hunt *hunt, struct assay_event *op
     *count = left ? left : *count;
     return outcome;
 }
-
-/* What it was before, and as it showed then. */
-struct before {
-    struct assay_event *ops;
-    size_t count;
-    struct assay_trial_result result;
-};
 
 static void restore(struct hunt *hunt, struct assay_event *ops, size_t *count,
                     const struct before *before)
@@ -298,18 +311,36 @@ static void shorten(struct assay_event *ops, size_t *count, uint64_t op_index)
         *count = enough * passes.length;
 }
 
+/* The last part of the time is for saying how often what is left shows it. */
+static uint64_t before_last(uint64_t latest_ns)
+{
+    enum { PARTS = 5 };
+    uint64_t now = assay_now_ns();
+    return latest_ns > now ? latest_ns - (latest_ns - now) / PARTS : latest_ns;
+}
+
+/* What is shorter may show it too seldom. */
+static bool measure_races(struct hunt *hunt, struct before *before)
+{
+    size_t whole = before->count;
+    shorten(before->ops, &before->count, before->result.first.op_index);
+    if (measure(hunt, before) && hunt->wanted >= SELDOM)
+        return true;
+    before->count = whole;
+    return measure(hunt, before);
+}
+
 /* Where it shows in some runs only: from what is there if that shows it often enough, else from
  * the beginning. */
 static void minimise_random(struct hunt *hunt, struct assay_event *ops, size_t *count,
                             struct before *before)
 {
-    hunt->deadline_ns = hunt->shrink->latest_ns;
+    hunt->deadline_ns = before_last(hunt->shrink->latest_ns);
     assay_trial_set_hang(hunt->trial, HANG_MS);
-    if (hunt->races) {
-        shorten(before->ops, &before->count, before->result.first.op_index);
+    bool shows = hunt->races ? measure_races(hunt, before) : measure(hunt, before);
+    if (hunt->races)
         restore(hunt, ops, count, before);
-    }
-    if (measure(hunt, before->ops, before->count)) {
+    if (shows) {
         struct assay_minimised outcome = {0};
         if (*count < before->count)
             outcome = minimise(hunt, ops, count);
@@ -319,6 +350,7 @@ static void minimise_random(struct hunt *hunt, struct assay_event *ops, size_t *
         }
         hunt->shrunk->minimised = outcome.minimal;
         hunt->shrunk->as_is = !outcome.shows && !out_of_time(hunt);
+        hunt->shrunk->floor = hunt->floor;
     }
     assay_trial_set_hang(hunt->trial, hunt->shrink->trial.hang_ms);
 }
@@ -349,6 +381,15 @@ static struct assay_environment bare_of(const struct assay_environment *needed,
     return bare;
 }
 
+/* What a thread does meanwhile, again and again, is never at the same place twice. */
+static bool loops(const struct assay_event *ops, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ops[i].kind == ASSAY_OP_CONTEXT && ops[i].arg == ASSAY_CONTEXT_LOOP)
+            return true;
+    return false;
+}
+
 /* A finding that shows without its environment loses it. */
 static int drop_environment(struct hunt *hunt, const struct assay_event *ops, size_t count)
 {
@@ -373,6 +414,7 @@ static int drop_environment(struct hunt *hunt, const struct assay_event *ops, si
         hunt->last = probe.last;
         hunt->shrunk->environment = bare.environment;
         hunt->races = bare.environment.preempted;
+        hunt->chancy = hunt->races || loops(ops, count);
     } else {
         assay_trial_free(trial);
     }
@@ -384,9 +426,9 @@ static void shrink_all(struct hunt *hunt, struct assay_event *ops, size_t *count
 {
     struct assay_shrunk *shrunk = hunt->shrunk;
     unsigned trials = 0, hits = 0;
-    if (!hunt->always_fresh && !hunt->races)
+    if (!hunt->always_fresh && !hunt->chancy)
         hits = try_fresh(hunt, ops, *count, PROBES, &trials);
-    if (hits == trials && !hunt->races) {
+    if (hits == trials && !hunt->chancy) {
         shrunk->hits = shrunk->trials = 1; /* it was confirmed before */
         if (minimise_certain(hunt, ops, count, before) || !hunt->always_fresh)
             confirm(hunt, ops, *count, hunt->always_fresh ? 1 : CONFIRM_TRIALS - 1);
@@ -396,10 +438,20 @@ static void shrink_all(struct hunt *hunt, struct assay_event *ops, size_t *count
     *shrunk = (struct assay_shrunk){
         .random = true, .runs = shrunk->runs, .environment = shrunk->environment};
     minimise_random(hunt, ops, count, before);
-    confirm(hunt, ops, *count, hunt->races ? RACES_TRIALS : FINAL_TRIALS);
+    confirm(hunt, ops, *count, hunt->chancy ? FINAL_CHANCY_TRIALS : FINAL_TRIALS);
+    if (shrunk->hits < hunt->floor * shrunk->trials && *count < before->count) {
+        /* the test erred, or the machine has become another */
+        restore(hunt, ops, count, before);
+        shrunk->hits = shrunk->trials = 0;
+        confirm(hunt, ops, *count, hunt->chancy ? FINAL_CHANCY_TRIALS : FINAL_TRIALS);
+        shrunk->minimised = false;
+        shrunk->as_is = true;
+        shrunk->floor = 0;
+    }
     if (shrunk->hits == 0) {
         restore(hunt, ops, count, before);
         shrunk->minimised = false;
+        shrunk->floor = 0;
         shrunk->hits = 1;
         shrunk->trials++;
     }
@@ -414,6 +466,7 @@ int assay_shrink(const struct assay_shrink *shrink, struct assay_event *ops, siz
                         .err = err,
                         .deadline_ns = shrink->deadline_ns,
                         .races = shrink->trial.environment.preempted,
+                        .chancy = shrink->trial.environment.preempted || loops(ops, *count),
                         .always_fresh = result->first.relation == ASSAY_RELATION_HANG,
                         .last = *result};
     struct before before = {

@@ -2,8 +2,9 @@
  * minimize share.
  *
  * A finding that shows in every fresh child is minimised by single trials. One that shows in some
- * of them only (a subject that answers at random) is minimised by a sequential test: a candidate is
- * taken when its rate is decided to be about the program's own, with a stated error. Host only. */
+ * of them only (a subject that answers at random, threads that run meanwhile) is minimised by a
+ * sequential test: a candidate is taken when its rate is decided to be about the program's own,
+ * with a stated error; one that shows it more seldom has lost it. Host only. */
 #ifndef ASSAY_SHRINK_H
 #define ASSAY_SHRINK_H
 
@@ -15,6 +16,10 @@
 /* Of one candidate of a finding that shows in some runs only: to be taken though it shows four
  * times as rarely as the program did at least, or left though it shows as often. */
 #define ASSAY_SHRINK_ERROR 0.01
+/* The same where threads run meanwhile, against half of what the program did: to be taken, to be
+ * left (assay_decide_wald). */
+#define ASSAY_SHRINK_KEEPS 0.05
+#define ASSAY_SHRINK_LOSES 0.1
 
 struct assay_shrink {
     struct assay_trial_config trial; /* hang_ms: how long an op of the finding may take */
@@ -30,7 +35,8 @@ struct assay_shrunk {
     unsigned hits, trials; /* of the final program, in fresh children */
     bool minimised;        /* nothing more can be taken away */
     bool as_is;            /* else: made legal without what it does not need it shows nothing */
-    bool random;           /* it shows in some runs only */
+    bool random;           /* it shows in some runs only: */
+    double floor;          /* no candidate was taken whose rate is below this; 0: none was asked */
     uint64_t runs;         /* programs run in all */
     struct assay_environment environment; /* what of it the finding needs */
 };

@@ -99,10 +99,10 @@ static void write_head(const struct reproducer_writer *w)
         safe(w, w->r->library);
     reproducer_line(w, preload ? " ./reproducer; echo $?" : "./reproducer; echo $?");
     if (races)
-        reproducer_line(w,
-                        " *\n"
-                        " * Threads make the same calls again and again, until it shows or some 20 "
-                        "s have gone by.");
+        reproducer_line(w, " *\n"
+                           " * Threads make the same calls again and again, interrupted inside of "
+                           "them, until it shows or\n"
+                           " * there is no time left.");
     else if (w->r->hits < w->r->trials)
         fprintf(w->out,
                 " *\n"
@@ -180,6 +180,7 @@ static void write_races_frame(const struct reproducer_writer *w)
                        "#include <dlfcn.h>\n"
                        "#include <errno.h>\n"
                        "#include <fcntl.h>\n"
+                       "#include <link.h>\n"
                        "#include <malloc.h>\n"
                        "#include <pthread.h>\n"
                        "#include <sched.h>\n"
@@ -190,11 +191,14 @@ static void write_races_frame(const struct reproducer_writer *w)
                        "#include <stdio.h>\n"
                        "#include <stdlib.h>\n"
                        "#include <string.h>\n"
+                       "#include <sys/mman.h>\n"
+                       "#include <sys/prctl.h>\n"
                        "#include <sys/syscall.h>\n"
                        "#include <sys/wait.h>\n"
                        "#include <time.h>\n"
+                       "#include <ucontext.h>\n"
                        "#include <unistd.h>\n\n"
-                       "enum { FINISHED = 42 };\n");
+                       "enum { FINISHED = 42, SEEN = 43 /* exit codes that are ours */ };\n");
 }
 
 static bool born_with(const struct assay_reproducer *reproducer, uint32_t object,
@@ -247,7 +251,8 @@ void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer
     reproducer = &own;
     if (damages_slack(reproducer))
         w.checks |= CHECK_SLACK;
-    w.slack = own.ask_usable && own.usable_writable && !reproducer_checks(&w, CHECK_SLACK);
+    w.slack =
+        own.ask_usable && own.usable_writable && (own.races || !reproducer_checks(&w, CHECK_SLACK));
     w.turns = reproducer_in_turns(reproducer);
     w.used[ASSAY_OP_FREE] = w.turns; /* of what a loop leaves behind */
     bool bears = false, resizes = false;

@@ -24,7 +24,8 @@ struct assay_reproducer {
     /* It showed in hits of trials processes; where that is not all, the file tries `attempts`
      * processes. 0 of 0: not known. */
     unsigned hits, trials, attempts;
-    bool races;            /* threads ran side by side; the file repeats it for up to 20 s */
+    bool races;            /* threads ran side by side; the file repeats it for up to a minute */
+    unsigned max_threads;  /* promised by the profile; 0: any number */
     bool ask_usable;       /* the executor asked for the usable size after each birth, */
     bool usable_writable;  /* and wrote what is usable, for the profile says that one may */
     uint64_t seed;         /* of the patterns */

@@ -6,9 +6,9 @@
 
 #include "oracles/compare/reproducer_writer.h"
 
-enum { THREADS_MOST = 256 };
+enum { THREADS_MOST = 256, COPIES = 4, COPIED_THREADS = 32, COPIED_OPS = 300 };
 
-static bool is_growth(const struct reproducer_writer *w)
+bool reproducer_is_growth(const struct reproducer_writer *w)
 {
     return w->r->violation->property == ASSAY_PROPERTY_C31 ||
            w->r->violation->property == ASSAY_PROPERTY_C29;
@@ -17,7 +17,7 @@ static bool is_growth(const struct reproducer_writer *w)
 /* What is looked at, beside how the process ends. */
 static bool looks_at_places(const struct reproducer_writer *w)
 {
-    return w->r->violation->property != ASSAY_PROPERTY_C10 && !is_growth(w);
+    return w->r->violation->property != ASSAY_PROPERTY_C10 && !reproducer_is_growth(w);
 }
 
 static bool is_about(const struct reproducer_writer *w, enum assay_property property)
@@ -29,14 +29,6 @@ static bool is_part(const struct assay_event *op)
 {
     return op->kind != ASSAY_OP_THREAD_START && op->kind != ASSAY_OP_THREAD_EXIT &&
            op->kind != ASSAY_OP_MEASURE && op->kind != ASSAY_OP_CHECK;
-}
-
-static bool threads_end(const struct assay_reproducer *r)
-{
-    for (size_t i = 0; i < r->count; i++)
-        if (r->ops[i].kind == ASSAY_OP_THREAD_EXIT)
-            return true;
-    return false;
 }
 
 static unsigned thread_of(const struct assay_event *op)
@@ -57,7 +49,10 @@ static void write_objects(const struct reproducer_writer *w)
         "    _Atomic(unsigned char *) at;\n"
         "    _Atomic unsigned long turn;\n"
         "    size_t bytes; /* the same in every pass */\n"
-        "} objects[OBJECTS + 1];\n"
+        "    _Atomic size_t usable;\n"
+        "} objects[ALL];\n"
+        "static __thread unsigned first; /* of the objects of this thread's copy of the program, "
+        "less one */\n"
         "static _Atomic int stop;\n\n"
         "/* 0: it is over */\n"
         "static __attribute__((unused)) int await(unsigned k, unsigned long turn)\n"
@@ -83,7 +78,7 @@ static void write_objects(const struct reproducer_writer *w)
         "object, seen);\n"
         "    ssize_t written = write(1, text, (size_t)n);\n"
         "    (void)written;\n"
-        "    _exit(1);\n"
+        "    _exit(SEEN);\n"
         "}\n\n"
         "static unsigned char pattern(unsigned k, size_t i)\n"
         "{\n"
@@ -98,6 +93,14 @@ static void write_objects(const struct reproducer_writer *w)
                            "            show(\"content changed\", k, i);");
     else
         reproducer_line(w, "    (void)k, (void)p, (void)bytes;");
+    if (is_about(w, ASSAY_PROPERTY_C09) && w->slack)
+        reproducer_line(
+            w, "    size_t usable = atomic_load(&objects[k].usable), slack = usable > bytes "
+               "? usable - bytes : 0;\n"
+               "    for (size_t i = usable - (slack > 256 ? 16 : slack); i < usable && p == "
+               "atomic_load(&objects[k].at); i++)\n"
+               "        if (p[i] != pattern(k, i))\n"
+               "            show(\"usable bytes changed\", k, i);");
     reproducer_line(w, "}\n");
     if (w->slack) {
         reproducer_line(w,
@@ -111,8 +114,11 @@ static void write_objects(const struct reproducer_writer *w)
     }
     reproducer_line(w, "static void born(unsigned k, unsigned char *p)\n"
                        "{\n"
-                       "    size_t bytes = objects[k].bytes;\n"
-                       "    atomic_store(&objects[k].at, p);");
+                       "    size_t bytes = objects[k].bytes;");
+    if (w->slack)
+        reproducer_line(w, "    size_t usable = p ? call_malloc_usable_size(p) : 0;\n"
+                           "    atomic_store(&objects[k].usable, usable);");
+    reproducer_line(w, "    atomic_store(&objects[k].at, p);");
     if (is_about(w, ASSAY_PROPERTY_C01))
         reproducer_line(w, "    if (!p && bytes)\n"
                            "        show(\"a request was refused\", k, bytes);");
@@ -125,21 +131,30 @@ static void write_objects(const struct reproducer_writer *w)
                            "    if ((uintptr_t)p % alignment)\n"
                            "        show(\"an object is not aligned\", k, (uintptr_t)p);");
     if (is_about(w, ASSAY_PROPERTY_C04) && w->slack)
-        reproducer_line(w, "    if (call_malloc_usable_size(p) < bytes)\n"
-                           "        show(\"an object is too small\", k, "
-                           "call_malloc_usable_size(p));");
+        reproducer_line(w, "    if (usable < bytes)\n"
+                           "        show(\"an object is too small\", k, usable);");
     if (looks_at_places(w))
         reproducer_line(w,
-                        "    for (unsigned i = 1; i <= OBJECTS; i++) {\n"
+                        "    for (unsigned i = 1; i < ALL; i++) {\n"
                         "        const unsigned char *other = i == k ? NULL : "
                         "atomic_load(&objects[i].at);\n"
                         "        if (other && p < other + objects[i].bytes && other < p + bytes)\n"
                         "            show(\"two live objects overlap\", k, i);\n"
                         "    }");
+    if (is_about(w, ASSAY_PROPERTY_C06) && w->slack)
+        reproducer_line(w,
+                        "    for (unsigned i = 1; i < ALL; i++) {\n"
+                        "        const unsigned char *other = i == k ? NULL : "
+                        "atomic_load(&objects[i].at);\n"
+                        "        size_t room = atomic_load(&objects[i].usable);\n"
+                        "        if (other && other == atomic_load(&objects[i].at) && p < other + "
+                        "room && other < p + usable)\n"
+                        "            show(\"usable bytes of two live objects overlap\", k, i);\n"
+                        "    }");
     reproducer_line(w, "    for (size_t i = 0; i < bytes; i++)\n"
                        "        p[i] = pattern(k, i);");
     if (w->slack)
-        reproducer_line(w, "    fill_slack(k, p, call_malloc_usable_size(p));");
+        reproducer_line(w, "    fill_slack(k, p, usable);");
     reproducer_line(w, "}\n");
     reproducer_line(w, "static __attribute__((unused)) unsigned char *given_up(unsigned k)\n"
                        "{\n"
@@ -156,13 +171,18 @@ static void write_calls(const struct reproducer_writer *w)
     if (w->used[ASSAY_OP_MALLOC])
         reproducer_line(w, "static void op_malloc(unsigned k)\n"
                            "{\n"
-                           "    born(k, call_malloc(objects[k].bytes));\n"
+                           "    enter(OF_MALLOC);\n"
+                           "    unsigned char *p = call_malloc(objects[k].bytes);\n"
+                           "    leave();\n"
+                           "    born(k, p);\n"
                            "}\n");
     if (w->used[ASSAY_OP_CALLOC]) {
         reproducer_line(w, "static void op_calloc(unsigned k)\n"
                            "{\n"
-                           "    unsigned char *p = call_calloc(1, objects[k].bytes);");
-        if (!is_growth(w))
+                           "    enter(OF_CALLOC);\n"
+                           "    unsigned char *p = call_calloc(1, objects[k].bytes);\n"
+                           "    leave();");
+        if (!reproducer_is_growth(w))
             reproducer_line(w, "    for (size_t i = 0; p && i < objects[k].bytes; i++)\n"
                                "        if (p[i])\n"
                                "            show(\"calloc's memory is not zero\", k, i);");
@@ -173,7 +193,9 @@ static void write_calls(const struct reproducer_writer *w)
         reproducer_line(w, "static void op_posix_memalign(unsigned k, size_t alignment)\n"
                            "{\n"
                            "    void *p = NULL;\n"
-                           "    int error = call_posix_memalign(&p, alignment, objects[k].bytes);");
+                           "    enter(OF_MEMALIGN);\n"
+                           "    int error = call_posix_memalign(&p, alignment, objects[k].bytes);\n"
+                           "    leave();");
         if (is_about(w, ASSAY_PROPERTY_C03))
             reproducer_line(w, "    if (!error && (uintptr_t)p % alignment)\n"
                                "        show(\"an object is not aligned\", k, (uintptr_t)p);");
@@ -186,7 +208,9 @@ static void write_calls(const struct reproducer_writer *w)
                "{\n"
                "    unsigned char *old = given_up(k);\n"
                "    size_t bytes = objects[n].bytes;\n"
+               "    enter(OF_REALLOC);\n"
                "    unsigned char *p = old ? call_realloc(old, bytes) : NULL;\n"
+               "    leave();\n"
                "    if (p)\n"
                "        check(k, p, objects[k].bytes < bytes ? objects[k].bytes : bytes);\n"
                "    if (old && !p)\n"
@@ -198,8 +222,10 @@ static void write_calls(const struct reproducer_writer *w)
                        "    unsigned char *p = given_up(k);");
     if (is_about(w, ASSAY_PROPERTY_C19))
         reproducer_line(w, "    errno = ERANGE;");
-    reproducer_line(w, "    if (p)\n"
-                       "        call_free(p);");
+    reproducer_line(w, "    enter(OF_FREE);\n"
+                       "    if (p)\n"
+                       "        call_free(p);\n"
+                       "    leave();");
     if (is_about(w, ASSAY_PROPERTY_C19))
         reproducer_line(w, "    if (errno != ERANGE)\n"
                            "        show(\"free changed errno\", k, (unsigned long long)errno);");
@@ -235,26 +261,31 @@ static void write_op(const struct reproducer_writer *w, size_t at)
     const uint32_t concerned[2] = {op->object, op->born};
     for (int i = 0; i < 2; i++)
         if (concerned[i] && crosses(w->r, concerned[i]))
-            fprintf(w->out, "    if (!await(%" PRIu32 ", pass * %u + %u))\n        return;\n",
+            fprintf(w->out,
+                    "    if (!await(first + %" PRIu32 ", pass * %u + %u))\n        return;\n",
                     concerned[i], row_of(w->r, concerned[i], w->r->count),
                     row_of(w->r, concerned[i], at));
     switch (op->kind) {
     case ASSAY_OP_MALLOC:
     case ASSAY_OP_CALLOC:
-        fprintf(w->out, "    op_%s(%" PRIu32 ");\n", assay_op_info(op->kind)->name, op->born);
+        fprintf(w->out, "    op_%s(first + %" PRIu32 ");\n", assay_op_info(op->kind)->name,
+                op->born);
         break;
     case ASSAY_OP_POSIX_MEMALIGN:
-        fprintf(w->out, "    op_posix_memalign(%" PRIu32 ", %" PRIu64 ");\n", op->born, op->arg);
+        fprintf(w->out, "    op_posix_memalign(first + %" PRIu32 ", %" PRIu64 ");\n", op->born,
+                op->arg);
         break;
     case ASSAY_OP_REALLOC:
-        fprintf(w->out, "    op_realloc(%" PRIu32 ", %" PRIu32 ");\n", op->object, op->born);
+        fprintf(w->out, "    op_realloc(first + %" PRIu32 ", first + %" PRIu32 ");\n", op->object,
+                op->born);
         break;
-    case ASSAY_OP_FREE: fprintf(w->out, "    op_free(%" PRIu32 ");\n", op->object); break;
+    case ASSAY_OP_FREE: fprintf(w->out, "    op_free(first + %" PRIu32 ");\n", op->object); break;
     default: break;
     }
     for (int i = 0; i < 2; i++)
         if (concerned[i] && crosses(w->r, concerned[i]))
-            fprintf(w->out, "    atomic_fetch_add(&objects[%" PRIu32 "].turn, 1);\n", concerned[i]);
+            fprintf(w->out, "    atomic_fetch_add(&objects[first + %" PRIu32 "].turn, 1);\n",
+                    concerned[i]);
 }
 
 static unsigned write_parts(const struct reproducer_writer *w)
@@ -281,215 +312,50 @@ static unsigned write_parts(const struct reproducer_writer *w)
     for (unsigned t = 0; t < parts; t++)
         fprintf(w->out, "%spart_%u", t ? ", " : "", t);
     fprintf(w->out, "};\nenum { PARTS = %u };\n\n", parts);
-    reproducer_line(w, "static void sizes(void)\n"
+    reproducer_line(w, "static void sizes(unsigned from)\n"
                        "{");
     for (size_t i = 0; i < w->r->count; i++) {
         uint64_t bytes = 0;
         if (assay_event_bears(&w->r->ops[i]) && w->r->ops[i].born &&
             assay_event_bytes(&w->r->ops[i], &bytes))
-            fprintf(w->out, "    objects[%" PRIu32 "].bytes = %" PRIu64 ";\n", w->r->ops[i].born,
-                    bytes);
+            fprintf(w->out, "    objects[from + %" PRIu32 "].bytes = %" PRIu64 ";\n",
+                    w->r->ops[i].born, bytes);
     }
     reproducer_line(w, "}\n");
     return parts;
 }
 
-static void write_threads(const struct reproducer_writer *w)
+static unsigned threads_of(const struct assay_reproducer *r)
 {
-    reproducer_line(w,
-                    "/* Each thread is interrupted now and then, wherever it is, and stays there a "
-                    "little: that "
-                    "is what a\n"
-                    " * scheduler may do at any time. */\n"
-                    "static _Atomic int tids[PARTS];\n\n"
-                    "static void on_interrupt(int number)\n"
-                    "{\n"
-                    "    static _Atomic unsigned turn;\n"
-                    "    int kept = errno;\n"
-                    "    unsigned n = atomic_fetch_add(&turn, 1);\n"
-                    "    const struct timespec nap = {0, 1000 << n % 8};\n"
-                    "    (void)number;\n"
-                    "    if (n % 4 == 0)\n"
-                    "        sched_yield();\n"
-                    "    else\n"
-                    "        nanosleep(&nap, NULL);\n"
-                    "    errno = kept;\n"
-                    "}\n\n"
-                    "static void *interrupt(void *nothing)\n"
-                    "{\n"
-                    "    unsigned draw = 1;\n"
-                    "    while (!atomic_load(&stop)) {\n"
-                    "        draw = draw * 1103515245 + 12345;\n"
-                    "        const struct timespec nap = {0, 2000 + (long)(draw >> 16) % 60000};\n"
-                    "        nanosleep(&nap, NULL);\n"
-                    "        int tid = atomic_load(&tids[(draw >> 8) % PARTS]);\n"
-                    "        if (tid)\n"
-                    "            syscall(SYS_tgkill, getpid(), tid, SIGURG);\n"
-                    "    }\n"
-                    "    return nothing;\n"
-                    "}\n");
-    if (is_growth(w))
-        reproducer_line(
-            w, "static pthread_barrier_t barrier;\n\n"
-               "static unsigned long long resident(void)\n"
-               "{\n"
-               "    static char text[256];\n"
-               "    int fd = open(\"/proc/self/statm\", O_RDONLY);\n"
-               "    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);\n"
-               "    if (n <= 0)\n"
-               "        _exit(2);\n"
-               "    close(fd);\n"
-               "    return strtoull(strchr(text, ' '), NULL, 10) * 4096;\n"
-               "}\n\n"
-               "/* Nothing lives now. Growth that goes on at the pace of the passes: over the last "
-               "three doublings. */\n"
-               "static void measure(unsigned long passes)\n"
-               "{\n"
-               "    static long long after[64];\n"
-               "    int k = 63 - __builtin_clzl(passes);\n"
-               "    after[k] = (long long)resident();\n"
-               "    if (passes < 2048)\n"
-               "        return;\n"
-               "    long long last = after[k] - after[k - 1], before = after[k - 1] - after[k - "
-               "2];\n"
-               "    long long first = after[k - 2] - after[k - 3];\n"
-               "    if (first > 0 && 2 * before >= 3 * first && 2 * last >= 3 * before && last >= "
-               "65536)\n"
-               "        show(\"memory grows from pass to pass\", 0, (unsigned long "
-               "long)after[k]);\n"
-               "}\n\n"
-               "static void between(unsigned part, unsigned long passes)\n"
-               "{\n"
-               "    if (passes & (passes - 1))\n"
-               "        return;\n"
-               "    pthread_barrier_wait(&barrier);\n"
-               "    if (part == 0)\n"
-               "        measure(passes);\n"
-               "    if (part == 0)\n"
-               "        over = atomic_load(&stop);\n"
-               "    pthread_barrier_wait(&barrier);\n"
-               "}\n");
-    bool ends = threads_end(w->r);
-    fprintf(w->out,
-            "static void *work(void *argument)\n"
-            "{\n"
-            "    unsigned part = (unsigned)(uintptr_t)argument;\n"
-            "    atomic_store(&tids[part], (int)syscall(SYS_gettid));\n"
-            "%s"
-            "    atomic_store(&tids[part], 0);\n"
-            "    return NULL;\n"
-            "}\n\n",
-            ends           ? "    parts[part](passes_made);\n"
-            : is_growth(w) ? "    for (unsigned long pass = 0; !over; between(part, ++pass))\n"
-                             "        parts[part](pass);\n"
-                           : "    for (unsigned long pass = 0; !atomic_load(&stop); pass++)\n"
-                             "        parts[part](pass);\n");
-    reproducer_line(w, ends ? "static void side_by_side(void)\n"
-                              "{\n"
-                              "    pthread_t threads[PARTS];\n"
-                              "    for (; !atomic_load(&stop); passes_made++) {\n"
-                              "        int made[PARTS] = {0};\n"
-                              "        for (unsigned i = 1; i < PARTS; i++)\n"
-                              "            made[i] = pthread_create(&threads[i], NULL, work, (void "
-                              "*)(uintptr_t)i) == 0;\n"
-                              "        work(NULL);\n"
-                              "        for (unsigned i = 1; i < PARTS; i++)\n"
-                              "            if (made[i])\n"
-                              "                pthread_join(threads[i], NULL);\n"
-                              "    }\n"
-                              "}\n"
-                            : "static void side_by_side(void)\n"
-                              "{\n"
-                              "    pthread_t threads[PARTS];\n"
-                              "    for (unsigned i = 1; i < PARTS; i++)\n"
-                              "        if (pthread_create(&threads[i], NULL, work, (void "
-                              "*)(uintptr_t)i))\n"
-                              "            _exit(2);\n"
-                              "    work(NULL);\n"
-                              "    for (unsigned i = 1; i < PARTS; i++)\n"
-                              "        pthread_join(threads[i], NULL);\n"
-                              "}\n");
+    bool there[THREADS_MOST] = {false};
+    unsigned threads = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        threads += is_part(&r->ops[i]) && !there[thread_of(&r->ops[i])];
+        there[thread_of(&r->ops[i])] |= is_part(&r->ops[i]);
+    }
+    return threads;
 }
 
-static void write_main(const struct reproducer_writer *w)
+/* The same program several times at once: where one thread stays others get on. Not where more of
+ * them might be refused, where no more are promised, and where memory is compared. */
+static unsigned copies_of(const struct reproducer_writer *w)
 {
-    enum { SECONDS_OF_CHILD = 2, SECONDS_OF_GROWTH = 18, SECONDS_MORE = 10 };
-    unsigned of_child = is_growth(w) ? SECONDS_OF_GROWTH : SECONDS_OF_CHILD;
-    fprintf(w->out, "enum { SECONDS = %u, OF_CHILD = %u, HANGS = %u };\n\n", 18u, of_child,
-            of_child + SECONDS_MORE);
-    reproducer_line(w, "static void *end_in_time(void *nothing)\n"
-                       "{\n"
-                       "    const struct timespec time = {OF_CHILD, 0};\n"
-                       "    nanosleep(&time, NULL);\n"
-                       "    atomic_store(&stop, 1);\n"
-                       "    return nothing;\n"
-                       "}\n\n"
-                       "static int attempt(void)\n"
-                       "{\n"
-                       "    int status = 0;\n"
-                       "    pid_t child = fork();\n"
-                       "    if (child == 0) {\n"
-                       "        struct sigaction action;\n"
-                       "        pthread_t first, second;\n"
-                       "        alarm(HANGS); /* a hang ends in SIGALRM */\n"
-                       "        look_up();\n"
-                       "        sizes();\n"
-                       "        memset(&action, 0, sizeof action);\n"
-                       "        action.sa_handler = on_interrupt;\n"
-                       "        action.sa_flags = SA_RESTART;\n"
-                       "        sigaction(SIGURG, &action, NULL);");
-    if (is_growth(w))
-        reproducer_line(w, "        pthread_barrier_init(&barrier, NULL, PARTS);");
-    reproducer_line(w, "        if (pthread_create(&first, NULL, end_in_time, NULL) ||\n"
-                       "            pthread_create(&second, NULL, interrupt, NULL))\n"
-                       "            _exit(2);\n"
-                       "        side_by_side();");
-    /* seen where the program ends, which is where the executor frees what is left */
-    if (w->r->violation->event.kind == ASSAY_OP_NONE)
-        reproducer_line(w, "        for (unsigned k = 1; k <= OBJECTS; k++)\n"
-                           "            op_free(k);");
-    reproducer_line(
-        w, "        _exit(FINISHED);\n"
-           "    }\n"
-           "    if (child < 0 || waitpid(child, &status, 0) != child)\n"
-           "        return 2;\n"
-           "    if (WIFEXITED(status) && WEXITSTATUS(status) == FINISHED)\n"
-           "        return 0;\n"
-           "    if (WIFEXITED(status) && (WEXITSTATUS(status) == 1 || WEXITSTATUS(status) == 2))\n"
-           "        return WEXITSTATUS(status);\n"
-           "    if (WIFEXITED(status))\n"
-           "        printf(\"bug: the allocator ended the process by exit code %d\\n\", "
-           "WEXITSTATUS(status));\n"
-           "    else if (WTERMSIG(status) == SIGALRM)\n"
-           "        printf(\"bug: a legal program hangs\\n\");\n"
-           "    else\n"
-           "        printf(\"bug: a legal program dies of signal %d\\n\", WTERMSIG(status));\n"
-           "    return 1;\n"
-           "}\n\n"
-           "int main(void)\n"
-           "{\n"
-           "    int answer = 0;\n"
-           "    time_t start = time(NULL);\n"
-           "    while (answer != 1 && time(NULL) - start < SECONDS) {\n"
-           "        int one = attempt();\n"
-           "        answer = one ? one : answer;\n"
-           "    }\n"
-           "    return answer;\n"
-           "}");
+    unsigned threads = threads_of(w->r), most = w->r->max_threads;
+    bool once = reproducer_is_growth(w) || is_about(w, ASSAY_PROPERTY_C01) ||
+                w->r->count > COPIED_OPS || threads * COPIES > COPIED_THREADS ||
+                (most && threads * COPIES > most);
+    return once ? 1 : COPIES;
 }
 
 void reproducer_races(const struct reproducer_writer *w)
 {
-    fprintf(w->out, "enum { OBJECTS = %" PRIu32 " };\n", w->objects);
+    fprintf(w->out, "enum { OBJECTS = %" PRIu32 ", COPIES = %u, ALL = COPIES * (OBJECTS + 1) };\n",
+            w->objects, copies_of(w));
     reproducer_pointers(w);
     write_objects(w);
-    if (threads_end(w->r))
-        reproducer_line(w, "static unsigned long passes_made;\n");
-    if (is_growth(w))
-        reproducer_line(w, "static volatile int over;\n");
+    reproducer_interrupts(w);
     write_calls(w);
     write_parts(w);
-    write_threads(w);
     reproducer_look_up(w);
-    write_main(w);
+    reproducer_side_by_side(w);
 }

@@ -6,7 +6,8 @@
  *   reproducer_system.c   memory that ends, calls that fail, measurements
  *   reproducer_ops.c      a function for each kind of op, and the calls of the program
  *   reproducer_turns.c    the calls of several threads and processes
- *   reproducer_races.c    the calls of threads that run side by side, and what is around them
+ *   reproducer_races.c    the calls of threads that run side by side
+ *   reproducer_side_by_side.c  how these are interrupted, and what is around them
  *   reproducer_main.c     the process that runs it, how it ends, how often it is tried */
 #ifndef ASSAY_REPRODUCER_WRITER_H
 #define ASSAY_REPRODUCER_WRITER_H
@@ -110,6 +111,12 @@ bool reproducer_stops(const struct assay_violation *v);
 
 /* reproducer_races.c: everything behind the head. */
 void reproducer_races(const struct reproducer_writer *w);
+
+bool reproducer_is_growth(const struct reproducer_writer *w);
+/* reproducer_side_by_side.c: what is around each call, and around all of them. */
+bool reproducer_threads_end(const struct assay_reproducer *r);
+void reproducer_interrupts(const struct reproducer_writer *w);
+void reproducer_side_by_side(const struct reproducer_writer *w);
 
 /* reproducer_main.c */
 void reproducer_main(const struct reproducer_writer *w, size_t parts);

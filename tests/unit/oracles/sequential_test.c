@@ -121,6 +121,48 @@ static void as_often_errs_as_rarely_as_stated(void **state)
     }
 }
 
+/* Wald's bounds hold at the two rates and beyond, and rates far from both take few trials. */
+static void walds_test_errs_as_rarely_as_stated(void **state)
+{
+    enum { RUNS = 4000, TRIALS = 4000 };
+    static const struct {
+        double floor, wanted, alpha, beta;
+        unsigned per_mille;
+        enum assay_decision wrong;
+        double trials; /* on average at most */
+    } cases[] = {
+        {0.45, 0.9, 0.02, 0.1, 450, ASSAY_ALWAYS, 8}, {0.45, 0.9, 0.02, 0.1, 900, ASSAY_NEVER, 9},
+        {0.45, 0.9, 0.02, 0.1, 50, ASSAY_ALWAYS, 3},  {0.45, 0.9, 0.02, 0.1, 990, ASSAY_NEVER, 7},
+        {0.1, 0.2, 0.02, 0.1, 100, ASSAY_ALWAYS, 65}, {0.1, 0.2, 0.02, 0.1, 200, ASSAY_NEVER, 85},
+        {0.1, 0.2, 0.05, 0.05, 0, ASSAY_ALWAYS, 30},  {0.1, 0.2, 0.05, 0.05, 100, ASSAY_ALWAYS, 75},
+    };
+    struct assay_random random;
+    (void)state;
+    assay_random_seed(&random, 5);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double bound = cases[i].wrong == ASSAY_ALWAYS ? cases[i].alpha / (1 - cases[i].beta)
+                                                      : cases[i].beta / (1 - cases[i].alpha);
+        unsigned wrong = 0, undecided = 0;
+        uint64_t trials = 0;
+        for (int run = 0; run < RUNS; run++) {
+            uint64_t hits = 0, n = 0;
+            enum assay_decision decision = ASSAY_UNDECIDED;
+            while (decision == ASSAY_UNDECIDED && n < TRIALS) {
+                hits += assay_random_below(&random, 1000) < cases[i].per_mille;
+                decision = assay_decide_wald(hits, ++n, cases[i].floor, cases[i].wanted,
+                                             cases[i].alpha, cases[i].beta);
+            }
+            wrong += decision == cases[i].wrong;
+            undecided += decision == ASSAY_UNDECIDED;
+            trials += n;
+        }
+        /* three standard deviations of RUNS draws */
+        assert_true(wrong <= RUNS * bound + 3 * sqrt(RUNS * bound));
+        assert_int_equal(undecided, 0);
+        assert_true((double)trials / RUNS <= cases[i].trials);
+    }
+}
+
 static void so_many_trials_show_it(void **state)
 {
     (void)state;
@@ -224,6 +266,7 @@ int main(void)
         cmocka_unit_test(decisions_follow_the_borders),
         cmocka_unit_test(the_stated_error_holds_when_one_looks_after_each_trial),
         cmocka_unit_test(as_often_errs_as_rarely_as_stated),
+        cmocka_unit_test(walds_test_errs_as_rarely_as_stated),
         cmocka_unit_test(so_many_trials_show_it),
         cmocka_unit_test(collisions_are_counted),
         cmocka_unit_test(entropy_is_bounded_from_below),
