@@ -40,6 +40,7 @@ struct hunt {
     bool spoiled;                      /* the child's heap may be damaged */
     uint64_t deadline_ns;              /* of what goes on now */
     double floor, wanted;              /* rates; wanted 0: it always shows */
+    unsigned left;                     /* candidates that show it too seldom */
     const struct assay_passes *passes; /* NULL: the program is no pass that is repeated */
     struct assay_event *whole;         /* room for as many ops as the program has */
     size_t room;
@@ -126,6 +127,7 @@ static bool shows_as_often(struct hunt *hunt, const struct assay_event *ops, siz
         if (!careful && hits == 0 && trials >= patience)
             return false;
         enum assay_decision decision = decide(hunt, hits, trials);
+        hunt->left += decision == ASSAY_NEVER;
         if (decision != ASSAY_UNDECIDED)
             return decision == ASSAY_ALWAYS;
     }

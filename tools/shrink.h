@@ -18,8 +18,14 @@
 #define ASSAY_SHRINK_ERROR 0.01
 /* The same where threads run meanwhile, against half of what the program did: to be taken, to be
  * left (assay_decide_wald). */
-#define ASSAY_SHRINK_KEEPS 0.05
-#define ASSAY_SHRINK_LOSES 0.1
+#define ASSAY_SHRINK_KEEPS 0.02
+#define ASSAY_SHRINK_LOSES 0.05
+/* Of many candidates that show it too seldom some are lucky: the more were left, the less is
+ * granted. */
+static inline double assay_shrink_keeps(unsigned left)
+{
+    return ASSAY_SHRINK_KEEPS / (1 + left / 8.0);
+}
 
 struct assay_shrink {
     struct assay_trial_config trial; /* hang_ms: how long an op of the finding may take */

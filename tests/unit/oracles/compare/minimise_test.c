@@ -10,7 +10,10 @@
 
 #include "fuzzers/generate.h"
 #include "oracles/compare/minimise.h"
+#include "oracles/sequential.h"
 #include "tests/unit/fuzzers/legal.h"
+#include "tools/shrink.h"
+#include "traces/core/random.h"
 
 static struct assay_generator generator;
 static struct assay_event ops[ASSAY_PROGRAM_MAX_OPS];
@@ -325,6 +328,87 @@ static void a_dropped_resize_lets_the_old_object_live_on(void **state)
     assert_int_equal(out[1].size, 100);
 }
 
+/* ---- what shows at random ------------------------------------------------------------------- */
+
+static struct assay_random chance;
+
+/* A planted bug that shows the more often the more objects of calloc are resized: in 5 % of runs,
+ * and in 20 % more for each of them up to four. */
+static double rate_of(const struct assay_event *program, size_t n)
+{
+    static bool zeroed[ASSAY_PROGRAM_MAX_OPS + 1];
+    unsigned resized = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct assay_event *op = &program[i];
+        if (op->born)
+            zeroed[op->born] = op->kind == ASSAY_OP_CALLOC;
+        resized += op->kind == ASSAY_OP_REALLOC && op->object && zeroed[op->object];
+    }
+    return 0.05 + 0.2 * (resized < 4 ? resized : 4);
+}
+
+static bool flips(double rate)
+{
+    return (double)assay_random_below(&chance, 1000000) < rate * 1e6;
+}
+
+struct asked {
+    double floor, wanted;
+    unsigned left;
+};
+
+static bool keeps_its_rate(void *self, struct assay_event *program, size_t n, bool careful)
+{
+    struct asked *asked = self;
+    uint64_t hits = 0;
+    (void)careful;
+    tests_made++;
+    for (uint64_t trials = 1;; trials++) {
+        hits += flips(rate_of(program, n));
+        enum assay_decision decision =
+            assay_decide_wald(hits, trials, asked->floor, asked->wanted,
+                              assay_shrink_keeps(asked->left), ASSAY_SHRINK_LOSES);
+        asked->left += decision == ASSAY_NEVER;
+        if (decision != ASSAY_UNDECIDED)
+            return decision == ASSAY_ALWAYS;
+    }
+}
+
+/* By single hits a program would come down to what shows in 5 % of runs. */
+static void what_shows_at_random_keeps_its_rate(void **state)
+{
+    unsigned tried = 0, below = 0;
+    uint64_t total = 0;
+    double least = 1;
+    (void)state;
+    assay_random_seed(&chance, 17);
+    for (uint64_t index = 0; index < 400 && tried < 40; index++) {
+        bool last;
+        struct assay_minimised outcome;
+        struct asked asked = {.wanted = 0.85, .floor = 0.85 / 2};
+        const struct assay_minimise minimise = {
+            .self = &asked, .test = keeps_its_rate, .always_careful = true};
+        assay_generate_start(&generator, 5, index);
+        size_t n = assay_generate_fill(&generator, ops, ASSAY_PROGRAM_MAX_OPS, &last);
+        if (n < 100 || rate_of(ops, n) < 0.84)
+            continue;
+        size_t left = assay_minimise(ops, n, &minimise, &outcome);
+        if (!outcome.shows)
+            continue;
+        double rate = rate_of(ops, left);
+        tried++;
+        below += rate < asked.floor;
+        least = rate < least ? rate : least;
+        assert_true(outcome.minimal);
+        total += left;
+    }
+    print_message("%u programs, %llu ops left each, %u below the floor, least rate %.2f\n", tried,
+                  (unsigned long long)total / tried, below, least);
+    assert_int_equal(tried, 40);
+    assert_int_equal(below, 0);
+    assert_true(total / tried < 30);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -386,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_where_no_step_is_left),
         cmocka_unit_test(no_candidate_is_asked_about_twice),
+        cmocka_unit_test(what_shows_at_random_keeps_its_rate),
         cmocka_unit_test(stops_when_time_is_up_with_what_it_has),
         cmocka_unit_test(what_does_not_show_is_left_alone),
         cmocka_unit_test(refused_resizes_leave_what_they_were_asked_of),

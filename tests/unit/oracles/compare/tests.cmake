@@ -1,5 +1,5 @@
 assay_unit_test(oracles/compare/passes_test.c assay_compare)
 assay_unit_test(oracles/compare/behaviour_test.c assay_compare)
-assay_unit_test(oracles/compare/minimise_test.c assay_compare assay_fuzzers)
+assay_unit_test(oracles/compare/minimise_test.c assay_compare assay_fuzzers assay_statistics m)
 assay_unit_test(oracles/compare/reproducer_test.c assay_compare)
 set_tests_properties(unit_oracles_compare_reproducer_test PROPERTIES TIMEOUT 240)
