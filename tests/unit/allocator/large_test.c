@@ -349,50 +349,51 @@ static void grows_while_its_tail_is_cut(void **state)
     bw_free(heap, p);
 }
 
-/* Sizes wander over two powers of ten, half of the objects are never touched but at their ends:
- * places, tails and spares meet in every order. All that was asked for is there, nothing behind it.
- */
+/* Sizes wander over two powers of ten, mostly downwards by half, and some objects are only touched
+ * at their ends: places, tails and spares meet in every order. All that was asked for is there,
+ * nothing behind it. */
 static void sizes_wander(void **state)
 {
-    enum { LIVE = 12, STEPS = 5000, TOUCHED_FROM = 3 };
-    static uint8_t *objects[LIVE];
-    size_t sizes[LIVE], page = bw_page_size(heap->pages);
+    enum { LIVE = 3, SEEDS = 40, STEPS = 400, SIZE_MOST = 16 << 20 };
     const char *reason = "";
     uint64_t x = 88172645463325252;
     (void)state;
-    bw_heap_reset(heap, 11);
-    for (int i = 0; i < STEPS; i++) {
-        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-        unsigned at = (unsigned)(x % LIVE);
-        if (objects[at] != NULL) {
-            assert_int_equal(objects[at][0], at + 1);
-            assert_int_equal(objects[at][sizes[at] - 1], at + 1);
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        uint8_t *objects[LIVE] = {NULL};
+        size_t sizes[LIVE] = {0}, page = bw_page_size(heap->pages);
+        bw_heap_reset(heap, seed);
+        for (int i = 0; i < STEPS; i++) {
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            unsigned at = (unsigned)(x % LIVE), how = x >> 20 & 7;
+            uint8_t mark = (uint8_t)(at + 1), *p = objects[at];
+            size_t old = p ? sizes[at] : 0, any = x >> 32;
+            size_t low = (size_t)1 << (17 + (x >> 24) % 6), size = low + 1 + any % low;
+            if (p && (p[0] != mark || p[old - 1] != mark))
+                fail_msg("seed %d, step %d: content", (int)seed, i);
+            if (p && how == 0) {
+                bw_free(heap, p);
+                objects[at] = NULL;
+                continue;
+            }
+            if (p && how < 4)
+                size = old - old / 4 + any % (old / 2);
+            else if (p && how < 7)
+                size = old / 2 + any % page;
+            if (size <= BW_REQUEST_MAX || size > SIZE_MOST)
+                size = low + 1;
+            objects[at] = p = p ? bw_realloc(heap, p, size) : bw_malloc(heap, size);
+            assert_non_null(p);
+            if (p[0] != (old ? mark : 0) || (old && old < size && (p[old - 1] != mark || p[old])))
+                fail_msg("seed %d, step %d: content after a resize", (int)seed, i);
+            if (at == 0)
+                memset(p, mark, size < (1 << 20) ? size : 1 << 20);
+            p[0] = p[size - 1] = mark;
+            assert_false(reads(p + bw_round_up(size, page)));
+            sizes[at] = size;
         }
-        if (objects[at] != NULL && (x >> 20 & 3) == 0) {
-            bw_free(heap, objects[at]);
-            objects[at] = NULL;
-            continue;
-        }
-        size_t old = objects[at] != NULL ? sizes[at] : 0, low = (size_t)1 << (17 + (x >> 24) % 6);
-        size_t size = low + 1 + (x >> 32) % low;
-        if (old != 0 && x >> 21 & 1) /* not far away, so that it stays where it is */
-            size = old - old / 4 + (x >> 32) % (old / 2);
-        if (size <= BW_REQUEST_MAX || size > (8 << 20))
-            size = low + 1;
-        objects[at] = old ? bw_realloc(heap, objects[at], size) : bw_malloc(heap, size);
-        assert_non_null(objects[at]);
-        assert_int_equal(objects[at][0], old ? at + 1 : 0);
-        if (old != 0 && old < size)
-            assert_int_equal(objects[at][old], 0);
-        assert_false(reads(objects[at] + bw_round_up(size, page)));
-        if (at >= TOUCHED_FROM)
-            memset(objects[at], (int)at + 1, size);
-        objects[at][0] = objects[at][size - 1] = (uint8_t)(at + 1);
-        sizes[at] = size;
+        assert_true(bw_heap_check(heap, &reason));
     }
-    for (int i = 0; i < LIVE; i++)
-        bw_free(heap, objects[i]);
-    assert_true(bw_heap_check(heap, &reason));
+    bw_heap_reset(heap, 3);
 }
 
 /* Moved or, because the program split its mapping, copied: the new place is the same. */
