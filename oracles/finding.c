@@ -239,6 +239,10 @@ void assay_finding_call(char *ret_text, size_t bytes, const struct assay_event *
     case ASSAY_OP_HEAP_WALK: snprintf(text, bytes, "%s()", name); return;
     case ASSAY_OP_MEASURE: snprintf(text, bytes, "%s(%s)", name, measured(event)); return;
     case ASSAY_OP_LIMIT: snprintf(text, bytes, "%s(%" PRIu64 ")", name, event->size); return;
+    case ASSAY_OP_TURNOVER:
+        snprintf(text, bytes, "%s(%" PRIu64 " of %" PRIu64 " bytes)", name, event->arg,
+                 event->size);
+        return;
     case ASSAY_OP_CONTEXT:
         snprintf(text, bytes, "%s(%s, %" PRIu64 ")", name, assay_context_name((unsigned)event->arg),
                  event->size);

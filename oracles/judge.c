@@ -143,7 +143,7 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
             assay_judge_resources(judge, &copy,
                                   bearing && c.succeeded ? event->born : event->object);
         assay_resources_note(&judge->resources, &judge->model, released,
-                             bearing && c.succeeded ? c.bytes : 0, c.refused_now);
+                             bearing && c.succeeded ? c.bytes : 0, c.refused_now ? c.bytes : 0);
     }
     if (kind == ASSAY_OP_USABLE_SIZE && open)
         learn_usable(object, event);

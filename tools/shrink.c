@@ -139,7 +139,7 @@ static bool passes_show(struct hunt *hunt, const struct assay_event *pass, size_
 {
     const struct assay_passes passes = assay_passes_of(hunt->passes, pass, n);
     size_t ops = assay_passes_ops(&passes);
-    if (passes.born == 0 || ops > hunt->room)
+    if (passes.deaths == 0 || ops > hunt->room)
         return false;
     assay_passes_expand(&passes, pass, hunt->whole);
     return hunt->wanted > 0 ? shows_as_often(hunt, hunt->whole, ops, careful)

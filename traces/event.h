@@ -17,7 +17,7 @@ enum assay_op {
 #define ASSAY_OP(number, NAME, name, op_class, arg) ASSAY_OP_##NAME = number,
 #include "traces/ops.def"
 #undef ASSAY_OP
-    ASSAY_OP_COUNT = 44
+    ASSAY_OP_COUNT = 45
 };
 
 enum assay_op_class {
@@ -169,7 +169,7 @@ enum assay_has {
     ASSAY_HAS_MAPS = 1 << 9,
     ASSAY_HAS_SIGNAL = 1 << 10,    /* crashes and hangs of the subject are seen */
     ASSAY_HAS_FOREIGN = 1 << 11,   /* results were tested against arena, stacks and images */
-    ASSAY_HAS_RESOURCES = 1 << 12, /* MEASURE, LIMIT and REFUSE ops are executed */
+    ASSAY_HAS_RESOURCES = 1 << 12, /* MEASURE, LIMIT, REFUSE and TURNOVER are executed */
     ASSAY_HAS_CONTEXT = 1 << 13,   /* ops were made where CONTEXT and FORK say */
     ASSAY_HAS_COUNT = 14
 };

@@ -61,16 +61,30 @@ static void put_fill(struct assay_directed *d, uint64_t size)
     d->note[COUNT] += BATCH;
 }
 
-/* Every second object is freed; the same is asked for again, and then given back. */
+/* Of those that were granted, the first that is not freed while memory is short. */
+static uint32_t younger_half(const struct assay_directed *d)
+{
+    uint32_t first = (uint32_t)d->note[FIRST], granted = 0;
+    while (granted < d->note[COUNT]) {
+        const struct assay_event *birth = assay_directed_birth(d, first + granted);
+        if (!birth || !was_granted(birth))
+            break;
+        granted++;
+    }
+    return first + (granted + 1) / 2;
+}
+
+/* The older half is freed, side by side, for who hands out whole regions again; the same, and what
+ * is by an eighth smaller, is asked for again, and then given back. */
 static void put_half(struct assay_directed *d, uint64_t size)
 {
-    uint32_t first = (uint32_t)d->note[FIRST], last = first + (uint32_t)d->note[COUNT];
-    ask_by_every_function(d, first + 1, 64 * MIB);
-    for (uint32_t object = first; object < last; object += 2)
+    uint32_t first = (uint32_t)d->note[FIRST], younger = younger_half(d);
+    ask_by_every_function(d, first, 64 * MIB);
+    for (uint32_t object = first; object < younger; object++)
         assay_directed_release(d, object);
     uint32_t again = d->objects + 1;
     for (unsigned i = 0; i < ASKED_AGAIN; i++)
-        assay_directed_malloc(d, size);
+        assay_directed_malloc(d, i % 2 ? size : size - size / 8);
     for (uint32_t object = again; object < again + ASKED_AGAIN; object++)
         assay_directed_release(d, object);
     assay_directed_check(d, 0);
@@ -81,7 +95,7 @@ static void put_over(struct assay_directed *d, uint64_t size)
     uint32_t first = (uint32_t)d->note[FIRST], last = first + (uint32_t)d->note[COUNT];
     assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_LIMIT});
     warm_up(d, size);
-    for (uint32_t object = first + 1; object < last; object += 2)
+    for (uint32_t object = younger_half(d); object < last; object++)
         assay_directed_release(d, object);
     warm_up(d, size);
 }

@@ -9,13 +9,16 @@ enum {
     LARGE_ALONE = 16,
     RESIZED = 4,
     ALIGNED = 3,
+    ALIGNED_LARGE = 12,
     ALIGNED_ALONE = 36,
     RESIZED_ALONE = 24,
-    MOST = SMALL_ALONE + MEDIUM + LARGE_ALONE + ALIGNED,
+    MOST = SMALL_ALONE + MEDIUM + LARGE_ALONE + ALIGNED_LARGE,
     LOOK_LOG2 = 6,       /* after so many passes, as a power of two, who stands still is done */
     LOOK_SMALL_LOG2 = 8, /* small losses show later */
     LOOK_CHURN_LOG2 = 5, /* passes of threads last longer */
     LAST_LOG2 = 11,
+    TURNED = 4096, /* objects in a pass of theirs; */
+    SLOW_LOG2 = 4, /* after so many who is too slow for all of them is done */
     SLACK = 32 * 1024,
     MOST_RESIDENT = 512 << 20
 };
@@ -49,9 +52,11 @@ static void put_pass(struct assay_directed *d, unsigned kind)
         objects[n++] = put_zeroed(d, 8192 + assay_random_below(&draw, 1 << 17));
     for (unsigned i = 0; i < large; i++)
         objects[n++] = assay_directed_malloc(d, (1 << 18) + assay_random_below(&draw, 3 << 18));
-    for (unsigned i = 0; i < ALIGNED && aligns && kind != PASSES_SMALL; i++)
-        objects[n++] = put_aligned(d, UINT64_C(256) << 4 * i,
-                                   100 + assay_random_below(&draw, UINT64_C(1) << (12 + 3 * i)));
+    unsigned aligned = kind == PASSES_LARGE ? ALIGNED_LARGE : kind == PASSES_MIXED ? ALIGNED : 0;
+    for (unsigned i = 0; i < aligned && aligns; i++)
+        objects[n++] =
+            put_aligned(d, UINT64_C(256) << 4 * (i % ALIGNED),
+                        100 + assay_random_below(&draw, UINT64_C(1) << (12 + 3 * (i % ALIGNED))));
     for (unsigned i = 0; i < RESIZED && resizes; i++) {
         unsigned at = (unsigned)assay_random_below(&draw, n);
         objects[at] =
@@ -103,15 +108,12 @@ static void put_pass_resized(struct assay_directed *d)
 }
 
 /* Objects of one size: what is freed fits what comes next, so who loses nothing grows by nothing.
- */
+ * So many that a queue which takes one in some hundreds of them has been full for long. */
 static void put_pass_equal(struct assay_directed *d)
 {
     enum { BYTES = 1000 };
-    uint32_t objects[SMALL_ALONE];
-    for (unsigned i = 0; i < SMALL_ALONE; i++)
-        objects[i] = assay_directed_malloc(d, BYTES);
-    for (unsigned i = 0; i < SMALL_ALONE; i++)
-        assay_directed_release(d, objects[i % 2 ? SMALL_ALONE - 1 - i / 2 : i / 2]);
+    assay_directed_put(
+        d, (struct assay_event){.kind = ASSAY_OP_TURNOVER, .size = BYTES, .arg = TURNED});
 }
 
 /* Each function is asked for more than the address space has, which most find out when they map it:
@@ -173,17 +175,20 @@ static void put_churn(struct assay_directed *d, unsigned kind)
     enum { THREADS = 4, EACH = 16 };
     struct assay_random draw = d->draw;
     uint32_t objects[THREADS][EACH];
-    put_beside_churn(d, &draw);
+    /* what a thread leaves is more than a queue of so small objects may hold */
+    bool small = kind == CHURN_SMALL || kind == CHURN_LATE, own = kind != CHURN_LEFT;
+    if (!small)
+        put_beside_churn(d, &draw);
     for (unsigned t = 0; t < THREADS; t++) {
         d->thread = 0;
         assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = t + 1u});
         d->thread = (uint16_t)(t + 1);
         for (unsigned i = 0; i < EACH; i++) {
-            uint64_t most = i == 0 ? 1 << 18 : i < 4 ? 1 << 15 : 64u << i % 5;
+            uint64_t most = small ? 64 : i == 0 ? 1 << 18 : i < 4 ? 1 << 15 : 64u << i % 5;
             objects[t][i] = assay_directed_malloc(d, 1 + assay_random_below(&draw, most));
         }
         for (unsigned i = 0; i < EACH && kind != CHURN_LATE; i++)
-            if (kind == CHURN_OWN || i % 2 != 0)
+            if (own || i % 2 != 0)
                 assay_directed_release(d, objects[t][i]);
         if (kind == CHURN_LATE) {
             assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_CONTEXT,
@@ -191,7 +196,7 @@ static void put_churn(struct assay_directed *d, unsigned kind)
                                                        .size = t % 2});
             for (unsigned i = 0; i < EACH / 2; i++) {
                 assay_directed_release(d, objects[t][i]);
-                objects[t][i] = assay_directed_malloc(d, 1 + assay_random_below(&draw, 1000));
+                objects[t][i] = assay_directed_malloc(d, 1 + assay_random_below(&draw, 64));
             }
         }
         if (t % 2) /* else it lives beside the next */
@@ -202,7 +207,7 @@ static void put_churn(struct assay_directed *d, unsigned kind)
         assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
     }
     d->thread = 0;
-    if (kind == CHURN_OWN)
+    if (own && kind != CHURN_LATE)
         return;
     /* by a thread that goes as well: in the cache of one that stays all of it would come together
      */
@@ -231,6 +236,18 @@ static bool go_on(struct assay_directed *d, unsigned look, uint64_t slack)
     return grown(d, ASSAY_MEASURE_RESIDENT, k) > slack || grown(d, ASSAY_MEASURE_MAPPINGS, k) > 8;
 }
 
+/* True if what the last stage had turned over came to its end by its time, not by its number. */
+static bool too_slow(const struct assay_directed *d)
+{
+    uint64_t turned = 0, wanted = 0;
+    for (size_t i = 0; i < d->n; i++)
+        if (d->events[i].kind == ASSAY_OP_TURNOVER) {
+            turned += d->events[i].value;
+            wanted += d->events[i].arg;
+        }
+    return turned < wanted / 2;
+}
+
 static void measure(struct assay_directed *d, unsigned k)
 {
     for (unsigned what = 0; what < ASSAY_MEASURES; what++)
@@ -251,6 +268,10 @@ ASSAY_DIRECTED_BUILDER(passes)
     d->reason = NULL;
     if (k > 0 && !go_on(d, little ? LOOK_SMALL_LOG2 : LOOK_LOG2, little ? SLACK / 4 : SLACK))
         return false;
+    if (k > SLOW_LOG2 && argument == PASSES_EQUAL && too_slow(d)) {
+        d->reason = "the subject is too slow for so many objects";
+        return false;
+    }
     for (unsigned pass = k ? 1u << (k - 1) : 0; pass < 1u << k; pass++)
         put_pass_of(d, argument);
     measure(d, k);

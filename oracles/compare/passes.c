@@ -34,6 +34,14 @@ static uint32_t births(const struct assay_event *ops, size_t n)
     return highest;
 }
 
+static uint64_t deaths(const struct assay_event *ops, size_t n)
+{
+    uint64_t all = births(ops, n);
+    for (size_t i = 0; i < n; i++)
+        all += ops[i].kind == ASSAY_OP_TURNOVER ? ops[i].arg : 0;
+    return all;
+}
+
 /* How often the program is its first `length` ops again, object numbers apart; 0: it is not. */
 static size_t repeated(const struct assay_event *ops, size_t n, size_t length)
 {
@@ -59,8 +67,10 @@ static bool find_unmeasured(const struct assay_event *ops, size_t n,
         size_t count = repeated(ops, n, length);
         if (count < LEAST)
             continue;
-        *ret_passes =
-            (struct assay_passes){.length = length, .born = births(ops, length), .count = count};
+        *ret_passes = (struct assay_passes){.length = length,
+                                            .born = births(ops, length),
+                                            .deaths = deaths(ops, length),
+                                            .count = count};
         return true;
     }
     return false;
@@ -76,6 +86,7 @@ bool assay_passes_find(const struct assay_event *ops, size_t n, struct assay_pas
     if (passes.length == 0)
         return false;
     passes.born = births(ops, passes.length);
+    passes.deaths = deaths(ops, passes.length);
     for (size_t at = 0; at < n;) {
         if (ops[at].kind == ASSAY_OP_MEASURE) {
             if (ops[at].arg >= ASSAY_MEASURES || ops[at].size != passes.count)
@@ -122,6 +133,7 @@ struct assay_passes assay_passes_of(const struct assay_passes *before,
 {
     struct assay_passes passes = {.length = length,
                                   .born = births(pass, length),
+                                  .deaths = deaths(pass, length),
                                   .count = before->count,
                                   .measures = before->measures};
     if (passes.measures == 0) { /* as long as before, and no more objects */
@@ -131,7 +143,8 @@ struct assay_passes assay_passes_of(const struct assay_passes *before,
                 ops / length < objects / passes.born ? ops / length : objects / passes.born;
         return passes;
     }
-    size_t threads = 0, born = before->count * before->born;
+    uint64_t died = before->count * before->deaths;
+    size_t threads = 0;
     size_t wanted = before->measures == UINT32_C(1) << ASSAY_MEASURE_MAPPINGS
                         ? ASSAY_GROWTH_THREADS_MAPPINGS
                         : ASSAY_GROWTH_THREADS;
@@ -142,9 +155,8 @@ struct assay_passes assay_passes_of(const struct assay_passes *before,
             passes.count *= 2;
     else
         /* growth may have to come to as much as before */
-        while (passes.born && (passes.count < ASSAY_GROWTH_PASSES ||
-                               passes.count * passes.born < ASSAY_GROWTH_DEATHS ||
-                               2 * passes.count * passes.born <= born))
+        while (passes.deaths && (!assay_growth_behind(passes.count, passes.count * passes.deaths) ||
+                                 2 * passes.count * passes.deaths <= died))
             passes.count *= 2;
     return passes;
 }

@@ -8,7 +8,8 @@
 
 struct assay_passes {
     size_t length;     /* ops of one pass: the first of the program */
-    uint32_t born;     /* objects that it bears */
+    uint32_t born;     /* objects that it bears, by number, */
+    uint64_t deaths;   /* and with those of TURNOVER ops */
     size_t count;      /* how often it is made */
     uint32_t measures; /* what is measured, a bit per enum assay_measure, when 2^k passes are
                           behind; 0: nothing, and there is but the passes */

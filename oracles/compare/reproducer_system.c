@@ -187,6 +187,24 @@ static void write_measure(const struct reproducer_writer *w)
             w->passes, resident ? "memory grows" : "mappings grow");
 }
 
+static void write_turnover(const struct reproducer_writer *w)
+{
+    reproducer_line(w, "/* So many objects come and go, 64 at a time. */\n"
+                       "static void op_turnover(unsigned long count, size_t bytes)\n"
+                       "{\n"
+                       "    enum { BATCH = 64 };\n"
+                       "    unsigned char *at[BATCH];\n"
+                       "    for (size_t n = BATCH; count && n; count -= n) {\n"
+                       "        size_t wanted = count < BATCH ? count : BATCH;\n"
+                       "        for (n = 0; n < wanted && (at[n] = call_malloc(bytes)); n++)\n"
+                       "            for (size_t page = 0; page < bytes; page += 4096)\n"
+                       "                *(volatile unsigned char *)(at[n] + page) = 1;\n"
+                       "        for (size_t i = 0; i < n; i++)\n"
+                       "            call_free(at[i % 2 ? n - 1 - i / 2 : i / 2]);\n"
+                       "    }\n"
+                       "}\n");
+}
+
 void reproducer_system_includes(const struct reproducer_writer *w)
 {
     if (!w->used[ASSAY_OP_MEASURE] && !w->used[ASSAY_OP_LIMIT] && !w->used[ASSAY_OP_REFUSE])
@@ -210,6 +228,8 @@ void reproducer_system(const struct reproducer_writer *w)
         write_refuse(w);
     if (w->used[ASSAY_OP_MEASURE])
         write_measure(w);
+    if (w->used[ASSAY_OP_TURNOVER])
+        write_turnover(w);
 }
 
 bool reproducer_system_call(const struct reproducer_writer *w, const struct assay_event *op)
@@ -219,6 +239,9 @@ bool reproducer_system_call(const struct reproducer_writer *w, const struct assa
     case ASSAY_OP_REFUSE:
         fprintf(w->out, "    op_refuse(%#x, %" PRIu64 ", %" PRIu64 ");\n",
                 (unsigned)(op->arg & 0xff), op->size ? op->size : 1, op->arg >> 8);
+        return true;
+    case ASSAY_OP_TURNOVER:
+        fprintf(w->out, "    op_turnover(%" PRIu64 ", %" PRIu64 ");\n", op->arg, op->size);
         return true;
     case ASSAY_OP_MEASURE:
         fprintf(w->out, "    op_measure(%u, %" PRIu64 ");\n", (unsigned)op->arg, op->size);

@@ -17,7 +17,9 @@ enum {
     RESIDENT_SLACK = 64 * 1024,
     MAPPINGS_SLACK = 16,
     ENOUGH_BYTES = 512 << 20, /* more than a queue that is bounded in bytes keeps */
-    ENOUGH_MAPPINGS = 8192    /* and one of places whose memory was given back */
+    ENOUGH_MAPPINGS = 8192,   /* and one of places whose memory was given back */
+    ENOUGH_OBJECTS = 8192,    /* and one that takes some of what dies only, */
+    ENOUGH_LARGE = 2048       /* of what has mappings of its own fewer */
 };
 
 static bool keeps_pace(uint64_t now, uint64_t before)
@@ -29,11 +31,27 @@ static bool keeps_pace(uint64_t now, uint64_t before)
 static bool may_fill(const struct assay_resources *r, uint64_t what, uint64_t growth)
 {
     const struct assay_fresh_sizes *fresh = &r->fresh;
+    if (what == ASSAY_MEASURE_RESIDENT && r->turned && growth >= r->turned_bytes / 2 / 4)
+        return true;
     if (what == ASSAY_MEASURE_MAPPINGS && fresh->mapped_bytes > 0)
         return fresh->mapped_bytes < ENOUGH_BYTES;
     /* of what is small some come back; or: half of it died since the doubling before */
     return fresh->least_bytes < ENOUGH_BYTES &&
            (what == ASSAY_MEASURE_MAPPINGS || growth >= fresh->least_bytes / 2 / 4);
+}
+
+/* Some queue may take one freed object in so many, until it holds as many as it can: growth is that
+ * of three doublings. Nothing but more of them than it may hold tells it from a leak of one in so
+ * many. */
+static bool may_sample(const struct assay_case *c, uint64_t what, uint64_t growth)
+{
+    const struct assay_resources *r = c->resources;
+    bool mappings = what == ASSAY_MEASURE_MAPPINGS;
+    uint64_t objects = c->profile->keeps_objects ? 2 * (uint64_t)c->profile->keeps_objects
+                       : mappings                ? ENOUGH_LARGE
+                                                 : ENOUGH_OBJECTS;
+    return r->deaths > 0 &&
+           growth < (mappings ? objects : objects * (r->requested_bytes / r->deaths));
 }
 
 /* Nothing was handed out twice, but memory is given back. */
@@ -85,9 +103,11 @@ static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
                    keeps_pace(after[3] - after[2], after[2] - after[1]) &&
                    keeps_pace(after[2] - after[1], after[1] - after[0]);
     bool gone = gives_back(r, what, k) && after[3] - after[0] >= ENOUGH_MAPPINGS;
-    enough = (enough && !may_fill(r, what, after[3] - after[2])) || gone ||
-             (what == ASSAY_MEASURE_RESIDENT && after[3] - after[0] >= ENOUGH_BYTES);
-    if (!goes_on || !enough || (!r->reused && !gone))
+    bool reused = r->reused || (r->turned && after[3] - after[2] < r->turned_bytes / 2 / 4);
+    enough = (enough && !may_fill(r, what, after[3] - after[2]) &&
+              !may_sample(c, what, after[3] - after[0])) ||
+             gone || (what == ASSAY_MEASURE_RESIDENT && after[3] - after[0] >= ENOUGH_BYTES);
+    if (!goes_on || !enough || (!reused && !gone))
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* it fills, or nobody can tell yet */
     v->offset = what;
     return assay_violated(v, ASSAY_RELATION_OTHER, after[2], after[3]);
@@ -102,9 +122,7 @@ enum assay_outcome assay_oracle_C31(const struct assay_case *c, struct assay_ver
 {
     if (by_threads(c))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
-    bool enough =
-        c->resources->deaths >= ASSAY_GROWTH_DEATHS && c->event->size >= ASSAY_GROWTH_PASSES;
-    return judge_growth(c, enough, v);
+    return judge_growth(c, assay_growth_behind(c->event->size, c->resources->deaths), v);
 }
 
 /* Caches, arenas and what hangs on them are made for so many threads at once and used again. */
@@ -149,14 +167,15 @@ static bool stop_is_excused(const struct assay_case *c)
            (!r->warm || (r->calls & ~(uint32_t)ASK_FOR_MEMORY) != 0);
 }
 
-/* Half of what was live and more is free again, and requests like those that were freed go on being
- * refused. */
+/* Half of what was live and more is free again, and requests like those that were freed, and
+ * somewhat smaller ones, go on being refused. */
 static bool starves(const struct assay_case *c)
 {
-    enum { IN_ROW = 64, LEAST = 1 << 20 };
+    enum { IN_ROW = 64, SMALLER = 16, LEAST = 1 << 20 };
     const struct assay_resources *r = c->resources;
-    return r->limited && r->refused_in_row >= IN_ROW && r->freed_bytes >= LEAST &&
-           r->freed_bytes >= c->live_bytes && c->bytes == r->last_freed && r->reused;
+    return r->limited && r->refused_in_row >= IN_ROW && r->refused_smaller >= SMALLER &&
+           r->freed_bytes >= LEAST && r->freed_bytes >= c->live_bytes &&
+           c->bytes == r->last_freed && r->reused;
 }
 
 enum assay_outcome assay_oracle_C33(const struct assay_case *c, struct assay_verdict *v)

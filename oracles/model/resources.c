@@ -9,11 +9,21 @@ void assay_resources_reset(struct assay_resources *r)
 void assay_resources_take(struct assay_resources *r, const struct assay_model *model,
                           const struct assay_event *event)
 {
+    if (event->kind == ASSAY_OP_TURNOVER) {
+        r->used = true;
+        r->turned_least =
+            r->turned && r->turned_least < event->size ? r->turned_least : event->size;
+        r->turned_most = r->turned_most > event->size ? r->turned_most : event->size;
+        r->turned += event->value;
+        r->turned_bytes += event->value * event->size;
+        return;
+    }
     uint32_t calls = (uint32_t)event->arg & 0xff;
     bool failing = r->scarcity == ASSAY_SCARCITY_CALLS;
     if (event->kind == ASSAY_OP_LIMIT) {
         r->limited = event->size != 0;
-        r->largest_alone = r->freed_bytes = r->last_freed = r->refused_in_row = 0;
+        r->largest_alone = r->freed_bytes = r->last_freed = 0;
+        r->refused_in_row = r->refused_smaller = 0;
     } else {
         if (calls && !r->refused)
             r->warm = model->highest > 0;
@@ -99,8 +109,8 @@ static void look_for_fresh(struct assay_resources *r, const struct assay_model *
     uint32_t born[KINDS] = {0}, again[KINDS] = {0};
     uint64_t bytes[KINDS] = {0};
     uint32_t from = model->highest / 2, to = from + SAMPLE;
-    uint64_t least = UINT64_MAX, most = 0;
-    r->requested_bytes = 0;
+    uint64_t least = r->turned ? r->turned_least : UINT64_MAX, most = r->turned_most;
+    r->requested_bytes = r->turned_bytes;
     for (uint32_t number = from + 1; number <= to && number <= model->highest; number++) {
         const struct assay_object *object = &model->objects[number];
         if (object->state == ASSAY_OBJECT_UNBORN || object->address == 0 ||
@@ -152,24 +162,25 @@ void assay_resources_measure(struct assay_resources *r, const struct assay_model
     unsigned k = (unsigned)__builtin_ctzll(passes);
     r->after[event->arg][k] = event->value;
     r->measured[event->arg] |= UINT32_C(1) << k;
-    r->deaths = model->highest - model->live_count;
+    r->deaths = model->highest - model->live_count + r->turned;
     assay_resources_look(r, model);
     if (k > 0 && r->after[event->arg][k] > r->after[event->arg][k - 1])
         look_for_fresh(r, model);
 }
 
 void assay_resources_note(struct assay_resources *r, const struct assay_model *model,
-                          uint64_t released, uint64_t granted, bool refused)
+                          uint64_t released, uint64_t granted, uint64_t refused)
 {
     if (released) {
         r->freed_bytes += released;
         r->last_freed = released;
-        r->refused_in_row = 0;
+        r->refused_in_row = r->refused_smaller = 0;
     } else if (granted) {
-        r->freed_bytes = r->refused_in_row = 0;
+        r->freed_bytes = r->refused_in_row = r->refused_smaller = 0;
         if (model->live_count == 1 && granted > r->largest_alone)
             r->largest_alone = granted;
     } else if (refused) {
         r->refused_in_row++;
+        r->refused_smaller += assay_resources_smaller(r, refused);
     }
 }

@@ -214,6 +214,10 @@ call(struct assay_executor *ex, struct assay_event *event, unsigned kind, bool f
         if (!assay_executor_system(ex, event))
             event->flags |= ASSAY_FLAG_SKIPPED;
         break;
+    case ASSAY_OP_TURNOVER:
+        ex->phase = PHASE_CALL;
+        assay_executor_turnover(ex, event);
+        break;
     default: break; /* control and records: the runner's affair */
     }
 }

@@ -1,5 +1,5 @@
-/* MEASURE, LIMIT and REFUSE: what a program asks of the system itself. Raw reads of /proc, no
- * memory but the stack's. */
+/* MEASURE, LIMIT and REFUSE: what a program asks of the system itself; TURNOVER. Raw reads of
+ * /proc, no memory but the stack's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "traces/core/clock.h"
 #include "traces/runner/executor_state.h"
 #include "traces/runner/mapping_faults.h"
 
@@ -150,6 +151,27 @@ bool assay_executor_system(struct assay_executor *ex, struct assay_event *event)
     else
         return false;
     return true;
+}
+
+/* Had from the subject and touched in each page; what is freed is taken from both ends. */
+void assay_executor_turnover(const struct assay_executor *ex, struct assay_event *event)
+{
+    enum { BATCH = 64, MOST_NS = 20 * 1000 * 1000 };
+    char *objects[BATCH];
+    uint64_t start = assay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    event->value = 0;
+    for (size_t wanted = BATCH, n = wanted; n == wanted && event->value < event->arg;) {
+        uint64_t left = event->arg - event->value;
+        wanted = left < BATCH ? (size_t)left : BATCH;
+        for (n = 0; n < wanted && (objects[n] = ex->subject.malloc(event->size)) != NULL; n++)
+            for (uint64_t at = 0; at < event->size; at += PAGE)
+                *(volatile char *)(objects[n] + at) = 1;
+        for (size_t i = 0; i < n; i++)
+            ex->subject.free(objects[i % 2 ? n - 1 - i / 2 : i / 2]);
+        event->value += n;
+        if (assay_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start > MOST_NS)
+            break;
+    }
 }
 
 /* True if the system's limit to the number of mappings stands in the way of a few more. Their ends

@@ -104,9 +104,9 @@ static uint64_t flattening(uint64_t passes)
     return 3 * MIB + k * 300 * 1024;
 }
 
-static uint64_t one_mapping(uint64_t passes)
+static uint64_t two_mappings(uint64_t passes)
 {
-    return 60 + passes;
+    return 60 + 2 * passes;
 }
 
 static uint64_t few_mappings(uint64_t passes)
@@ -154,23 +154,70 @@ static void c31_much_at_once(void **state)
     ASSERT_ONLY(&s, C31, OTHER);
 }
 
-/* One byte of 80 that died. */
-static uint64_t little(uint64_t passes)
+enum { TURNED = 4096, TURNED_BYTES = 1000 };
+
+static void turned_over(unsigned last, uint64_t (*value)(uint64_t))
 {
-    return 3 * MIB + passes * 80;
+    uint64_t done = 0;
+    for (unsigned k = 0; k <= last; k++) {
+        for (; done < UINT64_C(1) << k; done++)
+            PUT(&s, TURNOVER, .size = TURNED_BYTES, .arg = TURNED, .value = TURNED);
+        PUT(&s, MEASURE, .arg = ASSAY_MEASURE_RESIDENT, .size = done, .value = value(done));
+    }
+}
+
+/* Of 200 that are freed one is lost. */
+static uint64_t drip(uint64_t passes)
+{
+    return 3 * MIB + passes * TURNED / 200 * TURNED_BYTES;
+}
+
+/* One waits in a queue of 4,096. */
+static uint64_t sampled(uint64_t passes)
+{
+    uint64_t kept = passes * TURNED / 200;
+    return 3 * MIB + (kept < 4096 ? kept : 4096) * TURNED_BYTES;
+}
+
+/* All wait in a queue of 256 MiB. */
+static uint64_t queued(uint64_t passes)
+{
+    uint64_t kept = passes * TURNED * TURNED_BYTES;
+    return 3 * MIB + (kept < 256 * MIB ? kept : 256 * MIB);
 }
 
 static void c31_little_of_one_size(void **state)
 {
     (void)state;
-    measured(ASSAY_MEASURE_RESIDENT, 11, little, true);
+    turned_over(9, drip);
     ASSERT_ONLY(&s, C31, OTHER);
+    teardown(NULL);
+    setup(NULL);
+    turned_over(11, sampled);
+    ASSERT_NONE(&s);
+    assert_true(assay_judge_evaluations(s.judge, ASSAY_PROPERTY_C31) > 0);
+    teardown(NULL);
+    setup(NULL);
+    turned_over(11, queued);
+    ASSERT_NONE(&s);
+}
+
+static void c31_a_profile_keeps_more(void **state)
+{
+    struct assay_profile profile;
+    (void)state;
+    assay_profile_generic(&profile);
+    profile.keeps_objects = 65536;
+    stream_close(&s);
+    open_with(&profile);
+    turned_over(11, drip);
+    ASSERT_NONE(&s);
 }
 
 static void c31_mappings(void **state)
 {
     (void)state;
-    measured(ASSAY_MEASURE_MAPPINGS, 11, one_mapping, true);
+    measured(ASSAY_MEASURE_MAPPINGS, 11, two_mappings, true);
     ASSERT_ONLY(&s, C31, OTHER);
 }
 
@@ -216,10 +263,15 @@ static void measured_with_threads(unsigned threads, unsigned last, uint64_t (*va
     }
 }
 
+static uint64_t leak_16k(uint64_t passes)
+{
+    return 3 * MIB + passes * 16384;
+}
+
 static void c29_growth_with_threads(void **state)
 {
     (void)state;
-    measured_with_threads(8, 7, leak_1024);
+    measured_with_threads(8, 7, leak_16k);
     ASSERT_ONLY(&s, C29, OTHER);
     teardown(NULL);
     setup(NULL);
@@ -228,7 +280,7 @@ static void c29_growth_with_threads(void **state)
     assert_true(assay_judge_evaluations(s.judge, ASSAY_PROPERTY_C29) > 0);
     teardown(NULL);
     setup(NULL);
-    measured_with_threads(1, 7, leak_1024); /* too few to tell */
+    measured_with_threads(1, 7, leak_16k); /* too few to tell */
     ASSERT_NONE(&s);
 }
 
@@ -362,6 +414,11 @@ static void c33_half_is_freed(void **state)
     ASSERT_NONE(&s);
     refused(65537, ENOMEM); /* not what was freed */
     ASSERT_NONE(&s);
+    refused(65536, ENOMEM); /* it may be found by a smaller size only */
+    ASSERT_NONE(&s);
+    for (unsigned i = 0; i < 16; i++)
+        refused(57344, ENOMEM);
+    ASSERT_NONE(&s);
     refused(65536, ENOMEM);
     ASSERT_ONLY(&s, C33, NULL);
 }
@@ -465,6 +522,7 @@ int main(void)
         TEST(c31_growth_that_goes_on),
         TEST(c31_much_at_once),
         TEST(c31_little_of_one_size),
+        TEST(c31_a_profile_keeps_more),
         TEST(c31_mappings),
         TEST(c31_what_fills_is_no_growth),
         TEST(c31_is_not_asked_of_who_reuses_nothing),
