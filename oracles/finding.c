@@ -158,6 +158,8 @@ bool assay_finding_known(const json_t *finding, struct assay_violation *ret_viol
 const char *assay_finding_accepted(const struct assay_violation *violation,
                                    const struct assay_profile *profile)
 {
+    if (violation->property == ASSAY_PROPERTY_C32 && profile->merges != ASSAY_ANSWER_YES)
+        return "the profile does not promise that what is freed is merged";
     for (uint32_t i = 0; i < profile->accepted_count && i < ASSAY_PROFILE_ACCEPTED_MAX; i++) {
         const struct assay_accepted *accepted = &profile->accepted[i];
         if (accepted->property == violation->property &&

@@ -147,6 +147,8 @@ void assay_judge_end(struct assay_judge *judge);
 /* The subject died or hung while executing the op that was last given to before(): signal 0 = hang.
  */
 void assay_judge_crash(struct assay_judge *judge, int signal);
+/* Before that: the process had as many mappings as the system grants. */
+void assay_judge_no_mappings(struct assay_judge *judge);
 /* Forgets all objects; counters stay. Time proportional to what the last program touched. For the
  * next program. */
 void assay_judge_reset(struct assay_judge *judge);

@@ -271,7 +271,11 @@ static int verdict(const struct assay_fuzz_totals *totals, const struct assay_fu
         return assay_interrupt_end();
     if (totals->findings)
         return ASSAY_EXIT_FINDINGS;
-    bool nothing_ran = atomic_load(&state->out_of_memory) && totals->programs == 0;
+    bool ended = atomic_load(&state->out_of_memory) || atomic_load(&state->ended_early);
+    bool nothing_ran =
+        ended &&
+        (totals->programs == 0 ||
+         atomic_load(&state->ended_early) + atomic_load(&state->out_of_memory) >= totals->programs);
     if (atomic_load(&state->unconfirmed) || nothing_ran || assay_fuzz_idle(totals))
         return ASSAY_EXIT_INCONCLUSIVE;
     return ASSAY_EXIT_CLEAN;

@@ -72,7 +72,9 @@ static int run_stages(const struct assay_fuzz_state *state, const struct assay_d
         alive = assay_trial_part(trial, NULL, 0, true, err);
     if (!complete && !result->violated && !d->reason)
         d->reason = alive > 0 ? "there was no time for all of it"
-                              : "the process ended before all of it was tried";
+                    : result->state == ASSAY_SESSION_MEMORY
+                        ? "the process came to its memory limit before all of it was tried"
+                        : "the process ended before all of it was tried";
     return alive < 0 ? alive : 0;
 }
 
@@ -231,6 +233,9 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
     if (code == 0)
         count_judged(state, trial);
     assay_trial_free(trial);
+    if (code == 0 && result.died && !result.violated)
+        atomic_fetch_add(
+            result.state == ASSAY_SESSION_MEMORY ? &state->out_of_memory : &state->ended_early, 1);
     if (code < 0 && code != ASSAY_E_UNSUPPORTED)
         assay_fuzz_give_up(state, &err);
     if (round == 0)

@@ -468,13 +468,13 @@ static void look_into_hang(struct job *job, uint64_t in_child,
 {
     uint32_t hang_ms = hang_ms_of(status, in_child);
     bool early = job->suspect_hang_ms < hang_ms, last;
-    unsigned kind = op_in_progress(job, in_child, status->op_index, &last).kind;
-    if (assay_fuzz_hang_known(job->state, kind) || look_into(job, in_child, hang_ms))
+    const struct assay_event op = op_in_progress(job, in_child, status->op_index, &last);
+    if (assay_fuzz_hang_known(job->state, &op) || look_into(job, in_child, hang_ms))
         return;
     if (early)
         job->suspect_hang_ms = hang_ms;
     else
-        doubt_death(job, in_child, status, kind);
+        doubt_death(job, in_child, status, op.kind);
 }
 
 /* The child ended by itself: the program it was in is suspected, unless an earlier one was. */

@@ -20,6 +20,8 @@
 #include "tools/fuzz_corpus.h"
 #include "traces/runner/session.h"
 
+enum { ASSAY_FUZZ_HANG_BANDS = 65 };
+
 struct assay_fuzz_config {
     const struct assay_subject_spec *spec;
     const char *subject, *profile_path; /* as named; profile_path NULL: the shipped one */
@@ -52,12 +54,14 @@ struct assay_fuzz_state {
     uint64_t start_ns;
     _Atomic uint64_t programs, calls, children, unconfirmed, consequences;
     _Atomic uint64_t begun;              /* random and directed programs */
-    _Atomic uint64_t hangs;              /* where a call of that kind was seen to hang before */
+    _Atomic uint64_t hangs;              /* where such a call was seen to hang before */
+    _Atomic uint64_t ended_early;        /* directed programs whose process ended, for no finding */
     _Atomic(const char *) directed_name; /* of one that is in progress; NULL: none */
     pthread_mutex_t lock;                /* of all below */
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     bool judged[ASSAY_PROPERTY_COUNT];
-    uint8_t hung[ASSAY_OP_COUNT];       /* how often a hang in such a call was confirmed */
+    /* how often a hang in such a call was confirmed, by the bits of what it asks for */
+    uint8_t hung[ASSAY_OP_COUNT][ASSAY_FUZZ_HANG_BANDS];
     struct assay_fuzz_corpus corpus;    /* what was there before the run */
     _Atomic uint64_t kept, features;    /* by all jobs; in the job that saw most */
     struct assay_finding_set *findings; /* accepted ones too */

@@ -119,14 +119,23 @@ static struct assay_shrunk minimise(struct assay_fuzz_state *state,
 
 /* ---- findings ------------------------------------------------------------------------------- */
 
+/* Two bugs in one function hang for other sizes. */
+static unsigned hang_band(const struct assay_event *op)
+{
+    uint64_t bytes = 0;
+    bool known = assay_event_bears(op) && assay_event_bytes(op, &bytes);
+    return known && bytes ? 64 - (unsigned)__builtin_clzll(bytes) : 0;
+}
+
 bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violation *violation)
 {
     bool first = false;
     pthread_mutex_lock(&state->lock);
     const struct assay_finding *finding = assay_finding_set_add(state->findings, violation, &first);
     bool told = finding && first && !finding->accepted;
-    if (violation->relation == ASSAY_RELATION_HANG && state->hung[violation->kind] < UINT8_MAX)
-        state->hung[violation->kind]++;
+    uint8_t *hung = &state->hung[violation->kind][hang_band(&violation->event)];
+    if (violation->relation == ASSAY_RELATION_HANG && *hung < UINT8_MAX)
+        ++*hung;
     if (told && state->first_finding_s < 0)
         state->first_finding_s = (double)(assay_now_ns() - state->start_ns) / 1e9;
     pthread_mutex_unlock(&state->lock);
@@ -145,10 +154,10 @@ bool assay_fuzz_known(struct assay_fuzz_state *state, const struct assay_violati
     return known;
 }
 
-bool assay_fuzz_hang_known(struct assay_fuzz_state *state, unsigned kind)
+bool assay_fuzz_hang_known(struct assay_fuzz_state *state, const struct assay_event *op)
 {
     pthread_mutex_lock(&state->lock);
-    bool known = state->hung[kind] >= HANGS_CONFIRMED;
+    bool known = state->hung[op->kind][hang_band(op)] >= HANGS_CONFIRMED;
     pthread_mutex_unlock(&state->lock);
     if (known)
         atomic_fetch_add(&state->hangs, 1);

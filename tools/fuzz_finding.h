@@ -40,7 +40,7 @@ void assay_fuzz_doubt_violation(struct assay_fuzz_state *state, const char *wher
                                 const struct assay_violation *violation);
 /* What hangs takes its whole time each time that it is tried: true, and counted, where calls of the
  * kind were seen to hang some times; a further one is taken for the same. */
-bool assay_fuzz_hang_known(struct assay_fuzz_state *state, unsigned kind);
+bool assay_fuzz_hang_known(struct assay_fuzz_state *state, const struct assay_event *op);
 /* Minimises the program, which is changed, as long as the run's time allows, and writes the folder.
  * hang_ms: how long an op of it may take. */
 void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_program *program,

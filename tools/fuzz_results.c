@@ -156,6 +156,12 @@ json_t *assay_fuzz_stats(const struct assay_fuzz_state *state,
     json_object_set_new(object, "unconfirmed",
                         json_integer((json_int_t)atomic_load(&state->unconfirmed)));
     json_object_set_new(object, "doubts", doubts_array(state));
+    json_object_set_new(object, "out_of_memory",
+                        json_integer((json_int_t)atomic_load(&state->out_of_memory)));
+    json_object_set_new(object, "ended_early",
+                        json_integer((json_int_t)atomic_load(&state->ended_early)));
+    json_object_set_new(object, "hangs_dropped",
+                        json_integer((json_int_t)atomic_load(&state->hangs)));
     return object;
 }
 
@@ -313,6 +319,13 @@ void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
         fprintf(
             out, "%s ended at the memory limit and replaced\n",
             assay_human_of(&a, atomic_load(&state->out_of_memory), "child was", "children were"));
+    if (atomic_load(&state->ended_early))
+        fprintf(out, "%s ended with the process before all was tried, for no finding\n",
+                assay_human_of(&a, atomic_load(&state->ended_early), "directed program",
+                               "directed programs"));
+    if (atomic_load(&state->hangs))
+        fprintf(out, "%s more, in calls that had been seen to hang: not looked into\n",
+                assay_human_of(&a, atomic_load(&state->hangs), "hang", "hangs"));
     if (state->config->corpus_folder)
         fprintf(out, "%s seen, %s kept in '%s'\n",
                 assay_human_of(&a, atomic_load(&state->features), "feature", "features"),

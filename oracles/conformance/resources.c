@@ -149,9 +149,10 @@ enum assay_outcome assay_oracle_C32(const struct assay_case *c, struct assay_ver
     return assay_violated(v, ASSAY_RELATION_NULL, c->bytes, c->event->error);
 }
 
-/* Who stops deliberately while memory ends may do so by its profile; without one, while system
- * calls fail, where it has never worked yet, and when it cannot give memory back. A fault or a hang
- * never is deliberate, and what comes behind the failures is no answer to them. */
+/* Who stops deliberately while memory ends may do so by its profile; without one, where the system
+ * grants no more mappings, and while system calls fail, where it has never worked yet, and when it
+ * cannot give memory back. A fault or a hang never is deliberate, and what comes behind the
+ * failures is no answer to them. */
 static bool stop_is_excused(const struct assay_case *c)
 {
     const struct assay_resources *r = c->resources;
@@ -163,6 +164,8 @@ static bool stop_is_excused(const struct assay_case *c)
         return false;
     if (c->profile->survives_mapping_failure != ASSAY_ANSWER_UNKNOWN)
         return c->profile->survives_mapping_failure == ASSAY_ANSWER_NO;
+    if (c->scarcity == ASSAY_SCARCITY_LIMIT && !r->limited)
+        return true; /* the system grants no more mappings */
     return c->scarcity == ASSAY_SCARCITY_CALLS &&
            (!r->warm || (r->calls & ~(uint32_t)ASK_FOR_MEMORY) != 0);
 }

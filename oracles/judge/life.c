@@ -92,7 +92,7 @@ void assay_judge_reset(struct assay_judge *judge)
     judge->op_index = judge->widest = 0;
     judge->good_asked = UINT64_MAX;
     judge->ground = (struct assay_judge_ground){.last_call = UINT64_MAX};
-    judge->tainted = judge->misuse_next = judge->unsettled = false;
+    judge->tainted = judge->misuse_next = judge->unsettled = judge->no_mappings = false;
     assay_resources_reset(&judge->resources);
     judge->context = ASSAY_CONTEXT_NONE;
     judge->special = judge->forked = false;

@@ -85,6 +85,11 @@ __attribute__((noinline)) void assay_judge_stop(struct assay_judge *judge,
     assay_judge_report(judge, c, UINT64_C(1) << property, number);
 }
 
+void assay_judge_no_mappings(struct assay_judge *judge)
+{
+    judge->no_mappings = true;
+}
+
 void assay_judge_crash(struct assay_judge *judge, int signal)
 {
     static const struct assay_event nothing;
@@ -119,5 +124,10 @@ void assay_judge_crash(struct assay_judge *judge, int signal)
     if (object && object->state == ASSAY_OBJECT_LIVE && given_up)
         c.foreign = object->owner != event.thread && (judge->judged >> ASSAY_PROPERTY_C28 & 1);
     c.overflow = !assay_event_bytes(&event, &c.bytes);
+    bool bearing = op_class == ASSAY_CLASS_ALLOCATE || op_class == ASSAY_CLASS_RESIZE;
+    if (judge->no_mappings && bearing && c.scarcity < ASSAY_SCARCITY_LIMIT &&
+        judge->model.live_count >= ASSAY_LIVE_AT_MAPPINGS_END)
+        c.scarcity = ASSAY_SCARCITY_LIMIT; /* one of the system's own making */
+    judge->no_mappings = false;
     assay_judge_stop(judge, &c);
 }

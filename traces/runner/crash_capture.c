@@ -96,6 +96,7 @@ static void take_maps(struct assay_crash_capture *capture)
             if (buffer[i] == '\n') {
                 line.text[line.length] = '\0';
                 take_line(capture, &line);
+                capture->mappings++;
                 line.length = 0;
                 line.cut = false;
             } else if (line.length < sizeof line.text - 1) {

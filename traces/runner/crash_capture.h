@@ -39,6 +39,7 @@ struct assay_crash_capture {
     uint64_t stack_end;                  /* of the mapping that holds the stack pointer, 0 = none */
     uint32_t stack_bytes;                /* copied, from the stack pointer upward */
     uint32_t maps_bytes;
+    uint32_t mappings; /* of the process */
     unsigned char stack[ASSAY_CAPTURE_STACK_BYTES];
     char maps[ASSAY_CAPTURE_MAPS_BYTES]; /* lines of /proc/self/maps that name a file */
 };

@@ -61,7 +61,8 @@ static void end_with(struct assay_session *session, enum assay_session_state sta
 void assay_session_kill(struct assay_session *session, enum assay_session_state state)
 {
     int wait_status = 0;
-    kill(session->pid, SIGKILL);
+    kill(-session->pid, SIGKILL); /* helpers that the subject has started, too; */
+    kill(session->pid, SIGKILL);  /* it may not have made its group yet */
     while (waitpid(session->pid, &wait_status, 0) < 0 && errno == EINTR)
         continue;
     end_with(session, state, wait_status);
@@ -209,8 +210,15 @@ void assay_session_look(struct assay_session *session)
     int wait_status = 0;
     if (assay_session_gone(session))
         return;
-    pid_t pid = waitpid(session->pid, &wait_status, WNOHANG);
-    if (pid == session->pid) {
+    siginfo_t info = {.si_pid = 0};
+    int looked = waitid(P_PID, (id_t)session->pid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT);
+    if (looked == 0 && info.si_pid == session->pid) {
+        if (info.si_code == CLD_STOPPED) { /* nobody will let it go on */
+            assay_session_kill(session, ASSAY_SESSION_HUNG);
+            return;
+        }
+        kill(-session->pid, SIGKILL); /* while its number is its own */
+        waitpid(session->pid, &wait_status, 0);
         end_with(session, ASSAY_SESSION_EXITED, wait_status);
         return;
     }
