@@ -186,8 +186,10 @@ static const char *signal_name(uint64_t number)
 
 static const char *measured(const struct assay_event *event)
 {
-    static const char *const names[ASSAY_MEASURES] = {
-        [ASSAY_MEASURE_RESIDENT] = "resident bytes", [ASSAY_MEASURE_MAPPINGS] = "mappings"};
+    static const char *const names[ASSAY_MEASURES] = {[ASSAY_MEASURE_RESIDENT] = "resident bytes",
+                                                      [ASSAY_MEASURE_MAPPINGS] = "mappings",
+                                                      [ASSAY_MEASURE_SPACE] =
+                                                          "bytes of address space"};
     return event->arg < ASSAY_MEASURES ? names[event->arg] : "?";
 }
 

@@ -143,6 +143,14 @@ static int start(struct assay_trial *trial, struct assay_error *err)
     return assay_session_start(&config, &trial->session, err);
 }
 
+/* What is measured stands at the end of a part. */
+static void write_back_measure(struct assay_trial *trial, const struct assay_event *event)
+{
+    for (size_t i = trial->wanted; i-- > 0 && trial->results[i].kind == ASSAY_OP_MEASURE;)
+        if (trial->results[i].arg == event->arg)
+            trial->results[i] = *event;
+}
+
 /* Writes back to the ops of a part what was executed of them. Threads that ran side by side were
  * put in their order, resizes in two halves: there an op is known by what it bore. */
 static void write_back(struct assay_trial *trial, const struct assay_event *events, size_t n)
@@ -153,6 +161,8 @@ static void write_back(struct assay_trial *trial, const struct assay_event *even
     }
     for (size_t i = 0; i < n; i++) {
         uint32_t born = events[i].born;
+        if (events[i].kind == ASSAY_OP_MEASURE)
+            write_back_measure(trial, &events[i]);
         if (born && born <= trial->config.max_objects && !(events[i].flags & ASSAY_FLAG_BEGIN) &&
             trial->of_born[born] < trial->wanted &&
             trial->results[trial->of_born[born]].born == born)

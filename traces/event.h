@@ -179,7 +179,12 @@ enum assay_has {
 #define ASSAY_ADDRESS_NULL UINT64_C(0)
 
 /* arg of a MEASURE. */
-enum assay_measure { ASSAY_MEASURE_RESIDENT, ASSAY_MEASURE_MAPPINGS, ASSAY_MEASURES };
+enum assay_measure {
+    ASSAY_MEASURE_RESIDENT,
+    ASSAY_MEASURE_MAPPINGS,
+    ASSAY_MEASURE_SPACE,
+    ASSAY_MEASURES
+};
 
 struct assay_op_info {
     const char *name; /* "malloc" */

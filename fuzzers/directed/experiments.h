@@ -21,7 +21,8 @@ enum {
     PASSES_EQUAL,
     PASSES_RESIZED,
     PASSES_ALIGNED,
-    PASSES_REFUSED
+    PASSES_REFUSED,
+    PASSES_UNADVISED /* with calls to protect and advise that fail */
 };
 ASSAY_DIRECTED_BUILDER(passes);
 enum { CHURN_OWN, CHURN_LEFT, CHURN_LATE, CHURN_SMALL };
@@ -36,7 +37,9 @@ enum {
     RACES_REMOTE,
     RACES_LARGE,
     RACES_ENDS,
-    RACES_LOST /* REMOTE, measured */
+    RACES_TOGETHER, /* threads that begin at once and end at once */
+    RACES_LOST,     /* REMOTE, measured */
+    RACES_LOST_MANY /* the same, one takes and all others free */
 };
 enum { THREADS_MANY = 64 /* as many as a measured profile promises at most */ };
 ASSAY_DIRECTED_BUILDER(races);

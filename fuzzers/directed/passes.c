@@ -20,6 +20,7 @@ enum {
     TURNED = 4096, /* objects in a pass of theirs; */
     SLOW_LOG2 = 4, /* after so many who is too slow for all of them is done */
     SLACK = 32 * 1024,
+    SPACE_SLACK = 1 << 20,
     MOST_RESIDENT = 512 << 20
 };
 
@@ -140,6 +141,23 @@ static void put_pass_refused(struct assay_directed *d)
         assay_directed_release(d, objects[i]);
 }
 
+/* What cannot be protected, or given back, is still there. Large objects alone come and go while
+ * calls fail; what is behind the pass is measured when they fail no longer. */
+static void put_pass_unadvised(struct assay_directed *d)
+{
+    enum { SMALL_TOO = 8, LARGE_TOO = 8 };
+    struct assay_random draw = d->draw;
+    uint32_t objects[SMALL_TOO + LARGE_TOO];
+    for (unsigned i = 0; i < SMALL_TOO; i++)
+        objects[LARGE_TOO + i] = assay_directed_malloc(d, 100);
+    assay_directed_put(d, assay_mapping_op(CALLS_MPROTECT | CALLS_MADVISE, 1, 0));
+    for (unsigned i = 0; i < LARGE_TOO; i++)
+        objects[i] = assay_directed_malloc(d, (1 << 16) + assay_random_below(&draw, 1 << 18));
+    for (unsigned i = 0; i < SMALL_TOO + LARGE_TOO; i++)
+        assay_directed_release(d, objects[i]);
+    assay_directed_put(d, assay_mapping_op(0, 0, 0));
+}
+
 static void put_pass_of(struct assay_directed *d, unsigned kind)
 {
     switch (kind) {
@@ -147,6 +165,7 @@ static void put_pass_of(struct assay_directed *d, unsigned kind)
     case PASSES_ALIGNED: put_pass_aligned(d); break;
     case PASSES_RESIZED: put_pass_resized(d); break;
     case PASSES_REFUSED: put_pass_refused(d); break;
+    case PASSES_UNADVISED: put_pass_unadvised(d); break;
     default: put_pass(d, kind);
     }
 }
@@ -233,7 +252,8 @@ static bool go_on(struct assay_directed *d, unsigned look, uint64_t slack)
         return false;
     if (d->note[k] > MOST_RESIDENT && k >= BURST_LOG2)
         return false;
-    return grown(d, ASSAY_MEASURE_RESIDENT, k) > slack || grown(d, ASSAY_MEASURE_MAPPINGS, k) > 8;
+    return grown(d, ASSAY_MEASURE_RESIDENT, k) > slack || grown(d, ASSAY_MEASURE_MAPPINGS, k) > 8 ||
+           grown(d, ASSAY_MEASURE_SPACE, k) > SPACE_SLACK;
 }
 
 /* True if what the last stage had turned over came to its end by its time, not by its number. */

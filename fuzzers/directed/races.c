@@ -16,7 +16,8 @@ enum {
     STAGES_OF_SMALL = 8,
     PASSES_OF_STAGE = 128,
     PASSES_OF_ENDS = 128, /* a thread takes longer than a call */
-    LOST_LOG2 = 11
+    LOST_LOOK_LOG2 = 10,  /* after so many passes who stands still is done */
+    LOST_LOG2 = 13
 };
 
 static bool promised(struct assay_directed *d)
@@ -42,7 +43,8 @@ static uint64_t size_of(struct assay_random *draw, unsigned kind)
     case RACES_LARGE: return (20 << 10) + assay_random_below(draw, 300 << 10);
     case RACES_RESIZED: return 16 + assay_random_below(draw, 2000);
     case RACES_MIXED: return 1 + assay_random_below(draw, 64u << assay_random_below(draw, 12));
-    case RACES_LOST: return 1000;
+    case RACES_LOST:
+    case RACES_LOST_MANY: return 1000;
     case RACES_MEDIUM: return 500 + assay_random_below(draw, 12000);
     default: return 1 + assay_random_below(draw, 16u << assay_random_below(draw, 6));
     }
@@ -51,6 +53,16 @@ static uint64_t size_of(struct assay_random *draw, unsigned kind)
 static bool by_others(unsigned kind)
 {
     return kind == RACES_REMOTE || kind == RACES_LOST;
+}
+
+static bool threads_end(unsigned kind)
+{
+    return kind == RACES_ENDS || kind == RACES_TOGETHER;
+}
+
+static bool is_lost(unsigned kind)
+{
+    return kind == RACES_LOST || kind == RACES_LOST_MANY;
 }
 
 /* Half of the threads take, the others free: what a cache has too much of goes to one that has too
@@ -69,7 +81,7 @@ static uint32_t put_born(struct pass *pass)
 {
     struct assay_directed *d = pass->d;
     uint64_t size = pass->sizes[assay_random_below(&pass->draw, pass->count)];
-    uint64_t which = pass->kind == RACES_LOST ? 8 : assay_random_below(&pass->draw, 8);
+    uint64_t which = is_lost(pass->kind) ? 8 : assay_random_below(&pass->draw, 8);
     if (which < 2 && assay_directed_offers(d, ASSAY_OP_CALLOC))
         return assay_directed_call(d, ASSAY_OP_CALLOC, 0, 1, size);
     if (which == 2 && assay_directed_offers(d, ASSAY_OP_POSIX_MEMALIGN))
@@ -131,18 +143,58 @@ static void put_ends(struct pass *pass)
         }
 }
 
+/* Threads begin at once, make some ops and end at once; the main thread waits. */
+static void put_together(struct pass *pass)
+{
+    enum { OPS = 6 };
+    struct assay_directed *d = pass->d;
+    d->thread = 0;
+    for (unsigned t = 1; t < THREADS; t++)
+        assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = t});
+    for (unsigned round = 0; round < OPS; round++)
+        for (unsigned t = 1; t < THREADS; t++)
+            put_op(pass, t);
+    for (unsigned t = 1; t < THREADS; t++)
+        release_all(pass, t);
+    for (unsigned t = 1; t < THREADS; t++) {
+        d->thread = (uint16_t)t;
+        assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
+    }
+}
+
+/* All that one took the others give back, side by side. */
+static void put_lost_many(struct pass *pass)
+{
+    for (unsigned i = 0; i < SLOTS; i++)
+        for (unsigned t = 0; t < THREADS; t++) {
+            pass->d->thread = 0;
+            pass->slots[t][i] = put_born(pass);
+        }
+    for (unsigned i = 0; i < SLOTS; i++)
+        for (unsigned t = 0; t < THREADS; t++) {
+            pass->d->thread = (uint16_t)(1 + (i * THREADS + t) % (THREADS - 1));
+            assay_directed_release(pass->d, pass->slots[t][i]);
+            pass->slots[t][i] = 0;
+        }
+}
+
 static void put_pass(struct assay_directed *d, unsigned kind)
 {
     struct pass pass = {.d = d, .draw = d->draw, .kind = kind};
     bool many = kind == RACES_RESIZED || kind == RACES_MIXED;
     pass.count = many ? SIZES : 1 + (unsigned)assay_random_below(&pass.draw, SIZES);
-    if (kind == RACES_LOST)
+    if (is_lost(kind))
         pass.count = 1; /* as little may be lost then (C31) */
     for (unsigned i = 0; i < SIZES; i++)
         pass.sizes[i] = size_of(&pass.draw, kind == RACES_MIXED && i == 0 ? RACES_LARGE : kind);
     if (kind == RACES_ENDS)
         put_ends(&pass);
-    for (unsigned round = 0; round < ROUNDS && kind != RACES_ENDS; round++)
+    else if (kind == RACES_TOGETHER)
+        put_together(&pass);
+    else if (kind == RACES_LOST_MANY)
+        put_lost_many(&pass);
+    bool mixes = !threads_end(kind) && kind != RACES_LOST_MANY;
+    for (unsigned round = 0; round < ROUNDS && mixes; round++)
         for (unsigned t = 0; t < THREADS; t++)
             put_op(&pass, t);
     for (unsigned t = 0; t < THREADS; t++)
@@ -179,7 +231,7 @@ ASSAY_DIRECTED_BUILDER(threads_many)
 /* Each stage is a pass of its own, again and again. */
 ASSAY_DIRECTED_BUILDER(races)
 {
-    unsigned passes = argument == RACES_ENDS ? PASSES_OF_ENDS : PASSES_OF_STAGE;
+    unsigned passes = threads_end(argument) ? PASSES_OF_ENDS : PASSES_OF_STAGE;
     if (d->stage == (argument == RACES_SMALL ? STAGES_OF_SMALL : STAGES) || !promised(d))
         return false;
     (void)assay_random_next(&d->draw); /* another pass */
@@ -188,11 +240,22 @@ ASSAY_DIRECTED_BUILDER(races)
     return true;
 }
 
+/* Reads what the last stage measured; true if more passes would tell more. */
+static bool go_on(struct assay_directed *d)
+{
+    enum { SLACK = 32 * 1024 };
+    unsigned k = d->stage - 1;
+    uint64_t now = d->events[d->n - ASSAY_MEASURES + ASSAY_MEASURE_RESIDENT].value;
+    uint64_t before = d->note[0];
+    d->note[0] = now;
+    return k < LOST_LOG2 && (k <= LOST_LOOK_LOG2 || now > before + SLACK);
+}
+
 /* The same, with a look at the memory now and then. */
 ASSAY_DIRECTED_BUILDER(races_measured)
 {
     unsigned k = d->stage;
-    if (k > LOST_LOG2 || !promised(d))
+    if (!promised(d) || (k > 0 && !go_on(d)))
         return false;
     for (unsigned pass = k ? 1u << (k - 1) : 0; pass < 1u << k; pass++)
         put_pass(d, argument);

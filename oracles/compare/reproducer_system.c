@@ -131,10 +131,58 @@ static void write_refuse(const struct reproducer_writer *w)
         "}\n");
 }
 
+/* What is measured, and less of it than is growth. */
+static const struct {
+    const char *text, *grows;
+} meters[ASSAY_MEASURES] = {
+    [ASSAY_MEASURE_RESIDENT] = {"/* memory that no file gave */\n"
+                                "static unsigned long long measure(void)\n"
+                                "{\n"
+                                "    static char text[8192];\n"
+                                "    int fd = open(\"/proc/self/smaps_rollup\", O_RDONLY);\n"
+                                "    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);\n"
+                                "    if (n <= 0)\n"
+                                "        _exit(2);\n"
+                                "    text[n] = '\\0';\n"
+                                "    close(fd);\n"
+                                "    const char *at = strstr(text, \"\\nAnonymous:\");\n"
+                                "    return at ? strtoull(at + 11, NULL, 10) * 1024 : 0;\n"
+                                "}\n\n"
+                                "enum { SLACK = 65536 };\n",
+                                "memory grows"},
+    [ASSAY_MEASURE_MAPPINGS] = {"static unsigned long long measure(void)\n"
+                                "{\n"
+                                "    static char text[4096];\n"
+                                "    unsigned long long lines = 0;\n"
+                                "    int fd = open(\"/proc/self/maps\", O_RDONLY);\n"
+                                "    for (ssize_t n; (n = read(fd, text, sizeof text)) > 0;)\n"
+                                "        for (ssize_t i = 0; i < n; i++)\n"
+                                "            lines += text[i] == '\\n';\n"
+                                "    close(fd);\n"
+                                "    return lines;\n"
+                                "}\n\n"
+                                "enum { SLACK = 16 };\n",
+                                "mappings grow"},
+    [ASSAY_MEASURE_SPACE] = {"/* of the address space */\n"
+                             "static unsigned long long measure(void)\n"
+                             "{\n"
+                             "    static char text[256];\n"
+                             "    int fd = open(\"/proc/self/statm\", O_RDONLY);\n"
+                             "    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);\n"
+                             "    if (n <= 0)\n"
+                             "        _exit(2);\n"
+                             "    close(fd);\n"
+                             "    return strtoull(text, NULL, 10) * 4096;\n"
+                             "}\n\n"
+                             "enum { SLACK = 16 << 20 };\n",
+                             "the address space grows"},
+};
+
 /* As C31 has it: growth that goes on over three doublings. */
 static void write_measure(const struct reproducer_writer *w)
 {
-    bool resident = w->r->violation->offset == ASSAY_MEASURE_RESIDENT;
+    uint64_t what =
+        w->r->violation->offset < ASSAY_MEASURES ? w->r->violation->offset : ASSAY_MEASURE_MAPPINGS;
     if (!w->passes) {
         reproducer_line(w, "static void op_measure(unsigned what, unsigned long passes)\n"
                            "{\n"
@@ -142,32 +190,7 @@ static void write_measure(const struct reproducer_writer *w)
                            "}\n");
         return;
     }
-    reproducer_line(w, resident ? "/* memory that no file gave */\n"
-                                  "static unsigned long long measure(void)\n"
-                                  "{\n"
-                                  "    static char text[8192];\n"
-                                  "    int fd = open(\"/proc/self/smaps_rollup\", O_RDONLY);\n"
-                                  "    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);\n"
-                                  "    if (n <= 0)\n"
-                                  "        _exit(2);\n"
-                                  "    text[n] = '\\0';\n"
-                                  "    close(fd);\n"
-                                  "    const char *at = strstr(text, \"\\nAnonymous:\");\n"
-                                  "    return at ? strtoull(at + 11, NULL, 10) * 1024 : 0;\n"
-                                  "}\n\n"
-                                  "enum { SLACK = 65536 };\n"
-                                : "static unsigned long long measure(void)\n"
-                                  "{\n"
-                                  "    static char text[4096];\n"
-                                  "    unsigned long long lines = 0;\n"
-                                  "    int fd = open(\"/proc/self/maps\", O_RDONLY);\n"
-                                  "    for (ssize_t n; (n = read(fd, text, sizeof text)) > 0;)\n"
-                                  "        for (ssize_t i = 0; i < n; i++)\n"
-                                  "            lines += text[i] == '\\n';\n"
-                                  "    close(fd);\n"
-                                  "    return lines;\n"
-                                  "}\n\n"
-                                  "enum { SLACK = 16 };\n");
+    reproducer_line(w, meters[what].text);
     fprintf(w->out,
             "/* Growth that goes on at the pace of the passes: over the last three doublings. */\n"
             "static void op_measure(unsigned long passes)\n"
@@ -184,7 +207,7 @@ static void write_measure(const struct reproducer_writer *w)
             "SLACK)\n"
             "        show(\"%s from pass to pass\", 0, after[k]);\n"
             "}\n\n",
-            w->passes, resident ? "memory grows" : "mappings grow");
+            w->passes, meters[what].grows);
 }
 
 static void write_turnover(const struct reproducer_writer *w)

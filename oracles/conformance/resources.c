@@ -19,8 +19,10 @@ enum {
     ENOUGH_BYTES = 512 << 20, /* more than a queue that is bounded in bytes keeps */
     ENOUGH_MAPPINGS = 8192,   /* and one of places whose memory was given back */
     ENOUGH_OBJECTS = 8192,    /* and one that takes some of what dies only, */
-    ENOUGH_LARGE = 2048       /* of what has mappings of its own fewer */
+    ENOUGH_LARGE = 2048,      /* of what has mappings of its own fewer */
+    SPACE_SLACK = 16 << 20
 };
+#define ENOUGH_SPACE (UINT64_C(4) << 30) /* and of places that are reserved */
 
 static bool keeps_pace(uint64_t now, uint64_t before)
 {
@@ -33,11 +35,11 @@ static bool may_fill(const struct assay_resources *r, uint64_t what, uint64_t gr
     const struct assay_fresh_sizes *fresh = &r->fresh;
     if (what == ASSAY_MEASURE_RESIDENT && r->turned && growth >= r->turned_bytes / 2 / 4)
         return true;
-    if (what == ASSAY_MEASURE_MAPPINGS && fresh->mapped_bytes > 0)
+    if (what != ASSAY_MEASURE_RESIDENT && fresh->mapped_bytes > 0)
         return fresh->mapped_bytes < ENOUGH_BYTES;
     /* of what is small some come back; or: half of it died since the doubling before */
     return fresh->least_bytes < ENOUGH_BYTES &&
-           (what == ASSAY_MEASURE_MAPPINGS || growth >= fresh->least_bytes / 2 / 4);
+           (what != ASSAY_MEASURE_RESIDENT || growth >= fresh->least_bytes / 2 / 4);
 }
 
 /* Some queue may take one freed object in so many, until it holds as many as it can: growth is that
@@ -90,8 +92,11 @@ static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
     if (k >= ASSAY_PASSES_LOG2 || (r->measured[what] >> (k - 3) & 15) != 15)
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     const uint64_t *after = &r->after[what][k - 3];
-    uint64_t slack = what == ASSAY_MEASURE_RESIDENT ? RESIDENT_SLACK : MAPPINGS_SLACK;
-    slack = after[2] / 100 > slack ? after[2] / 100 : slack;
+    uint64_t slack = what == ASSAY_MEASURE_RESIDENT   ? RESIDENT_SLACK
+                     : what == ASSAY_MEASURE_MAPPINGS ? MAPPINGS_SLACK
+                                                      : SPACE_SLACK;
+    if (what != ASSAY_MEASURE_SPACE && slack < after[2] / 100)
+        slack = after[2] / 100;
     uint64_t share = r->one_size ? LOST_SHARE_EQUAL : LOST_SHARE;
     if (what == ASSAY_MEASURE_RESIDENT && slack < r->requested_bytes / 2 / share)
         slack = r->requested_bytes / 2 / share;
@@ -106,7 +111,8 @@ static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
     bool reused = r->reused || (r->turned && after[3] - after[2] < r->turned_bytes / 2 / 4);
     enough = (enough && !may_fill(r, what, after[3] - after[2]) &&
               !may_sample(c, what, after[3] - after[0])) ||
-             gone || (what == ASSAY_MEASURE_RESIDENT && after[3] - after[0] >= ENOUGH_BYTES);
+             gone || (what == ASSAY_MEASURE_RESIDENT && after[3] - after[0] >= ENOUGH_BYTES) ||
+             (what == ASSAY_MEASURE_SPACE && after[3] - after[0] >= ENOUGH_SPACE);
     if (!goes_on || !enough || (!reused && !gone))
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* it fills, or nobody can tell yet */
     v->offset = what;

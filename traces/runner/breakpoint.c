@@ -16,11 +16,12 @@ enum {
     TRAP_FLAG = 0x100,
     INT3 = 0xcc,
     PAGE = 4096,
-    OLD = 150,           /* one that nobody came upon so long goes elsewhere */
+    OLD = 40,            /* one that nobody came upon so long goes elsewhere */
     STEPS_MANY = 2500,   /* steps of calls that are learnt from as they come, */
     STEPS_MOST = 8000,   /* and all together */
     SELDOM = 256,        /* one in so many calls, later, */
     SELDOM_RARE = 8,     /* and of what is rare */
+    OF_ALL = 4,          /* one breakpoint in so many is of all ways */
     STEPS_OF_CALL = 2000 /* of one call */
 };
 
@@ -28,8 +29,12 @@ static struct {
     uintptr_t from, to; /* the code, which may be written; empty: there is none */
     uint8_t *sites[SITES];
     _Atomic uint32_t count;
-    uint8_t *rare[SITES]; /* those of what is rare, */
-    _Atomic uint32_t rare_count;
+    struct { /* by the way they were learnt on, */
+        uint8_t *sites[SITES];
+        _Atomic uint32_t count;
+        uint8_t *stores[SITES]; /* of them */
+        _Atomic uint32_t store_count;
+    } ways[ASSAY_BREAKPOINT_WAYS];
     uint8_t *table[2 * SITES]; /* and all of them by address */
     _Atomic uint32_t steps;
     _Atomic bool learning; /* some thread is in steps */
@@ -43,7 +48,13 @@ static bool (*tell_step)(void);
 static void (*tell_breakpoint)(void);
 static struct sigaction former;
 static __thread uint32_t thread_steps;
-static __thread bool thread_learns, thread_rare;
+static __thread bool thread_learns;
+static __thread enum assay_breakpoint_way thread_way;
+
+static bool is_rare(enum assay_breakpoint_way way)
+{
+    return way >= ASSAY_BREAKPOINT_BEGINS;
+}
 
 static void lock(void)
 {
@@ -63,6 +74,31 @@ static void take_away(void)
     state.at = NULL;
 }
 
+/* True before a plain store to what is not the stack's: where a thread knows what it is about to
+ * write, and others do not yet. What is taken for one by mistake is an instruction all the same. */
+static bool stores(const uint8_t *at)
+{
+    if (*at == 0x66 || *at == 0xf2 || *at == 0xf3)
+        at++;
+    if ((*at & 0xf0) == 0x40) /* REX */
+        at++;
+    bool moves = *at == 0x88 || *at == 0x89 || *at == 0xc6 || *at == 0xc7;
+    if (*at == 0x0f) { /* of a vector */
+        at++;
+        moves =
+            *at == 0x11 || *at == 0x13 || *at == 0x17 || *at == 0x29 || *at == 0x7f || *at == 0xd6;
+    }
+    uint8_t mode = at[1] >> 6, base = at[1] & 7;
+    return moves && mode != 3 && !(base == 4 && (at[2] & 7) == 4) && !(mode != 0 && base == 5);
+}
+
+static void append(uint8_t **list, _Atomic uint32_t *count, uint8_t *at)
+{
+    uint32_t n = atomic_load_explicit(count, memory_order_relaxed);
+    list[n] = at;
+    atomic_store_explicit(count, n + 1, memory_order_release);
+}
+
 /* Only by the thread that learns. */
 static void learn(uint8_t *at)
 {
@@ -74,13 +110,10 @@ static void learn(uint8_t *at)
         if (state.table[slot] == at)
             return;
     state.table[slot] = at;
-    state.sites[count] = at;
-    atomic_store_explicit(&state.count, count + 1, memory_order_release);
-    if (thread_rare) {
-        uint32_t rare = atomic_load_explicit(&state.rare_count, memory_order_relaxed);
-        state.rare[rare] = at;
-        atomic_store_explicit(&state.rare_count, rare + 1, memory_order_release);
-    }
+    append(state.sites, &state.count, at);
+    append(state.ways[thread_way].sites, &state.ways[thread_way].count, at);
+    if (stores(at))
+        append(state.ways[thread_way].stores, &state.ways[thread_way].store_count, at);
 }
 
 void assay_breakpoint_learnt(void)
@@ -166,16 +199,25 @@ void assay_breakpoint_install(const void *code, bool (*on_step)(void), void (*on
         dl_iterate_phdr(find_code, &address);
 }
 
-void assay_breakpoint_set(uint64_t random, uint64_t time, bool rare)
+void assay_breakpoint_set(uint64_t random, uint64_t time, enum assay_breakpoint_way way)
 {
+    bool rare = is_rare(way), of_all = !rare && random % OF_ALL == 0;
+    uint8_t **sites = of_all ? state.sites : state.ways[way].sites;
     uint32_t count =
-        atomic_load_explicit(rare ? &state.rare_count : &state.count, memory_order_acquire);
+        atomic_load_explicit(of_all ? &state.count : &state.ways[way].count, memory_order_acquire);
+    uint32_t store_count = atomic_load_explicit(&state.ways[way].store_count, memory_order_acquire);
     if (count == 0)
         return;
+    random /= OF_ALL;
+    if (!of_all && store_count > 0 && random % 3 != 0) {
+        sites = state.ways[way].stores;
+        count = store_count;
+    }
+    random /= 3;
     lock();
     if (!state.at || rare || time - state.since > OLD) {
         take_away();
-        uint8_t *at = (rare ? state.rare : state.sites)[random % count];
+        uint8_t *at = sites[random % count];
         state.instruction = *at;
         if (state.instruction != INT3) {
             *(volatile uint8_t *)at = INT3;
@@ -186,15 +228,15 @@ void assay_breakpoint_set(uint64_t random, uint64_t time, bool rare)
     unlock();
 }
 
-bool assay_breakpoint_learns(uint64_t random, bool rare)
+bool assay_breakpoint_learns(uint64_t random, enum assay_breakpoint_way way)
 {
-    uint32_t seldom = rare ? SELDOM_RARE : SELDOM;
+    uint32_t seldom = is_rare(way) ? SELDOM_RARE : SELDOM;
     uint32_t steps = atomic_load_explicit(&state.steps, memory_order_relaxed);
     if (state.from == state.to || steps > STEPS_MOST || (steps > STEPS_MANY && random % seldom) ||
         atomic_exchange(&state.learning, true))
         return false;
     thread_learns = true;
-    thread_rare = rare;
+    thread_way = way;
     thread_steps = 0;
     return true;
 }
@@ -206,14 +248,14 @@ void assay_breakpoint_install(const void *code, bool (*on_step)(void), void (*on
     (void)code, (void)on_step, (void)on_breakpoint;
 }
 
-void assay_breakpoint_set(uint64_t random, uint64_t time, bool rare)
+void assay_breakpoint_set(uint64_t random, uint64_t time, enum assay_breakpoint_way way)
 {
-    (void)random, (void)time, (void)rare;
+    (void)random, (void)time, (void)way;
 }
 
-bool assay_breakpoint_learns(uint64_t random, bool rare)
+bool assay_breakpoint_learns(uint64_t random, enum assay_breakpoint_way way)
 {
-    (void)random, (void)rare;
+    (void)random, (void)way;
     return false;
 }
 #endif

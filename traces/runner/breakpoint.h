@@ -15,12 +15,21 @@
 /* Once per process. on_step: behind each instruction of a thread in steps; false: it makes no more.
  * on_breakpoint: at the instruction, which is back by then. Both in a signal handler. */
 void assay_breakpoint_install(const void *code, bool (*on_step)(void), void (*on_breakpoint)(void));
-/* Sets one, unless one stands that is young still. time: of some clock that all threads share.
- * rare: of the places that were learnt as such, at once. */
-void assay_breakpoint_set(uint64_t random, uint64_t time, bool rare);
-/* True if the next call is to be made in steps: often at first, then seldom, then no more; what is
- * rare more often. */
-bool assay_breakpoint_learns(uint64_t random, bool rare);
+/* What a thread is about to do. The last two are rare. */
+enum assay_breakpoint_way {
+    ASSAY_BREAKPOINT_TAKES,
+    ASSAY_BREAKPOINT_GIVES_BACK,
+    ASSAY_BREAKPOINT_BEGINS, /* its first call */
+    ASSAY_BREAKPOINT_ENDS,
+    ASSAY_BREAKPOINT_WAYS
+};
+/* Sets one, unless one stands that is young still; on a rare way at once. Mostly of the places that
+ * were learnt on the way; of a rare one, only of those. time: of some clock that all threads share.
+ */
+void assay_breakpoint_set(uint64_t random, uint64_t time, enum assay_breakpoint_way way);
+/* True if the next call is to be made in steps: often at first, then seldom, then no more; on rare
+ * ways more often. */
+bool assay_breakpoint_learns(uint64_t random, enum assay_breakpoint_way way);
 /* That call is over. */
 void assay_breakpoint_learnt(void);
 /* From the instruction behind it on; and no more. */

@@ -68,6 +68,13 @@ static uint64_t resident_bytes(const struct assay_executor *ex)
     return bytes > own ? bytes - own : 0;
 }
 
+/* Of the address space, touched or not. */
+static uint64_t space_bytes(void)
+{
+    char text[TEXT];
+    return read_text("/proc/self/statm", text, sizeof text) ? strtoull(text, NULL, 10) * PAGE : 0;
+}
+
 static uint64_t mappings(void)
 {
     char text[TEXT];
@@ -148,6 +155,8 @@ bool assay_executor_system(struct assay_executor *ex, struct assay_event *event)
         event->value = resident_bytes(ex);
     else if (event->arg == ASSAY_MEASURE_MAPPINGS)
         event->value = mappings();
+    else if (event->arg == ASSAY_MEASURE_SPACE)
+        event->value = space_bytes();
     else
         return false;
     return true;

@@ -17,7 +17,8 @@ struct worker {
     pthread_t thread;
     bool running;
     _Atomic uint32_t go, done; /* chunks to do and done */
-    bool leave;                /* after the chunk in hand */
+    bool leave;                /* after the chunk in hand, */
+    bool together;             /* with others */
     uint16_t first;            /* index of its first event in the chunk, NONE = nothing to do */
     uint16_t last;             /* while planning */
     _Atomic uint16_t now;      /* the event in hand */
@@ -46,7 +47,8 @@ struct assay_parallel {
     _Atomic uint8_t done[ASSAY_PARALLEL_EVENTS];
     struct stamped order[2 * ASSAY_PARALLEL_EVENTS], scratch[2 * ASSAY_PARALLEL_EVENTS];
     struct assay_event events[ASSAY_PARALLEL_EVENTS];
-    uint16_t count; /* of events in hand */
+    uint16_t count;            /* of events in hand */
+    _Atomic uint32_t together; /* threads that are still to come to their common end */
     bool preempted;
     struct assay_subject subject;        /* where preempted */
     _Alignas(64) _Atomic uint64_t steps; /* where preempted: rises with each stamp */
@@ -128,14 +130,38 @@ static uint16_t last_of(struct assay_parallel *parallel, uint32_t object, uint16
     return (uint16_t)last;
 }
 
+static bool starts(const struct assay_event *event, const struct assay_event *like)
+{
+    return event->kind == ASSAY_OP_THREAD_START && event->thread == like->thread;
+}
+
+/* Who end in a row do so at once. */
+static void plan_ends(struct assay_parallel *parallel, uint16_t from, uint16_t to)
+{
+    uint32_t row = 0;
+    for (uint16_t i = from; i < to; i++) {
+        const struct assay_event *event = &parallel->events[i];
+        bool ends = event->kind == ASSAY_OP_THREAD_EXIT && event->thread != 0;
+        bool next = ends && i + 1 < to && event[1].kind == ASSAY_OP_THREAD_EXIT;
+        row = ends ? row + 1 : 0;
+        if (!ends || (!next && row == 1))
+            continue;
+        parallel->workers[event->thread % ASSAY_PARALLEL_THREADS].together = true;
+        parallel->together++;
+    }
+}
+
 /* Plans events [from, to): what is measured is measured by the main thread alone. */
 static void plan(struct assay_parallel *parallel, uint16_t from, uint16_t to)
 {
     uint16_t started[ASSAY_PARALLEL_THREADS];
     parallel->chunk_number++;
     memset(started, 0xff, sizeof started);
-    for (int i = 0; i < ASSAY_PARALLEL_THREADS; i++)
+    atomic_store(&parallel->together, 0);
+    for (int i = 0; i < ASSAY_PARALLEL_THREADS; i++) {
         parallel->workers[i].first = NONE;
+        parallel->workers[i].together = false;
+    }
     for (uint16_t i = from; i < to; i++) {
         const struct assay_event *event = &parallel->events[i];
         struct worker *worker = &parallel->workers[event->thread % ASSAY_PARALLEL_THREADS];
@@ -150,11 +176,13 @@ static void plan(struct assay_parallel *parallel, uint16_t from, uint16_t to)
             parallel->next[worker->last] = i;
         }
         worker->last = i;
-        if (event->kind == ASSAY_OP_THREAD_START)
-            started[event->arg % ASSAY_PARALLEL_THREADS] = i;
+        if (event->kind == ASSAY_OP_THREAD_START) /* who start in a row do so at once */
+            for (uint32_t k = i + 1u; k > from && starts(&parallel->events[k - 1], event); k--)
+                started[parallel->events[k - 1].arg % ASSAY_PARALLEL_THREADS] = i;
         if (event->kind == ASSAY_OP_THREAD_EXIT && event->thread != 0)
             worker->leave = true;
     }
+    plan_ends(parallel, from, to);
 }
 
 /* ---- doing ---------------------------------------------------------------------------------- */
@@ -214,6 +242,15 @@ static void do_share(struct worker *worker)
         atomic_store_explicit(&worker->now, NONE, memory_order_relaxed);
 }
 
+/* What ends at once ends so within a moment, or alone. */
+static void await_others(struct assay_parallel *parallel)
+{
+    enum { YIELDS = 100 };
+    atomic_fetch_sub(&parallel->together, 1);
+    for (unsigned i = 0; i < YIELDS && atomic_load(&parallel->together) > 0; i++)
+        sched_yield();
+}
+
 static void *work(void *argument)
 {
     struct worker *worker = argument;
@@ -233,6 +270,8 @@ static void *work(void *argument)
         atomic_store(&worker->done, done + 1);
         assay_futex_wake(&worker->done);
     }
+    if (worker->together)
+        await_others(worker->parallel);
     assay_preempt_end();
     return NULL;
 }

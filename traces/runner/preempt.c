@@ -14,10 +14,12 @@ enum {
     PROGRESS_LOG2 = 7, /* what others are to do meanwhile; an op is two stamps */
     YIELDS = 3,
     NAPS = 24,
+    NAPS_AT_END = 4,
     NAP_NS = 20000
 };
 
 static __thread struct assay_preempted *thread_self;
+static _Atomic uint32_t staying; /* threads; while one does at its begin or end others do not */
 
 static uint64_t draw(struct assay_preempted *self)
 {
@@ -31,7 +33,12 @@ static uint64_t draw(struct assay_preempted *self)
 static void stay(struct assay_preempted *self)
 {
     const struct timespec nap = {0, NAP_NS};
-    uint64_t until = atomic_load(self->clock) + (UINT64_C(2) << draw(self) % PROGRESS_LOG2);
+    for (unsigned i = 0; i < NAPS_AT_END && self->ends; i++) /* what ends stamps nothing */
+        nanosleep(&nap, NULL);
+    if (self->ends)
+        return;
+    uint64_t one = draw(self) % PROGRESS_LOG2, other = draw(self) % PROGRESS_LOG2;
+    uint64_t until = atomic_load(self->clock) + (UINT64_C(2) << (one < other ? one : other));
     unsigned i = 0;
     for (; i < YIELDS + self->naps && atomic_load(self->clock) < until; i++)
         if (i < YIELDS)
@@ -55,8 +62,11 @@ static void on_breakpoint(void)
 {
     struct assay_preempted *self = thread_self;
     int kept = errno;
-    if (self && self->inside)
+    if (self && self->inside) {
+        atomic_fetch_add(&staying, 1);
         stay(self);
+        atomic_fetch_sub(&staying, 1);
+    }
     errno = kept;
 }
 
@@ -73,6 +83,7 @@ void assay_preempt_thread(struct assay_preempted *self, const struct assay_subje
     self->subject = *subject;
     self->clock = clock;
     self->random = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    self->called = self->ends = false;
     self->naps = NAPS;
     thread_self = self;
     (void)prctl(PR_SET_TIMERSLACK, 1);
@@ -85,12 +96,18 @@ static inline __attribute__((always_inline)) uint64_t stamp(struct assay_preempt
     return atomic_fetch_add(self->clock, 1) + 1;
 }
 
-static inline __attribute__((always_inline)) void begin(struct assay_preempted *self, bool rare)
+static inline __attribute__((always_inline)) void begin(struct assay_preempted *self,
+                                                        enum assay_breakpoint_way way)
 {
     uint64_t bits = draw(self);
-    if (bits % CALLS_PER_PAUSE == 0 || rare)
-        assay_breakpoint_set(draw(self), atomic_load(self->clock), rare);
-    self->stepping = assay_breakpoint_learns(bits >> 24, rare);
+    bool first = !self->called && way < ASSAY_BREAKPOINT_BEGINS;
+    self->called = true;
+    if (first)
+        way = ASSAY_BREAKPOINT_BEGINS;
+    bool rare = way >= ASSAY_BREAKPOINT_BEGINS && bits % 2 && atomic_load(&staying) == 0;
+    if ((way < ASSAY_BREAKPOINT_BEGINS && bits % CALLS_PER_PAUSE == 0) || rare)
+        assay_breakpoint_set(draw(self), atomic_load(self->clock), way);
+    self->stepping = assay_breakpoint_learns(bits >> 24, way);
     if (self->before)
         atomic_store(self->before, stamp(self));
     self->inside = true;
@@ -118,14 +135,15 @@ void assay_preempt_end(void)
         return;
     thread_self->before = NULL;
     thread_self->after = NULL;
-    begin(thread_self, true);
+    thread_self->ends = true;
+    begin(thread_self, ASSAY_BREAKPOINT_ENDS);
 }
 
 #define CALLS(result_type, name, parameters, arguments)                                            \
     static result_type step_##name parameters                                                      \
     {                                                                                              \
         struct assay_preempted *self = thread_self;                                                \
-        begin(self, false);                                                                        \
+        begin(self, ASSAY_BREAKPOINT_TAKES);                                                       \
         result_type result = self->subject.name arguments;                                         \
         end(self);                                                                                 \
         return result;                                                                             \
@@ -134,7 +152,7 @@ void assay_preempt_end(void)
     static void step_##name parameters                                                             \
     {                                                                                              \
         struct assay_preempted *self = thread_self;                                                \
-        begin(self, false);                                                                        \
+        begin(self, ASSAY_BREAKPOINT_GIVES_BACK);                                                  \
         self->subject.name arguments;                                                              \
         end(self);                                                                                 \
     }

@@ -29,6 +29,7 @@ struct assay_preempted {
     uint32_t naps;  /* what it stays for at most: less and less where that is in vain */
     uint32_t steps; /* of the call in hand, made so far */
     volatile bool inside, stepping;
+    bool called, ends; /* the thread: for the first time; it is about to */
 };
 
 /* Once per process. */

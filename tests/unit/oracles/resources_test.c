@@ -214,6 +214,28 @@ static void c31_a_profile_keeps_more(void **state)
     ASSERT_NONE(&s);
 }
 
+/* A mebibyte of the address space for each pass, on 64 GiB that are reserved for good. */
+static uint64_t one_reserve(uint64_t passes)
+{
+    return 65536 * MIB + passes * MIB;
+}
+
+static uint64_t reserves_once(uint64_t passes)
+{
+    return 65536 * MIB + (passes < 32 ? 0 : 1024 * MIB);
+}
+
+static void c31_address_space(void **state)
+{
+    (void)state;
+    measured(ASSAY_MEASURE_SPACE, 11, reserves_once, true);
+    ASSERT_NONE(&s);
+    teardown(NULL);
+    setup(NULL);
+    measured(ASSAY_MEASURE_SPACE, 11, one_reserve, true);
+    ASSERT_ONLY(&s, C31, OTHER);
+}
+
 static void c31_mappings(void **state)
 {
     (void)state;
@@ -523,6 +545,7 @@ int main(void)
         TEST(c31_much_at_once),
         TEST(c31_little_of_one_size),
         TEST(c31_a_profile_keeps_more),
+        TEST(c31_address_space),
         TEST(c31_mappings),
         TEST(c31_what_fills_is_no_growth),
         TEST(c31_is_not_asked_of_who_reuses_nothing),
