@@ -18,6 +18,7 @@ enum {
     STILL_NS = 20 * 1000 * 1000 /* from here on it is asked whether a child waits */
 };
 #define STARVED_NS UINT64_C(10000000000)
+#define STOPPED_NS UINT64_C(3000000000)
 
 static uint64_t cpu_ns(pid_t pid)
 {
@@ -205,6 +206,17 @@ static void look_at_progress(struct assay_session *session, uint64_t now)
         assay_session_kill(session, ASSAY_SESSION_HUNG);
 }
 
+/* Somebody may have stopped it for a while; one that stopped itself nobody lets go on. */
+static void look_at_stopped(struct assay_session *session)
+{
+    uint64_t now = assay_now_ns();
+    session->looked_ns = now;
+    if (session->stopped_ns == 0)
+        session->stopped_ns = now;
+    else if (now - session->stopped_ns >= STOPPED_NS)
+        assay_session_kill(session, ASSAY_SESSION_HUNG);
+}
+
 void assay_session_look(struct assay_session *session)
 {
     int wait_status = 0;
@@ -213,8 +225,8 @@ void assay_session_look(struct assay_session *session)
     siginfo_t info = {.si_pid = 0};
     int looked = waitid(P_PID, (id_t)session->pid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT);
     if (looked == 0 && info.si_pid == session->pid) {
-        if (info.si_code == CLD_STOPPED) { /* nobody will let it go on */
-            assay_session_kill(session, ASSAY_SESSION_HUNG);
+        if (info.si_code == CLD_STOPPED) {
+            look_at_stopped(session);
             return;
         }
         kill(-session->pid, SIGKILL); /* while its number is its own */
@@ -222,6 +234,7 @@ void assay_session_look(struct assay_session *session)
         end_with(session, ASSAY_SESSION_EXITED, wait_status);
         return;
     }
+    session->stopped_ns = 0;
     uint64_t now = assay_now_ns();
     look_at_memory(session, now);
     if (!assay_session_gone(session))
