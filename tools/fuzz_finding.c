@@ -10,10 +10,12 @@
 
 enum {
     SUSPECT_TRIES = 16,
-    HANGS_CONFIRMED = 2 /* of a kind of call; further ones are known */
+    SUSPECT_TRIES_RACES = 64, /* within this time: */
+    HANGS_CONFIRMED = 2       /* of a kind of call; further ones are known */
 };
 
-#define MINIMISE_NS UINT64_C(8000000000)
+#define MINIMISE_NS      UINT64_C(8000000000)
+#define SUSPECT_RACES_NS UINT64_C(12000000000)
 /* What shows in some runs only takes many trials for each candidate. */
 #define MINIMISE_RANDOM_NS UINT64_C(20000000000)
 /* What was found before --max-time is brought to its end, if that does not take longer. */
@@ -272,10 +274,14 @@ bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_
     struct assay_trial_result result = {0};
     struct assay_trial *trial = assay_fuzz_trial(state, program, ASSAY_FUZZ_HANG_MS);
     bool ran = trial != NULL;
-    /* more than once: it may show in some processes only */
-    for (unsigned i = 0; i < SUSPECT_TRIES && ran && !result.violated; i++)
+    uint64_t races_ns = program->environment.preempted ? assay_now_ns() + SUSPECT_RACES_NS : 0;
+    unsigned tries = SUSPECT_TRIES;
+    /* more than once: it may show in some processes only, and races in few */
+    for (unsigned i = 0; i < tries && ran && !result.violated; i++) {
         ran = assay_fuzz_run_trial(state, trial, program->ops, program->count, true, &result) &&
               (i == 0 || !assay_fuzz_over(state));
+        tries = assay_now_ns() < races_ns ? SUSPECT_TRIES_RACES : SUSPECT_TRIES;
+    }
     if (result.violated && program->environment.preempted)
         look_for_better(state, trial, program, &result);
     assay_trial_free(trial);
