@@ -303,7 +303,7 @@ static void write_child(const struct reproducer_writer *w)
                        "static void run(void)\n"
                        "{\n"
                        "    struct sigaction action;\n"
-                       "    pthread_t first, second;\n"
+                       "    pthread_t watcher, interrupter;\n"
                        "    alarm(LATEST);\n"
                        "    look_up();\n"
                        "    for (unsigned i = 0; i < COPIES; i++)\n"
@@ -316,8 +316,8 @@ static void write_child(const struct reproducer_writer *w)
                        "        begin_steps();");
     if (reproducer_is_growth(w))
         reproducer_line(w, "    pthread_barrier_init(&barrier, NULL, PARTS);");
-    reproducer_line(w, "    if (pthread_create(&first, NULL, watch, NULL) ||\n"
-                       "        pthread_create(&second, NULL, interrupt, NULL))\n"
+    reproducer_line(w, "    if (pthread_create(&watcher, NULL, watch, NULL) ||\n"
+                       "        pthread_create(&interrupter, NULL, interrupt, NULL))\n"
                        "        _exit(2);\n"
                        "    side_by_side();");
     /* seen where the program ends, which is where the executor frees what is left */
