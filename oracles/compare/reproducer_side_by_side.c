@@ -3,7 +3,7 @@
 #include "oracles/compare/reproducer_writer.h"
 
 enum {
-    SECONDS = 18,
+    SECONDS = 30,
     SECONDS_MOST = 60,
     OF_CHILD = 2,
     OF_CHILD_GROWTH = 18,
@@ -247,36 +247,34 @@ static void write_work(const struct reproducer_writer *w, bool ends)
                      : "    for (unsigned long pass = 0; !atomic_load(&stop); pass++) {\n"
                        "        parts[part](pass);\n"
                        "        if (part == 0)\n"
-                       "            atomic_fetch_add(passes, 1);\n"
+                       "            atomic_fetch_add(&shared->passes, 1);\n"
                        "    }\n");
-    reproducer_line(
-        w,
-        ends
-            ? "static void side_by_side(void)\n"
-              "{\n"
-              "    pthread_t threads[COPIES * PARTS];\n"
-              "    for (; !atomic_load(&stop); passes_made++, atomic_fetch_add(passes, COPIES)) {\n"
-              "        int made[COPIES * PARTS] = {0};\n"
-              "        for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
-              "            made[i] = pthread_create(&threads[i], NULL, work, (void "
-              "*)(uintptr_t)i) == 0;\n"
-              "        work(NULL);\n"
-              "        for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
-              "            if (made[i])\n"
-              "                pthread_join(threads[i], NULL);\n"
-              "    }\n"
-              "}\n"
-            : "static void side_by_side(void)\n"
-              "{\n"
-              "    pthread_t threads[COPIES * PARTS];\n"
-              "    for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
-              "        if (pthread_create(&threads[i], NULL, work, (void "
-              "*)(uintptr_t)i))\n"
-              "            _exit(2);\n"
-              "    work(NULL);\n"
-              "    for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
-              "        pthread_join(threads[i], NULL);\n"
-              "}\n");
+    reproducer_line(w, ends ? "static void side_by_side(void)\n"
+                              "{\n"
+                              "    pthread_t threads[COPIES * PARTS];\n"
+                              "    for (; !atomic_load(&stop); passes_made++, "
+                              "atomic_fetch_add(&shared->passes, COPIES)) {\n"
+                              "        int made[COPIES * PARTS] = {0};\n"
+                              "        for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
+                              "            made[i] = pthread_create(&threads[i], NULL, work, (void "
+                              "*)(uintptr_t)i) == 0;\n"
+                              "        work(NULL);\n"
+                              "        for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
+                              "            if (made[i])\n"
+                              "                pthread_join(threads[i], NULL);\n"
+                              "    }\n"
+                              "}\n"
+                            : "static void side_by_side(void)\n"
+                              "{\n"
+                              "    pthread_t threads[COPIES * PARTS];\n"
+                              "    for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
+                              "        if (pthread_create(&threads[i], NULL, work, (void "
+                              "*)(uintptr_t)i))\n"
+                              "            _exit(2);\n"
+                              "    work(NULL);\n"
+                              "    for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
+                              "        pthread_join(threads[i], NULL);\n"
+                              "}\n");
 }
 
 /* ---- processes ------------------------------------------------------------------------------ */
@@ -331,38 +329,41 @@ static void write_child(const struct reproducer_writer *w)
 static void write_attempt(const struct reproducer_writer *w)
 {
     reproducer_line(
-        w, "static int told(const char *how, int number)\n"
+        w, "static int tell(void)\n"
            "{\n"
-           "    static char text[160];\n"
-           "    int n = snprintf(text, sizeof text, \"bug: %s %d\\n\", how, number);\n"
-           "    ssize_t written = write(1, text, (size_t)n);\n"
+           "    ssize_t written = write(1, shared->text, strlen(shared->text));\n"
            "    (void)written;\n"
            "    return 1;\n"
+           "}\n\n"
+           "static int ended(const char *how, int number)\n"
+           "{\n"
+           "    snprintf(shared->text, sizeof shared->text, \"bug: %s %d\\n\", how, number);\n"
+           "    return tell();\n"
            "}\n\n"
            "static int attempt(unsigned n)\n"
            "{\n"
            "    static int no_steps;\n"
            "    int status = 0;\n"
-           "    stepping = !no_steps && n % 3 != 2;\n"
+           "    stepping = !no_steps && n % 4 != 3;\n"
            "    pid_t child = fork();\n"
            "    if (child == 0)\n"
            "        run();\n"
            "    if (child < 0 || waitpid(child, &status, 0) != child)\n"
            "        return 2;\n"
+           "    if (atomic_load(&shared->seen))\n"
+           "        return tell();\n"
            "    if (WIFEXITED(status) && WEXITSTATUS(status) == FINISHED)\n"
            "        return 0;\n"
-           "    if (WIFEXITED(status) && WEXITSTATUS(status) == SEEN)\n"
-           "        return 1;\n"
            "    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)\n"
            "        return 2;\n"
            "    if (WIFEXITED(status))\n"
-           "        return told(\"the allocator ended the process by exit code\", "
+           "        return ended(\"the allocator ended the process by exit code\", "
            "WEXITSTATUS(status));\n"
            "    if (WTERMSIG(status) == SIGTRAP && stepping) {\n"
            "        no_steps = 1; /* it blocks all signals */\n"
            "        return 0;\n"
            "    }\n"
-           "    return told(WTERMSIG(status) == SIGALRM ? \"a legal program hangs until signal\"\n"
+           "    return ended(WTERMSIG(status) == SIGALRM ? \"a legal program hangs until signal\"\n"
            "                                            : \"a legal program dies of signal\",\n"
            "                WTERMSIG(status));\n"
            "}\n");
@@ -388,12 +389,12 @@ static void write_main(const struct reproducer_writer *w)
             "{\n"
             "    int answer = 0;\n"
             "    time_t start = time(NULL), gone = 0;\n"
-            "    passes = mmap(NULL, sizeof *passes, PROT_READ | PROT_WRITE, MAP_SHARED | "
+            "    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | "
             "MAP_ANONYMOUS, -1, 0);\n"
-            "    if (passes == MAP_FAILED)\n"
+            "    if (shared == MAP_FAILED)\n"
             "        return 2;\n"
             "    for (unsigned n = 0; answer != 1 && gone < SECONDS_MOST && (gone < SECONDS || "
-            "*passes < ENOUGH); n++) {\n"
+            "shared->passes < ENOUGH); n++) {\n"
             "        int one = attempt(n);\n"
             "        answer = one ? one : answer;\n"
             "        gone = time(NULL) - start;\n"
@@ -407,7 +408,6 @@ void reproducer_side_by_side(const struct reproducer_writer *w)
 {
     bool ends = reproducer_threads_end(w->r), growth = reproducer_is_growth(w);
     int of_child = growth ? OF_CHILD_GROWTH : OF_CHILD;
-    reproducer_line(w, "static _Atomic unsigned long long *passes; /* of all processes */");
     if (ends)
         reproducer_line(w, "static unsigned long passes_made;");
     if (growth)
