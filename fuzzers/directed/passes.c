@@ -21,6 +21,7 @@ enum {
     SLOW_LOG2 = 4, /* after so many who is too slow for all of them is done */
     SLACK = 32 * 1024,
     SPACE_SLACK = 1 << 20,
+    CHURN_SMALL_MOST = 1024,
     MOST_RESIDENT = 512 << 20
 };
 
@@ -176,44 +177,51 @@ static uint64_t grown(const struct assay_directed *d, unsigned what, unsigned k)
     return now > before ? now - before : 0;
 }
 
+enum { CHURN_THREADS = 4, CHURN_EACH = 16 };
+
 /* What the main thread frees it gets again, unless it is kept back: then so is what threads free.
+ * Of each size it asks for half as many as they do: of none is most at new places because of them.
  */
-static void put_beside_churn(struct assay_directed *d, struct assay_random *draw)
+static void put_beside_churn(struct assay_directed *d, uint64_t sizes[CHURN_THREADS][CHURN_EACH])
 {
-    enum { SMALL_BESIDE = 24 };
-    uint32_t objects[SMALL_BESIDE];
-    for (unsigned i = 0; i < SMALL_BESIDE; i++)
-        objects[i] = assay_directed_malloc(d, 1 + assay_random_below(draw, 64u << i % 5));
-    for (unsigned i = 0; i < SMALL_BESIDE; i++)
-        assay_directed_release(d, objects[i]);
+    uint32_t objects[CHURN_THREADS / 2 * CHURN_EACH];
+    unsigned n = 0;
+    for (unsigned t = 0; t < CHURN_THREADS; t += 2)
+        for (unsigned i = 0; i < CHURN_EACH; i++)
+            if (sizes[t][i] <= CHURN_SMALL_MOST)
+                objects[n++] = assay_directed_malloc(d, sizes[t][i]);
+    while (n-- > 0)
+        assay_directed_release(d, objects[n]);
 }
 
 /* Some threads, side by side or one after the other, and what they leave is freed. */
 static void put_churn(struct assay_directed *d, unsigned kind)
 {
-    enum { THREADS = 4, EACH = 16 };
     struct assay_random draw = d->draw;
-    uint32_t objects[THREADS][EACH];
+    uint32_t objects[CHURN_THREADS][CHURN_EACH];
+    uint64_t sizes[CHURN_THREADS][CHURN_EACH];
     /* what a thread leaves is more than a queue of so small objects may hold */
     bool small = kind == CHURN_SMALL || kind == CHURN_LATE, own = kind != CHURN_LEFT;
-    if (!small)
-        put_beside_churn(d, &draw);
-    for (unsigned t = 0; t < THREADS; t++) {
+    for (unsigned t = 0; t < CHURN_THREADS; t++)
+        for (unsigned i = 0; i < CHURN_EACH; i++) {
+            uint64_t most = small ? 64 : i == 0 ? 1 << 18 : i < 4 ? 1 << 15 : 64u << i % 5;
+            sizes[t][i] = 1 + assay_random_below(&draw, most);
+        }
+    put_beside_churn(d, sizes);
+    for (unsigned t = 0; t < CHURN_THREADS; t++) {
         d->thread = 0;
         assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = t + 1u});
         d->thread = (uint16_t)(t + 1);
-        for (unsigned i = 0; i < EACH; i++) {
-            uint64_t most = small ? 64 : i == 0 ? 1 << 18 : i < 4 ? 1 << 15 : 64u << i % 5;
-            objects[t][i] = assay_directed_malloc(d, 1 + assay_random_below(&draw, most));
-        }
-        for (unsigned i = 0; i < EACH && kind != CHURN_LATE; i++)
+        for (unsigned i = 0; i < CHURN_EACH; i++)
+            objects[t][i] = assay_directed_malloc(d, sizes[t][i]);
+        for (unsigned i = 0; i < CHURN_EACH && kind != CHURN_LATE; i++)
             if (own || i % 2 != 0)
                 assay_directed_release(d, objects[t][i]);
         if (kind == CHURN_LATE) {
             assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_CONTEXT,
                                                        .arg = ASSAY_CONTEXT_KEY,
                                                        .size = t % 2});
-            for (unsigned i = 0; i < EACH / 2; i++) {
+            for (unsigned i = 0; i < CHURN_EACH / 2; i++) {
                 assay_directed_release(d, objects[t][i]);
                 objects[t][i] = assay_directed_malloc(d, 1 + assay_random_below(&draw, 64));
             }
@@ -221,7 +229,7 @@ static void put_churn(struct assay_directed *d, unsigned kind)
         if (t % 2) /* else it lives beside the next */
             assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
     }
-    for (unsigned t = 0; t < THREADS; t += 2) {
+    for (unsigned t = 0; t < CHURN_THREADS; t += 2) {
         d->thread = (uint16_t)(t + 1);
         assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
     }
@@ -230,10 +238,11 @@ static void put_churn(struct assay_directed *d, unsigned kind)
         return;
     /* by a thread that goes as well: in the cache of one that stays all of it would come together
      */
-    assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = THREADS + 1});
-    d->thread = THREADS + 1;
-    for (unsigned t = 0; t < THREADS; t++)
-        for (unsigned i = 0; i < EACH; i += kind == CHURN_LATE ? 1 : 2)
+    assay_directed_put(
+        d, (struct assay_event){.kind = ASSAY_OP_THREAD_START, .arg = CHURN_THREADS + 1});
+    d->thread = CHURN_THREADS + 1;
+    for (unsigned t = 0; t < CHURN_THREADS; t++)
+        for (unsigned i = 0; i < CHURN_EACH; i += kind == CHURN_LATE ? 1 : 2)
             assay_directed_release(d, objects[t][i]);
     assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_THREAD_EXIT});
     d->thread = 0;

@@ -30,11 +30,8 @@ static struct zoo_slot *zoo_overflow[ZOO_CLASSES]; /* of full mailboxes */
 static __thread struct zoo_heap *zoo_heap;
 static __thread bool zoo_heap_ended;
 
-#ifndef ZOO_HEAP_POP /* what a thread does that begins, */
+#ifndef ZOO_HEAP_POP /* what a thread does that begins */
 #define ZOO_HEAP_POP() zoo_heap_pop_locked()
-#endif
-#ifndef ZOO_HEAP_PUSH /* and one that ends */
-#define ZOO_HEAP_PUSH(heap) zoo_heap_push_locked(heap)
 #endif
 #ifndef ZOO_MAIL /* puts a slot into a place that is empty; false: it was not */
 #define ZOO_MAIL(place, slot) zoo_mail(place, slot)
@@ -55,12 +52,6 @@ static struct zoo_heap *zoo_heap_pop(void)
     return heap;
 }
 
-static void zoo_heap_push(struct zoo_heap *heap)
-{
-    heap->next = zoo_idle_heaps;
-    zoo_idle_heaps = heap;
-}
-
 static __attribute__((unused)) struct zoo_heap *zoo_heap_pop_locked(void)
 {
     pthread_mutex_lock(&zoo_lock);
@@ -69,10 +60,11 @@ static __attribute__((unused)) struct zoo_heap *zoo_heap_pop_locked(void)
     return heap;
 }
 
-static __attribute__((unused)) void zoo_heap_push_locked(struct zoo_heap *heap)
+static void zoo_heap_push(struct zoo_heap *heap)
 {
     pthread_mutex_lock(&zoo_lock);
-    zoo_heap_push(heap);
+    heap->next = zoo_idle_heaps;
+    zoo_idle_heaps = heap;
     pthread_mutex_unlock(&zoo_lock);
 }
 
@@ -81,7 +73,7 @@ static void zoo_heap_end(void *heap)
 {
     zoo_heap_ended = true;
     zoo_heap = NULL;
-    ZOO_HEAP_PUSH(heap);
+    zoo_heap_push(heap);
 }
 
 static struct zoo_heap *zoo_heap_own(void)

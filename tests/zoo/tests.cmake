@@ -16,7 +16,7 @@ foreach(name IN LISTS zoo_names)
     # Reproducers of some 50,000 ops, of a gigabyte, or of what depends on what threads do meanwhile (races, a fork while a lock is
     # held), leaks that take thousands of passes: these take 3 s and more to be found, and NEEDSWORK: what they are minimised to may show too seldom. zoo_selftest
     # judges them in every run.
-    if(name MATCHES "^(late|limit_drifts|fork_lock|race_.*|first_twice|start_heaps|end_heaps|space_leaks|space_threads|protect_leaks|advise_leaks)$")
+    if(name MATCHES "^(late|limit_drifts|fork_lock|race_.*|first_twice|start_heaps|space_leaks|space_threads|protect_leaks|advise_leaks)$")
         set_tests_properties(zoo_${name} PROPERTIES LABELS "zoo;slow")
     endif()
 endforeach()
