@@ -13,9 +13,9 @@ foreach(name IN LISTS zoo_names)
     add_test(NAME zoo_${name} COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/zoo/check_animal" $<TARGET_FILE:assay> "${CMAKE_BINARY_DIR}/lib/zoo"
         ${name} "${CMAKE_BINARY_DIR}/zoo/${name}")
     set_tests_properties(zoo_${name} PROPERTIES LABELS zoo TIMEOUT 600)
-    # Reproducers of some 50,000 ops, of a gigabyte, or of what depends on what threads do meanwhile (races, a fork while a lock is
-    # held), leaks that take thousands of passes: these take 3 s and more to be found, and NEEDSWORK: what they are minimised to may show too seldom. zoo_selftest
-    # judges them in every run.
+    # Found after more than 2 s of processor time, each reproducer runs up to a minute: some 50,000 ops, a gigabyte, what depends on
+    # what threads do meanwhile (races, a fork while a lock is held), leaks that take thousands of passes. zoo_selftest judges them
+    # in every run.
     if(name MATCHES "^(late|limit_drifts|fork_lock|race_.*|first_twice|start_heaps|space_leaks|space_threads|protect_leaks|advise_leaks)$")
         set_tests_properties(zoo_${name} PROPERTIES LABELS "zoo;slow")
     endif()
