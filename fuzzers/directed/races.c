@@ -240,15 +240,22 @@ ASSAY_DIRECTED_BUILDER(races)
     return true;
 }
 
-/* Reads what the last stage measured; true if more passes would tell more. */
+/* Reads what the last stage measured; true if more passes would tell more, and there is room for
+ * them. */
 static bool go_on(struct assay_directed *d)
 {
-    enum { SLACK = 32 * 1024 };
+    static const uint64_t slack[ASSAY_MEASURES] = {[ASSAY_MEASURE_RESIDENT] = 32 * 1024,
+                                                   [ASSAY_MEASURE_MAPPINGS] = 8,
+                                                   [ASSAY_MEASURE_SPACE] = 1 << 20};
     unsigned k = d->stage - 1;
-    uint64_t now = d->events[d->n - ASSAY_MEASURES + ASSAY_MEASURE_RESIDENT].value;
-    uint64_t before = d->note[0];
-    d->note[0] = now;
-    return k < LOST_LOG2 && (k <= LOST_LOOK_LOG2 || now > before + SLACK);
+    bool grown = false;
+    for (unsigned what = 0; what < ASSAY_MEASURES; what++) {
+        uint64_t now = d->events[d->n - ASSAY_MEASURES + what].value;
+        grown |= now > d->note[what] + slack[what];
+        d->note[what] = now;
+    }
+    return k < LOST_LOG2 && d->objects <= ASSAY_DIRECTED_MAX_OBJECTS / 2 &&
+           (k <= LOST_LOOK_LOG2 || grown);
 }
 
 /* The same, with a look at the memory now and then. */
