@@ -258,7 +258,8 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
     bool confirmed = shows_without_scarcity(state, &program, &result.first, number) ||
                      last_stage_shows(state, &program, &staged, number, &shown) ||
                      assay_fuzz_suspect(state, &program, number, &shown);
-    if (confirmed && (info->flags & ASSAY_DIRECTED_RACES) && is_news(state, &shown))
+    /* what shows in order too is no race, and hides none */
+    if (confirmed && shown.races && is_news(state, &shown))
         atomic_store(&state->races, true);
     /* a hang that does not come back was an op that was slow, here and now */
     if (!confirmed && result.first.relation != ASSAY_RELATION_HANG)

@@ -79,7 +79,7 @@ struct assay_fuzz_state {
         unsigned times;
     } folded[64]; /* kinds that were a consequence of that */
     size_t folded_count;
-    _Atomic bool races; /* a directed program of races has shown a finding */
+    _Atomic bool races; /* a directed program has shown a finding that is a race */
     struct assay_fuzz_directed_state *directed; /* in the order of directed.def */
     size_t directed_count;
     struct assay_error err;     /* of the first job that could not go on; code 0: none */

@@ -48,7 +48,7 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
                               uint32_t hang_ms);
 /* Takes a program that is suspected through confirming, minimising and writing. For sources other
  * than the generator (the engine's inputs, directed programs). Returns true if it was confirmed;
- * then *ret_shown, which may be NULL, is what it showed. */
+ * then *ret_shown, which may be NULL, is what it showed: no race where it shows in order too. */
 bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_program *program,
                         uint64_t number, struct assay_violation *ret_shown);
 

@@ -36,6 +36,11 @@ finding=$(dirname "$limited")
 run 1 "$bin/assay" reproduce "$finding"
 run 0 "$bin/assay" reproduce "$finding" --subject "$lib/libcorrect.so"
 
+# what shows in programs of races, but is no race, takes none of them away
+directed calloc_dirty 1
+! grep -q "threads that call at the same time have shown something already" "$work/out" || fail "taken for a race"
+said "^not run: walks: the subject lacks this function$"
+
 # without random programs, and with few: counted, not timed
 run 0 "$bin/assay" fuzz --subject glibc --programs random --runs 200 --seed 1 --out "$work/random" --quiet --json
 grep -q '"directed":{"run":0,"of":0,' "$work/out" || fail "directed programs were run"
