@@ -291,6 +291,32 @@ void assay_crash_site_find(const struct assay_crash_end *end, const struct assay
     free(copy);
 }
 
+/* As many mappings as the system grants, but for a few. */
+static bool no_mappings(const struct assay_crash_capture *capture)
+{
+    enum { DEFAULT_MOST = 65530, A_FEW = 64 };
+    unsigned most = DEFAULT_MOST;
+    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+    if (file && fscanf(file, "%u", &most) != 1)
+        most = DEFAULT_MOST;
+    if (file)
+        fclose(file);
+    return capture && capture->mappings + A_FEW >= most;
+}
+
+void assay_crash_judge(const struct assay_crash_end *end, bool hung, struct assay_judge *judge)
+{
+    if (hung) {
+        assay_judge_crash(judge, 0);
+    } else if (end->exited) {
+        assay_judge_crash(judge, SIGABRT); /* an allocator has no business to call exit */
+    } else {
+        if (no_mappings(end->capture))
+            assay_judge_no_mappings(judge);
+        assay_judge_crash(judge, end->signal);
+    }
+}
+
 void assay_crash_site_name(const struct assay_crash_site *site, struct assay_violation *violation)
 {
     bool crash =

@@ -73,6 +73,9 @@ struct assay_crash_end {
 /* model: of the host's judge, as it was before the op; NULL: operands are not resolved. */
 void assay_crash_site_find(const struct assay_crash_end *end, const struct assay_model *model,
                            struct assay_crash_site *ret_site);
+/* Tells the judge of the end, or of a hang; judged are the op that was in progress and, where the
+ * system grants the process no more mappings, its way to stop. */
+void assay_crash_judge(const struct assay_crash_end *end, bool hung, struct assay_judge *judge);
 /* Names the violation, if it is of a crash, by its site: what fingerprints and clusters are made
  * of. */
 void assay_crash_site_name(const struct assay_crash_site *site, struct assay_violation *violation);

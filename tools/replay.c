@@ -1,13 +1,12 @@
 #include "tools/replay.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include "oracles/finding_report.h"
 #include "tools/judge_blob.h"
 #include "traces/core/clock.h"
 
-enum { HANG_MS = 5000, MISS_EXIT = SIGABRT };
+enum { HANG_MS = 5000 };
 
 enum pass { PASS_JUDGE, PASS_CONFIRM, PASS_BARE };
 
@@ -224,9 +223,7 @@ static void judge_death(struct replay *replay, const struct assay_session *sessi
                                         .said = status->stderr_text};
     if (status->state != ASSAY_SESSION_HUNG)
         assay_crash_site_find(&end, assay_judge_model(replay->judge), &replay->site);
-    assay_judge_crash(replay->judge, status->state == ASSAY_SESSION_CRASHED ? status->signal
-                                     : status->state == ASSAY_SESSION_HUNG  ? 0
-                                                                            : MISS_EXIT);
+    assay_crash_judge(&end, status->state == ASSAY_SESSION_HUNG, replay->judge);
     replay->site = (struct assay_crash_site){0};
 }
 
@@ -265,7 +262,9 @@ static int confirm_image(struct replay *replay, size_t image, struct assay_error
     if (code == 0) {
         if (died(&status))
             judge_death(replay, session, &status);
-        if (assay_finding_set_count(replay->result->findings) == before)
+        /* where it died again the judge excuses it */
+        bool again = died(&status) && replay->result->end == ASSAY_REPLAY_DIED;
+        if (assay_finding_set_count(replay->result->findings) == before && !again)
             replay->result->unconfirmed++;
     }
     assay_session_close(session);

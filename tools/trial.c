@@ -198,19 +198,6 @@ static bool collect(struct assay_trial *trial)
     return true;
 }
 
-/* As many mappings as the system grants, but for a few. */
-static bool no_mappings(const struct assay_crash_capture *capture)
-{
-    enum { DEFAULT_MOST = 65530, A_FEW = 64 };
-    unsigned most = DEFAULT_MOST;
-    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
-    if (file && fscanf(file, "%u", &most) != 1)
-        most = DEFAULT_MOST;
-    if (file)
-        fclose(file);
-    return capture && capture->mappings + A_FEW >= most;
-}
-
 static void judge_death(struct assay_trial *trial, const struct assay_session_status *status)
 {
     struct assay_trial_result *result = trial->result;
@@ -232,15 +219,9 @@ static void judge_death(struct assay_trial *trial, const struct assay_session_st
                                         .said = status->stderr_text};
     if (!result->violated && status->state != ASSAY_SESSION_HUNG)
         assay_crash_site_find(&end, assay_judge_model(trial->judge), &result->circumstances.site);
-    if (status->state == ASSAY_SESSION_HUNG) {
-        assay_judge_crash(trial->judge, 0);
-    } else if (status->state == ASSAY_SESSION_CRASHED) {
-        if (no_mappings(end.capture))
-            assay_judge_no_mappings(trial->judge);
-        assay_judge_crash(trial->judge, status->signal);
-    } else if (status->state == ASSAY_SESSION_EXITED) {
-        assay_judge_crash(trial->judge, SIGABRT); /* an allocator has no business to call exit */
-    }
+    if (status->state == ASSAY_SESSION_HUNG || status->state == ASSAY_SESSION_CRASHED ||
+        status->state == ASSAY_SESSION_EXITED)
+        assay_crash_judge(&end, status->state == ASSAY_SESSION_HUNG, trial->judge);
 }
 
 /* Where programs fork: each process by itself, that which ended early with its end. */

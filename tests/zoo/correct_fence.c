@@ -15,6 +15,10 @@ FENCE_EXPORT int posix_memalign(void **out, size_t alignment, size_t bytes);
 FENCE_EXPORT void *aligned_alloc(size_t alignment, size_t bytes);
 FENCE_EXPORT size_t malloc_usable_size(void *p);
 
+#ifndef FENCE_REFUSED
+#define FENCE_REFUSED() (void)0 /* the system refused a mapping */
+#endif
+
 enum { PAGE = 4096, LEAST_ALIGNMENT = 16 };
 
 /* At the start of the page before the object's first one. */
@@ -47,10 +51,13 @@ static void *take(size_t bytes, size_t alignment)
     size_t slack = alignment > LEAST_ALIGNMENT ? alignment : 0;
     size_t room = down(usable + slack + PAGE - 1, PAGE) + 2 * (size_t)PAGE;
     char *mapping = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapping == MAP_FAILED)
+    if (mapping == MAP_FAILED) {
+        FENCE_REFUSED();
         return refused();
+    }
     char *fence = mapping + room - PAGE;
     if (mprotect(fence, PAGE, PROT_NONE) != 0) {
+        FENCE_REFUSED();
         munmap(mapping, room);
         return refused();
     }

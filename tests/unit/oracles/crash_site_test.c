@@ -10,6 +10,7 @@
 
 #include "oracles/crash_site.h"
 #include "oracles/finding.h"
+#include "tests/unit/oracles/stream.h"
 
 static struct assay_crash_capture capture;
 
@@ -92,6 +93,43 @@ static void without_a_capture(void **state)
     json_decref(json);
 }
 
+/* Ends a process of 2,048 objects in a malloc. */
+static void judged(struct stream *s, const struct assay_crash_end *end, bool hung)
+{
+    enum { LIVE = 2048 };
+    stream_close(s);
+    stream_open(s, STREAM_HAS_ALL, NULL);
+    for (uint32_t i = 1; i <= LIVE; i++)
+        stream_malloc(s, i, 20, 0x10000000 + UINT64_C(4096) * i);
+    s->op = (struct assay_event){.kind = ASSAY_OP_MALLOC, .born = LIVE + 1, .size = 20};
+    assay_judge_before(s->judge, &s->op);
+    assay_crash_judge(end, hung, s->judge);
+}
+
+static void the_end_is_judged(void **state)
+{
+    struct stream s;
+    struct assay_crash_end end = {.capture = &capture, .signal = SIGABRT, .subject = ""};
+    (void)state;
+    stream_open(&s, STREAM_HAS_ALL, NULL);
+    memset(&capture, 0, sizeof capture);
+    capture.mappings = 1000;
+    judged(&s, &end, false);
+    ASSERT_ONLY(&s, C26, ABORT);
+    capture.mappings = UINT32_MAX - 1000; /* more than any system grants */
+    judged(&s, &end, false);
+    ASSERT_NONE(&s);
+    end.signal = SIGSEGV;
+    judged(&s, &end, false);
+    ASSERT_ONLY(&s, C26, CRASH);
+    judged(&s, &end, true);
+    ASSERT_ONLY(&s, C26, HANG);
+    end = (struct assay_crash_end){.exited = true, .subject = ""};
+    judged(&s, &end, false);
+    ASSERT_ONLY(&s, C26, ABORT);
+    stream_close(&s);
+}
+
 /* The runner's memory is the subject's: any bytes must do. */
 static void any_bytes(void **state)
 {
@@ -160,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classes),
         cmocka_unit_test(without_a_capture),
+        cmocka_unit_test(the_end_is_judged),
         cmocka_unit_test(any_bytes),
         cmocka_unit_test(the_function_is_part_of_a_crash_alone),
     };

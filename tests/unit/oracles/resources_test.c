@@ -11,15 +11,12 @@ static struct stream s;
 static uint32_t number;
 
 /* As many objects as passes need. */
-static void open_with(const struct assay_profile *profile)
+static void open_as(uint64_t has, const struct assay_profile *profile)
 {
     memset(&s, 0, sizeof s);
     number = 0;
-    s.config = (struct assay_judge_config){.has = STREAM_HAS_ALL | ASSAY_HAS_RESOURCES,
-                                           .max_objects = MANY,
-                                           .legal = true,
-                                           .report_self = &s,
-                                           .report = stream_report};
+    s.config = (struct assay_judge_config){
+        .has = has, .max_objects = MANY, .legal = true, .report_self = &s, .report = stream_report};
     if (profile)
         s.config.profile = *profile;
     else
@@ -27,6 +24,11 @@ static void open_with(const struct assay_profile *profile)
     assert_int_equal(assay_arena_create(&s.arena, assay_judge_bytes(&s.config), NULL), 0);
     s.judge = assay_judge_create(&s.arena, &s.config);
     assert_non_null(s.judge);
+}
+
+static void open_with(const struct assay_profile *profile)
+{
+    open_as(STREAM_HAS_ALL | ASSAY_HAS_RESOURCES, profile);
 }
 
 static int setup(void **state)
@@ -523,6 +525,57 @@ static void c33_failures_before_excuse_nothing(void **state)
     ASSERT_ONLY(&s, C33, ABORT);
 }
 
+/* The process dies of a malloc with so many objects live; told: and there were no more mappings. */
+static void died_with(uint64_t has, enum assay_answer survives, unsigned live, bool told,
+                      int signal)
+{
+    struct assay_profile profile;
+    assay_profile_generic(&profile);
+    profile.survives_mapping_failure = (uint8_t)survives;
+    stream_close(&s);
+    open_as(has, &profile);
+    for (unsigned i = 0; i < live; i++)
+        granted(100, BASE + i * UINT64_C(8192));
+    if (told)
+        assay_judge_no_mappings(s.judge);
+    died(signal);
+}
+
+enum { ENOUGH_LIVE = 2048, FEW_LIVE = 1000 };
+
+static void c26_stops_without_mappings(void **state)
+{
+    /* as trials and as replays have it */
+    static const uint64_t streams[] = {STREAM_HAS_ALL | ASSAY_HAS_RESOURCES, STREAM_HAS_ALL};
+    (void)state;
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
+        died_with(streams[i], ASSAY_ANSWER_UNKNOWN, ENOUGH_LIVE, true, SIGABRT);
+        ASSERT_NONE(&s);
+        died(SIGABRT); /* what was told is of one end */
+        ASSERT_ONLY(&s, C26, ABORT);
+        died_with(streams[i], ASSAY_ANSWER_NO, ENOUGH_LIVE, true, SIGABRT);
+        ASSERT_NONE(&s);
+        died_with(streams[i], ASSAY_ANSWER_UNKNOWN, ENOUGH_LIVE, false, SIGABRT);
+        ASSERT_ONLY(&s, C26, ABORT);
+        died_with(streams[i], ASSAY_ANSWER_UNKNOWN, FEW_LIVE, true, SIGABRT);
+        ASSERT_ONLY(&s, C26, ABORT);
+    }
+}
+
+static void c33_dies_without_mappings(void **state)
+{
+    (void)state;
+    died_with(STREAM_HAS_ALL | ASSAY_HAS_RESOURCES, ASSAY_ANSWER_UNKNOWN, ENOUGH_LIVE, true,
+              SIGSEGV);
+    ASSERT_ONLY(&s, C33, CRASH);
+    died_with(STREAM_HAS_ALL, ASSAY_ANSWER_UNKNOWN, ENOUGH_LIVE, true, SIGSEGV);
+    ASSERT_ONLY(&s, C26, CRASH);
+    died_with(STREAM_HAS_ALL | ASSAY_HAS_RESOURCES, ASSAY_ANSWER_YES, ENOUGH_LIVE, true, SIGABRT);
+    ASSERT_ONLY(&s, C33, ABORT);
+    died_with(STREAM_HAS_ALL, ASSAY_ANSWER_YES, ENOUGH_LIVE, true, SIGABRT);
+    ASSERT_ONLY(&s, C26, ABORT);
+}
+
 static void c33_is_no_excuse_for_other_programs(void **state)
 {
     (void)state;
@@ -559,6 +612,8 @@ int main(void)
         TEST(c31_a_queue_bounded_in_bytes),
         TEST(c33_what_no_profile_excuses),
         TEST(c33_failures_before_excuse_nothing),
+        TEST(c26_stops_without_mappings),
+        TEST(c33_dies_without_mappings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
