@@ -129,8 +129,9 @@ void assay_executor_refused(const struct assay_executor *ex, struct assay_event 
 /* The same: ops that ask the system, or tell it something. False: it cannot be done here.
  */
 bool assay_executor_system(struct assay_executor *ex, struct assay_event *event);
-/* The same: requests and releases that nobody looks at one by one. */
-void assay_executor_turnover(const struct assay_executor *ex, struct assay_event *event);
+/* The same: requests and releases that nobody looks at one by one; a foreign address ends them
+ * (ASSAY_FACT_FOREIGN failed). */
+void assay_executor_turnover(struct assay_executor *ex, struct assay_event *event);
 /* Takes back what such ops have left in force. */
 void assay_executor_system_restore(struct assay_executor *ex);
 /* The address of an operand that is no object's. */

@@ -162,8 +162,25 @@ bool assay_executor_system(struct assay_executor *ex, struct assay_event *event)
     return true;
 }
 
-/* Had from the subject and touched in each page; what is freed is taken from both ends. */
-void assay_executor_turnover(const struct assay_executor *ex, struct assay_event *event)
+/* Had from the subject and touched in each page. False: there is none, or it lies where no object
+ * may, and is neither touched nor freed. */
+static bool turn_over(struct assay_executor *ex, uint64_t bytes, char **ret_object)
+{
+    char *p = ex->subject.malloc(bytes);
+    if (!p)
+        return false;
+    if (assay_ranges_touches(ex->ranges, (uintptr_t)p, bytes ? bytes : 1)) {
+        assay_executor_evidence(ex, ASSAY_FACT_FOREIGN, 0, 0, 0, 0, 0);
+        return false;
+    }
+    for (uint64_t at = 0; at < bytes; at += PAGE)
+        *(volatile char *)(p + at) = 1;
+    *ret_object = p;
+    return true;
+}
+
+/* What is freed is taken from both ends. */
+void assay_executor_turnover(struct assay_executor *ex, struct assay_event *event)
 {
     enum { BATCH = 64, MOST_NS = 20 * 1000 * 1000 };
     char *objects[BATCH];
@@ -172,9 +189,8 @@ void assay_executor_turnover(const struct assay_executor *ex, struct assay_event
     for (size_t wanted = BATCH, n = wanted; n == wanted && event->value < event->arg;) {
         uint64_t left = event->arg - event->value;
         wanted = left < BATCH ? (size_t)left : BATCH;
-        for (n = 0; n < wanted && (objects[n] = ex->subject.malloc(event->size)) != NULL; n++)
-            for (uint64_t at = 0; at < event->size; at += PAGE)
-                *(volatile char *)(objects[n] + at) = 1;
+        for (n = 0; n < wanted && turn_over(ex, event->size, &objects[n]);)
+            n++;
         for (size_t i = 0; i < n; i++)
             ex->subject.free(objects[i % 2 ? n - 1 - i / 2 : i / 2]);
         event->value += n;

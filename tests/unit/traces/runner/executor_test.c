@@ -463,6 +463,29 @@ static void memory_that_is_not_the_subjects_is_never_written(void **state)
     stop();
 }
 
+static void a_turnover_ends_at_what_is_not_the_subjects(void **state)
+{
+    enum { FOREIGN_AT = 100 };
+    (void)state;
+    start(&whole, ASSAY_TOUCH_FULL, false);
+    static char shared[4096];
+    assay_executor_forbid(executor, shared, sizeof shared);
+    struct assay_event op = OP(TURNOVER, .size = 32, .arg = 3);
+    assay_executor_run(executor, &op, 1, &sink);
+    assert_int_equal(op.value, 3);
+    assert_int_equal(op.failed, 0);
+    assert_int_equal(frees, 3);
+    return_next = shared + FOREIGN_AT;
+    op = (struct assay_event)OP(TURNOVER, .size = 32, .arg = 3);
+    assay_executor_run(executor, &op, 1, &sink);
+    assert_int_equal(op.value, 0);
+    assert_true(op.failed & ASSAY_FACT_FOREIGN);
+    assert_int_equal(shared[FOREIGN_AT], 0);
+    assert_int_equal(frees, 3);
+    assert_ptr_not_equal(last_pointer, shared + FOREIGN_AT);
+    stop();
+}
+
 static void faults_of_access_ops_come_back(void **state)
 {
     (void)state;
@@ -631,6 +654,7 @@ int main(void)
         cmocka_unit_test(overlap_names_whose_pattern_stands_there),
         cmocka_unit_test(dirty_calloc_and_lossy_realloc_are_facts),
         cmocka_unit_test(memory_that_is_not_the_subjects_is_never_written),
+        cmocka_unit_test(a_turnover_ends_at_what_is_not_the_subjects),
         cmocka_unit_test(faults_of_access_ops_come_back),
         cmocka_unit_test(memory_that_vanished_is_damage_not_a_crash),
         cmocka_unit_test(an_overflow_names_the_writer),
