@@ -314,7 +314,7 @@ static int write_finding(struct work *work, struct assay_error *err)
         .hits = work->shrunk.hits,
         .trials = work->shrunk.trials,
         .minimised = work->shrunk.minimised,
-        .as_is = work->shrunk.as_is,
+        .why_whole = work->shrunk.why_whole,
         .floor = work->shrunk.floor,
         .said = work->result.said,
         .guidance = from->guidance,
@@ -342,12 +342,13 @@ static void tell(struct work *work, struct assay_output_run *run)
     snprintf(file, sizeof file, "%s/finding.json", work->path);
     json_t *finding = json_load_file(file, 0, NULL);
     ASSAY_CHECK(json_is_object(finding));
-    fprintf(text, "%s -> %s in %.1f s: %s, %s (%s/s)\n",
+    const char *why =
+        work->shrunk.why_whole ? work->shrunk.why_whole : "there was no time for more";
+    fprintf(text, "%s -> %s in %.1f s: %s%s, %s (%s/s)\n",
             assay_human_of(&a, work->ops_before, "op", "ops"),
             assay_human_of(&b, work->from.count, "op", "ops"), seconds,
-            work->shrunk.minimised ? "1-minimal"
-            : work->shrunk.as_is   ? "not fully minimised: it shows only as it is"
-                                   : "not fully minimised: there was no time for more",
+            work->shrunk.minimised ? "1-minimal" : "not fully minimised: ",
+            work->shrunk.minimised ? "" : why,
             assay_human_of(&c, work->shrunk.runs, "trial", "trials"),
             assay_human_rate(&d, (double)work->shrunk.runs / seconds));
     assay_finding_line(line, sizeof line, &work->result.first);

@@ -93,7 +93,7 @@ static void put_ops(FILE *out, const struct assay_event *ops, size_t n)
 /* Of a program that was not made as small as it can be. */
 static const char *why_whole(const struct assay_finding_record *record)
 {
-    return record->as_is ? "it shows only as it is" : "there was no time for more";
+    return record->why_whole ? record->why_whole : "there was no time for more";
 }
 
 /* For people: a pass that is repeated is told once. */

@@ -29,10 +29,10 @@ struct assay_finding_record {
     uint64_t history;         /* programs before it that it needed, 0 = none */
     size_t ops_found;         /* before minimising */
     unsigned hits, trials;    /* of the minimal program in fresh children */
-    double floor;     /* no smaller program was taken whose rate is below; 0: single trials */
-    bool as_is;       /* not minimised, for what is made of it does not show it */
-    bool minimised;   /* false: there was no time to take away all that is not needed */
-    const char *said; /* first line that the subject wrote, "" if nothing */
+    double floor;          /* no smaller program was taken whose rate is below; 0: single trials */
+    const char *why_whole; /* as in struct assay_shrunk */
+    bool minimised;        /* false: there was no time to take away all that is not needed */
+    const char *said;      /* first line that the subject wrote, "" if nothing */
     const char *guidance;
     bool usable_writable; /* by the profile: usable bytes were written, too */
     unsigned max_threads; /* by the profile; 0: any number */

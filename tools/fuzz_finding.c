@@ -191,7 +191,7 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
     record.hits = shrunk.hits;
     record.trials = shrunk.trials;
     record.minimised = shrunk.minimised;
-    record.as_is = shrunk.as_is;
+    record.why_whole = shrunk.why_whole;
     record.floor = shrunk.floor;
     record.environment = program->environment;
     record.violation = result->first;

@@ -114,8 +114,7 @@ static bool always_shows(struct hunt *hunt, const struct assay_event *ops, size_
 static enum assay_decision decide(const struct hunt *hunt, unsigned hits, unsigned trials)
 {
     return hunt->chancy
-               ? assay_decide_wald(hits, trials, hunt->floor, hunt->wanted, ASSAY_SHRINK_KEEPS,
-                                   ASSAY_SHRINK_LOSES)
+               ? assay_shrink_decide(hits, trials, hunt->floor, hunt->wanted, hunt->left)
                : assay_decide_as_often(hits, trials, hunt->floor, hunt->wanted, ASSAY_SHRINK_ERROR);
 }
 
@@ -286,7 +285,8 @@ static bool minimise_certain(struct hunt *hunt, struct assay_event *ops, size_t 
         note_refusals(hunt, ops, *count);
         struct assay_minimised outcome = minimise(hunt, ops, count);
         assay_minimise_unmark(ops, *count);
-        hunt->shrunk->as_is = !outcome.shows && !out_of_time(hunt);
+        if (!outcome.shows && !out_of_time(hunt))
+            hunt->shrunk->why_whole = "it shows only as it is";
         assay_trial_set_hang(hunt->trial, hunt->shrink->trial.hang_ms);
         hunt->deadline_ns = UINT64_MAX;
         if (*hunt->shrink->interrupted) /* what is left was seen to show it when it was taken */
@@ -351,7 +351,8 @@ static void minimise_random(struct hunt *hunt, struct assay_event *ops, size_t *
             outcome = minimise(hunt, ops, count);
         }
         hunt->shrunk->minimised = outcome.minimal;
-        hunt->shrunk->as_is = !outcome.shows && !out_of_time(hunt);
+        if (!outcome.shows && !out_of_time(hunt))
+            hunt->shrunk->why_whole = "it shows only as it is";
         hunt->shrunk->floor = hunt->floor;
     }
     assay_trial_set_hang(hunt->trial, hunt->shrink->trial.hang_ms);
@@ -441,13 +442,16 @@ static void shrink_all(struct hunt *hunt, struct assay_event *ops, size_t *count
         .random = true, .runs = shrunk->runs, .environment = shrunk->environment};
     minimise_random(hunt, ops, count, before);
     confirm(hunt, ops, *count, hunt->chancy ? FINAL_CHANCY_TRIALS : FINAL_TRIALS);
-    if (shrunk->hits < hunt->floor * shrunk->trials && *count < before->count) {
+    bool erred = hunt->chancy ? assay_shrink_decide(shrunk->hits, shrunk->trials, hunt->floor,
+                                                    hunt->wanted, 0) == ASSAY_NEVER
+                              : shrunk->hits < hunt->floor * shrunk->trials;
+    if (erred && *count < before->count) {
         /* the test erred, or the machine has become another */
         restore(hunt, ops, count, before);
         shrunk->hits = shrunk->trials = 0;
         confirm(hunt, ops, *count, hunt->chancy ? FINAL_CHANCY_TRIALS : FINAL_TRIALS);
         shrunk->minimised = false;
-        shrunk->as_is = true;
+        shrunk->why_whole = "what was left showed it too seldom";
         shrunk->floor = 0;
     }
     if (shrunk->hits == 0) {

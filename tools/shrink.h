@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include "oracles/finding.h"
+#include "oracles/sequential.h"
 #include "tools/trial.h"
 
 /* Of one candidate of a finding that shows in some runs only: to be taken though it shows four
@@ -27,6 +28,15 @@ static inline double assay_shrink_keeps(unsigned left)
     return ASSAY_SHRINK_KEEPS / (1 + left / 8.0);
 }
 
+/* Whether a candidate that showed it in so many of its trials is taken (ASSAY_ALWAYS) or left
+ * (ASSAY_NEVER); left: how many were so far. */
+static inline enum assay_decision assay_shrink_decide(uint64_t hits, uint64_t trials, double floor,
+                                                      double wanted, unsigned left)
+{
+    return assay_decide_wald(hits, trials, floor, wanted, assay_shrink_keeps(left),
+                             ASSAY_SHRINK_LOSES);
+}
+
 struct assay_shrink {
     struct assay_trial_config trial; /* hang_ms: how long an op of the finding may take */
     uint64_t deadline_ns;            /* CLOCK_MONOTONIC: of minimising */
@@ -40,7 +50,7 @@ struct assay_shrink {
 struct assay_shrunk {
     unsigned hits, trials; /* of the final program, in fresh children */
     bool minimised;        /* nothing more can be taken away */
-    bool as_is;            /* else: made legal without what it does not need it shows nothing */
+    const char *why_whole; /* else: why it stayed as it was; NULL: there was no time for more */
     bool random;           /* it shows in some runs only: */
     double floor;          /* no candidate was taken whose rate is below this; 0: none was asked */
     uint64_t runs;         /* programs run in all */

@@ -8,6 +8,7 @@ enum {
     OF_CHILD = 2,
     OF_CHILD_GROWTH = 18,
     HANGS = 4,
+    GROWTH_PASSES = 2048,
     MORE = 10,  /* until what does not end counts as a hang */
     MARGIN = 10 /* trials of ours interrupt threads otherwise than a reproducer may */
 };
@@ -183,48 +184,21 @@ static void write_interrupter(const struct reproducer_writer *w)
                        "}\n");
 }
 
-static void write_growth(const struct reproducer_writer *w)
+/* Threads that go on from pass to pass wait for each other where it is looked. */
+static void write_between(const struct reproducer_writer *w)
 {
-    reproducer_line(
-        w, "static pthread_barrier_t barrier;\n\n"
-           "static unsigned long long resident(void)\n"
-           "{\n"
-           "    static char text[256];\n"
-           "    int fd = open(\"/proc/self/statm\", O_RDONLY);\n"
-           "    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);\n"
-           "    if (n <= 0)\n"
-           "        _exit(2);\n"
-           "    close(fd);\n"
-           "    return strtoull(strchr(text, ' '), NULL, 10) * 4096;\n"
-           "}\n\n"
-           "/* Nothing lives now. Growth that goes on at the pace of the passes: over the last "
-           "three doublings. */\n"
-           "static void measure(unsigned long passes)\n"
-           "{\n"
-           "    static long long after[64];\n"
-           "    int k = 63 - __builtin_clzl(passes);\n"
-           "    after[k] = (long long)resident();\n"
-           "    if (passes < 2048)\n"
-           "        return;\n"
-           "    long long last = after[k] - after[k - 1], before = after[k - 1] - after[k - "
-           "2];\n"
-           "    long long first = after[k - 2] - after[k - 3];\n"
-           "    if (first > 0 && 2 * before >= 3 * first && 2 * last >= 3 * before && last >= "
-           "65536)\n"
-           "        show(\"memory grows from pass to pass\", 0, (unsigned long "
-           "long)after[k]);\n"
-           "}\n\n"
-           "static void between(unsigned part, unsigned long passes)\n"
-           "{\n"
-           "    if (passes & (passes - 1))\n"
-           "        return;\n"
-           "    pthread_barrier_wait(&barrier);\n"
-           "    if (part == 0)\n"
-           "        measure(passes);\n"
-           "    if (part == 0)\n"
-           "        over = atomic_load(&stop);\n"
-           "    pthread_barrier_wait(&barrier);\n"
-           "}\n");
+    reproducer_line(w, "static pthread_barrier_t barrier;\n\n"
+                       "static void between(unsigned part, unsigned long passes)\n"
+                       "{\n"
+                       "    if (passes & (passes - 1))\n"
+                       "        return;\n"
+                       "    pthread_barrier_wait(&barrier);\n"
+                       "    if (part == 0)\n"
+                       "        grown(passes);\n"
+                       "    if (part == 0)\n"
+                       "        over = atomic_load(&stop);\n"
+                       "    pthread_barrier_wait(&barrier);\n"
+                       "}\n");
 }
 
 static void write_work(const struct reproducer_writer *w, bool ends)
@@ -249,32 +223,38 @@ static void write_work(const struct reproducer_writer *w, bool ends)
                        "        if (part == 0)\n"
                        "            atomic_fetch_add(&shared->passes, 1);\n"
                        "    }\n");
-    reproducer_line(w, ends ? "static void side_by_side(void)\n"
-                              "{\n"
-                              "    pthread_t threads[COPIES * PARTS];\n"
-                              "    for (; !atomic_load(&stop); passes_made++, "
-                              "atomic_fetch_add(&shared->passes, COPIES)) {\n"
-                              "        int made[COPIES * PARTS] = {0};\n"
-                              "        for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
-                              "            made[i] = pthread_create(&threads[i], NULL, work, (void "
-                              "*)(uintptr_t)i) == 0;\n"
-                              "        work(NULL);\n"
-                              "        for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
-                              "            if (made[i])\n"
-                              "                pthread_join(threads[i], NULL);\n"
-                              "    }\n"
-                              "}\n"
-                            : "static void side_by_side(void)\n"
-                              "{\n"
-                              "    pthread_t threads[COPIES * PARTS];\n"
-                              "    for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
-                              "        if (pthread_create(&threads[i], NULL, work, (void "
-                              "*)(uintptr_t)i))\n"
-                              "            _exit(2);\n"
-                              "    work(NULL);\n"
-                              "    for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
-                              "        pthread_join(threads[i], NULL);\n"
-                              "}\n");
+    if (ends)
+        fprintf(w->out,
+                "static void side_by_side(void)\n"
+                "{\n"
+                "    pthread_t threads[COPIES * PARTS];\n"
+                "    while (!atomic_load(&stop)) {\n"
+                "        for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
+                "            if (pthread_create(&threads[i], NULL, work, (void *)(uintptr_t)i))\n"
+                "                _exit(2); /* the others would wait for it */\n"
+                "        work(NULL);\n"
+                "        for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
+                "            pthread_join(threads[i], NULL);\n"
+                "        atomic_fetch_add(&shared->passes, COPIES);\n"
+                "        passes_made++;\n"
+                "%s"
+                "    }\n"
+                "}\n",
+                growth ? "        if (!(passes_made & (passes_made - 1)))\n"
+                         "            grown(passes_made);\n"
+                       : "");
+    else
+        reproducer_line(w, "static void side_by_side(void)\n"
+                           "{\n"
+                           "    pthread_t threads[COPIES * PARTS];\n"
+                           "    for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
+                           "        if (pthread_create(&threads[i], NULL, work, (void "
+                           "*)(uintptr_t)i))\n"
+                           "            _exit(2);\n"
+                           "    work(NULL);\n"
+                           "    for (unsigned i = 1; i < COPIES * PARTS; i++)\n"
+                           "        pthread_join(threads[i], NULL);\n"
+                           "}\n");
 }
 
 /* ---- processes ------------------------------------------------------------------------------ */
@@ -312,7 +292,7 @@ static void write_child(const struct reproducer_writer *w)
                        "    sigaction(SIGURG, &action, NULL);\n"
                        "    if (stepping)\n"
                        "        begin_steps();");
-    if (reproducer_is_growth(w))
+    if (reproducer_is_growth(w) && !reproducer_threads_end(w->r))
         reproducer_line(w, "    pthread_barrier_init(&barrier, NULL, PARTS);");
     reproducer_line(w, "    if (pthread_create(&watcher, NULL, watch, NULL) ||\n"
                        "        pthread_create(&interrupter, NULL, interrupt, NULL))\n"
@@ -410,13 +390,15 @@ void reproducer_side_by_side(const struct reproducer_writer *w)
     int of_child = growth ? OF_CHILD_GROWTH : OF_CHILD;
     if (ends)
         reproducer_line(w, "static unsigned long passes_made;");
-    if (growth)
+    if (growth && !ends)
         reproducer_line(w, "static volatile int over;");
     fprintf(w->out, "enum { OF_CHILD = %d, HANGS = %d, LATEST = %d };\n\n", of_child, HANGS,
             of_child + MORE);
     write_interrupter(w);
     if (growth)
-        write_growth(w);
+        reproducer_growth(w, "grown", GROWTH_PASSES);
+    if (growth && !ends)
+        write_between(w);
     write_work(w, ends);
     write_child(w);
     write_attempt(w);

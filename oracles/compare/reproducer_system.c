@@ -178,11 +178,34 @@ static const struct {
                              "the address space grows"},
 };
 
-/* As C31 has it: growth that goes on over three doublings. */
-static void write_measure(const struct reproducer_writer *w)
+void reproducer_growth(const struct reproducer_writer *w, const char *name, size_t passes)
 {
     uint64_t what =
         w->r->violation->offset < ASSAY_MEASURES ? w->r->violation->offset : ASSAY_MEASURE_MAPPINGS;
+    reproducer_line(w, meters[what].text);
+    fprintf(
+        w->out,
+        "/* Nothing lives now. Growth that goes on at the pace of the passes: over the last three "
+        "doublings. */\n"
+        "static void %s(unsigned long passes)\n"
+        "{\n"
+        "    static unsigned long long after[64];\n"
+        "    int k = 63 - __builtin_clzl(passes);\n"
+        "    after[k] = measure();\n"
+        "    if (passes < %zu)\n"
+        "        return;\n"
+        "    long long last = (long long)(after[k] - after[k - 1]);\n"
+        "    long long before = (long long)(after[k - 1] - after[k - 2]);\n"
+        "    long long first = (long long)(after[k - 2] - after[k - 3]);\n"
+        "    if (first > 0 && 2 * before >= 3 * first && 2 * last >= 3 * before && last >= "
+        "SLACK)\n"
+        "        show(\"%s from pass to pass\", 0, after[k]);\n"
+        "}\n\n",
+        name, passes, meters[what].grows);
+}
+
+static void write_measure(const struct reproducer_writer *w)
+{
     if (!w->passes) {
         reproducer_line(w, "static void op_measure(unsigned what, unsigned long passes)\n"
                            "{\n"
@@ -190,24 +213,7 @@ static void write_measure(const struct reproducer_writer *w)
                            "}\n");
         return;
     }
-    reproducer_line(w, meters[what].text);
-    fprintf(w->out,
-            "/* Growth that goes on at the pace of the passes: over the last three doublings. */\n"
-            "static void op_measure(unsigned long passes)\n"
-            "{\n"
-            "    static unsigned long long after[64];\n"
-            "    int k = 63 - __builtin_clzl(passes);\n"
-            "    after[k] = measure();\n"
-            "    if (passes < %zu)\n"
-            "        return;\n"
-            "    long long last = (long long)(after[k] - after[k - 1]);\n"
-            "    long long before = (long long)(after[k - 1] - after[k - 2]);\n"
-            "    long long first = (long long)(after[k - 2] - after[k - 3]);\n"
-            "    if (first > 0 && 2 * before >= 3 * first && 2 * last >= 3 * before && last >= "
-            "SLACK)\n"
-            "        show(\"%s from pass to pass\", 0, after[k]);\n"
-            "}\n\n",
-            w->passes, meters[what].grows);
+    reproducer_growth(w, "op_measure", w->passes);
 }
 
 static void write_turnover(const struct reproducer_writer *w)

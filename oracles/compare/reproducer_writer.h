@@ -94,6 +94,9 @@ void reproducer_offered(const struct reproducer_writer *w);
 /* reproducer_system.c */
 void reproducer_system_includes(const struct reproducer_writer *w);
 void reproducer_system(const struct reproducer_writer *w);
+/* A function of this name, to be called after 2^k passes: as C31 has it, of what the finding is
+ * about; it says nothing before so many passes. */
+void reproducer_growth(const struct reproducer_writer *w, const char *name, size_t passes);
 /* The call of such an op; false: it is none. */
 bool reproducer_system_call(const struct reproducer_writer *w, const struct assay_event *op);
 

@@ -36,7 +36,7 @@ struct assay_session {
     uint32_t seen_executed;
     uint64_t seen_cpu_ns, next_statm_ns;
     uint64_t looked_ns, stalled_ns, blocked_ns; /* last look; without progress; of it waiting */
-    uint64_t stopped_ns;                        /* since when it is stopped; 0: it is not */
+    uint64_t stopped_ns;                        /* how long it was seen stopped; 0: it is not */
 };
 
 /* Behind the report and behind the chunks stand bytes that nobody has a reason to touch. */

@@ -209,11 +209,10 @@ static void look_at_progress(struct assay_session *session, uint64_t now)
 /* Somebody may have stopped it for a while; one that stopped itself nobody lets go on. */
 static void look_at_stopped(struct assay_session *session)
 {
-    uint64_t now = assay_now_ns();
+    uint64_t now = assay_now_ns(), passed = now - session->looked_ns;
     session->looked_ns = now;
-    if (session->stopped_ns == 0)
-        session->stopped_ns = now;
-    else if (now - session->stopped_ns >= STOPPED_NS)
+    session->stopped_ns += passed < LOOK_NS ? passed : LOOK_NS;
+    if (session->stopped_ns >= STOPPED_NS)
         assay_session_kill(session, ASSAY_SESSION_HUNG);
 }
 

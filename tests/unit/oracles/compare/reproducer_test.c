@@ -53,6 +53,7 @@ static bool have(const char *compiler)
     return system(command) == 0;
 }
 
+static bool races; /* threads run side by side */
 static bool slack; /* as where the profile lets usable bytes be written */
 
 static void write_one(const struct assay_violation *violation, const struct assay_event *ops,
@@ -68,6 +69,7 @@ static void write_one(const struct assay_violation *violation, const struct assa
                                                            .subject = "glibc */ \n oops",
                                                            .library = "",
                                                            .fingerprint = "x",
+                                                           .races = races,
                                                            .ask_usable = slack,
                                                            .usable_writable = slack});
     assert_int_equal(fclose(out), 0);
@@ -244,6 +246,54 @@ static void usable_bytes_are_written(void **state)
     assert_int_equal(run_on_subject(), 0); /* pvalloc is glibc's there */
 }
 
+/* Each thread that allocates loses something of a kind: told of that kind, where the threads of
+ * every pass are new ones and where they go on. */
+static void growth_of_races_is_of_its_kind(void **state)
+{
+    static const char source[] =
+        "#define _GNU_SOURCE\n#include <stddef.h>\n#include <sys/mman.h>\n"
+        "void *__libc_malloc(size_t); static __thread int seen; static int turn;\n"
+        "static void lose(void) {\n"
+        "#if LOST == 0\n"
+        "    *(volatile char *)mmap(NULL, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) = 1;\n"
+        "#elif LOST == 1\n"
+        "    mmap(NULL, 4096, ++turn % 2 ? 1 : 5, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n"
+        "#else\n"
+        "    mmap(NULL, 1 << 20, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);\n"
+        "#endif\n"
+        "}\n"
+        "void *malloc(size_t n) { if (LASTING || !seen++) lose(); return __libc_malloc(n); }\n"
+        "void __libc_free(void *); void free(void *p) { __libc_free(p); }\n";
+    struct assay_event ops[] = {{.kind = ASSAY_OP_THREAD_START, .arg = 1},
+                                {.kind = ASSAY_OP_MALLOC, .born = 1, .size = 40},
+                                {.kind = ASSAY_OP_FREE, .object = 1},
+                                {.kind = ASSAY_OP_MALLOC, .born = 2, .size = 40, .thread = 1},
+                                {.kind = ASSAY_OP_FREE, .object = 2, .thread = 1},
+                                {.kind = ASSAY_OP_THREAD_EXIT, .thread = 1},
+                                {.kind = ASSAY_OP_MEASURE, .size = 1}};
+    (void)state;
+    for (unsigned i = 0; i < 2 * ASSAY_MEASURES; i++) {
+        char command[300], text[2000];
+        const struct assay_violation grown = {.property = ASSAY_PROPERTY_C29,
+                                              .kind = ASSAY_OP_MEASURE,
+                                              .event = {.kind = ASSAY_OP_MEASURE},
+                                              .offset = i / 2,
+                                              .relation = ASSAY_RELATION_OTHER};
+        snprintf(text, sizeof text, "#define LOST %u\n#define LASTING %u\n%s", i / 2, i % 2,
+                 source);
+        build_subject(text);
+        /* the one that goes on has no end of a thread */
+        ops[5].kind = i % 2 ? ASSAY_OP_MEASURE : ASSAY_OP_THREAD_EXIT;
+        races = true;
+        write_one(&grown, ops, 7);
+        races = false;
+        snprintf(command, sizeof command,
+                 "cd %s && gcc -O2 -Wall -Werror -pthread reproducer.c -o reproducer", folder);
+        assert_int_equal(system(command), 0);
+        assert_int_equal(run_on_subject(), 1);
+    }
+}
+
 static void many_ops_compile(void **state)
 {
     static struct assay_event ops[4000];
@@ -281,6 +331,7 @@ int main(void)
         cmocka_unit_test(the_process_is_part_of_the_bug),
         cmocka_unit_test(usable_bytes_are_written),
         cmocka_unit_test(many_ops_compile),
+        cmocka_unit_test(growth_of_races_is_of_its_kind),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
