@@ -260,8 +260,6 @@ void assay_reproducer_write(FILE *out, const struct assay_reproducer *reproducer
         const struct assay_event *op = &reproducer->ops[i];
         if (op->kind < ASSAY_OP_COUNT)
             w.used[op->kind] = true;
-        if (op->kind == ASSAY_OP_TURNOVER)
-            w.used[ASSAY_OP_MALLOC] = w.used[ASSAY_OP_FREE] = true;
         w.misuse |= (op->flags & ASSAY_FLAG_MISUSE) != 0;
         bears |= assay_event_bears(op);
         resizes |= assay_op_info(op->kind)->op_class == ASSAY_CLASS_RESIZE;

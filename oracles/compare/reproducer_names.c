@@ -46,7 +46,8 @@ static enum assay_form form_of(const struct reproducer_writer *w, unsigned kind)
 
 static bool is_used(const struct reproducer_writer *w, const struct function *function)
 {
-    bool frees = function->kind == ASSAY_OP_FREE && reproducer_checks(w, CHECK_GOOD_SIZE);
+    bool frees = function->kind == ASSAY_OP_FREE &&
+                 (reproducer_checks(w, CHECK_GOOD_SIZE) || w->used[ASSAY_OP_TURNOVER]);
     return w->used[function->kind] || function->kind == ASSAY_OP_MALLOC || frees ||
            (function->kind == ASSAY_OP_USABLE_SIZE && uses_usable(w));
 }
