@@ -148,7 +148,7 @@ static void write_frame(const struct reproducer_writer *w)
             "    unsigned pattern;\n"
             "    int live;\n"
             "};\n\n"
-            "static struct object objects[%" PRIu32 "];\n"
+            "static __attribute__((unused)) struct object objects[%" PRIu32 "];\n"
             "enum { HIGHEST = %" PRIu32
             ", FINISHED = 42, SEEN = 43 /* exit codes that are ours */ };\n\n",
             w->objects + 1, w->objects);

@@ -246,6 +246,27 @@ static void usable_bytes_are_written(void **state)
     assert_int_equal(run_on_subject(), 0); /* pvalloc is glibc's there */
 }
 
+/* Objects that come and go, and no other op: nothing of the file is there in vain. */
+static void turnovers_alone_compile(void **state)
+{
+    static const char *const compilers[] = {"gcc", "clang"};
+    struct assay_event ops[2 * 6];
+    const struct assay_violation grown = {.property = ASSAY_PROPERTY_C31,
+                                          .kind = ASSAY_OP_MEASURE,
+                                          .event = {.kind = ASSAY_OP_MEASURE},
+                                          .relation = ASSAY_RELATION_OTHER};
+    size_t n = 0;
+    (void)state;
+    for (unsigned k = 0; k < 6; k++) {
+        ops[n++] = (struct assay_event){.kind = ASSAY_OP_TURNOVER, .arg = 100, .size = 50};
+        ops[n++] = (struct assay_event){.kind = ASSAY_OP_MEASURE, .size = UINT64_C(1) << k};
+    }
+    write_one(&grown, ops, n);
+    for (int i = 0; i < 2; i++)
+        if (have(compilers[i]))
+            assert_int_equal(compile_and_run(compilers[i], "-O2"), 0);
+}
+
 /* Each thread that allocates loses something of a kind: told of that kind, where the threads of
  * every pass are new ones and where they go on. */
 static void growth_of_races_is_of_its_kind(void **state)
@@ -331,6 +352,7 @@ int main(void)
         cmocka_unit_test(the_process_is_part_of_the_bug),
         cmocka_unit_test(usable_bytes_are_written),
         cmocka_unit_test(many_ops_compile),
+        cmocka_unit_test(turnovers_alone_compile),
         cmocka_unit_test(growth_of_races_is_of_its_kind),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
