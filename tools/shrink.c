@@ -154,6 +154,14 @@ static bool still_shows(void *self, struct assay_event *ops, size_t n, bool care
                             : always_shows(hunt, ops, n, careful);
 }
 
+/* Nothing behind the op that violated is needed, where it always shows. */
+static size_t needed(void *self, size_t n)
+{
+    const struct hunt *hunt = self;
+    size_t until = (size_t)hunt->last.first.op_index + 1;
+    return hunt->passes || hunt->wanted > 0 || hunt->always_fresh || until > n ? n : until;
+}
+
 static void on_progress(void *self, size_t ops, uint64_t tests)
 {
     const struct hunt *hunt = self;
@@ -214,6 +222,7 @@ static struct assay_minimised minimise(struct hunt *hunt, struct assay_event *op
         return minimise_pass(hunt, &passes, ops, count);
     const struct assay_minimise how = {.self = hunt,
                                        .test = still_shows,
+                                       .needed = needed,
                                        .always_careful = careful,
                                        .expired = out_of_time,
                                        .progress = on_progress};

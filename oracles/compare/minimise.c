@@ -76,6 +76,11 @@ static void forget(struct rejected *rejected)
     *rejected = (struct rejected){0};
 }
 
+static size_t needed(const struct assay_minimise *minimise, size_t count)
+{
+    return minimise->needed ? minimise->needed(minimise->self, count) : count;
+}
+
 /* Takes the candidate over if it passes. */
 static bool try_candidate(struct work *work, size_t count)
 {
@@ -94,7 +99,7 @@ static bool try_candidate(struct work *work, size_t count)
     work->outcome->tests++;
     if (passed) {
         memcpy(work->best, work->candidate, bytes);
-        work->count = count;
+        work->count = needed(minimise, count);
     } else {
         reject(&work->rejected, hash);
     }
@@ -277,7 +282,7 @@ size_t assay_minimise(struct assay_event *ops, size_t n, const struct assay_mini
         result = n;
         if (ret_outcome->shows) {
             memcpy(ops, work.candidate, count * sizeof *ops);
-            work.count = count;
+            work.count = needed(minimise, count);
             minimise_all(&work);
             result = work.count;
         }

@@ -20,6 +20,9 @@ struct assay_minimise {
      * final. One that is not careful may be quicker and miss the finding (what it says is there is
      * there): candidates that it rejected are tried again at the end. */
     bool (*test)(void *self, struct assay_event *ops, size_t n, bool careful);
+    /* After a test that passed: how many ops, from the first, are needed for that. May be
+     * NULL: all. */
+    size_t (*needed)(void *self, size_t n);
     bool always_careful; /* there is no quick test */
     /* True: stop now with what there is. May be NULL. */
     bool (*expired)(void *self);

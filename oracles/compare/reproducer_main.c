@@ -1,5 +1,7 @@
 #include "oracles/compare/reproducer_writer.h"
 
+#include <inttypes.h>
+
 /* Beyond this, checking each birth against every object takes its time; so does filling this much.
  */
 #define LONG_OPS    10000
@@ -58,8 +60,14 @@ static bool ends_beyond(const struct reproducer_writer *w)
     return w->r->violation->relation == ASSAY_RELATION_CRASH && !w->turns;
 }
 
+/* So many variants keep objects of one size, if that is not too large. */
+enum { ALIKE_VARIANTS = 8, ALIKE_MOST = 1 << 20 };
+
 static void write_surround(const struct reproducer_writer *w)
 {
+    const struct assay_event *last = &w->r->ops[w->r->count - 1];
+    uint64_t bytes;
+    bool alike = assay_event_bears(last) && assay_event_bytes(last, &bytes) && bytes <= ALIKE_MOST;
     reproducer_line(
         w,
         "/* Which neighbours an object has depends on the process as well: variant 0 is the bare\n"
@@ -68,6 +76,15 @@ static void write_surround(const struct reproducer_writer *w)
         "{\n"
         "    static const size_t sizes[] = {24, 4000, 300000, 100, 1 << 20, 40, 17000, 600};\n"
         "    static void *volatile kept;");
+    if (alike)
+        fprintf(
+            w->out,
+            "    if (variant < %d) {\n"
+            "        for (unsigned i = 0; i < variant; i++) /* of the size that it is about */\n"
+            "            kept = call_malloc(%" PRIu64 ");\n"
+            "        return;\n"
+            "    }\n",
+            ALIKE_VARIANTS, bytes);
     if (ends_beyond(w))
         reproducer_line(
             w, "    /* no gap is left above a new mapping, and nothing that is readable */\n"

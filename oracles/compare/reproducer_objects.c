@@ -279,7 +279,9 @@ void reproducer_resize(const struct reproducer_writer *w)
         reproducer_line(
             w, "    if (!p && old.live && call_malloc_usable_size(old.at) != old.usable)\n"
                "        show(\"a refused resize changed the usable size\", k, old.usable);");
-    reproducer_line(w, "    (void)old;\n"
-                       "    born(n, p, bytes, 0, must_fail, error);\n"
-                       "}\n");
+    fprintf(w->out,
+            "    (void)old;\n"
+            "    born(n, p, bytes, %s, must_fail, error);\n"
+            "}\n\n",
+            reproducer_checks(w, CHECK_KEEPS_ALIGNMENT) ? "old.live ? old.alignment : 0" : "0");
 }

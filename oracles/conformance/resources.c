@@ -19,7 +19,8 @@ enum {
     ENOUGH_BYTES = 512 << 20, /* more than a queue that is bounded in bytes keeps */
     ENOUGH_MAPPINGS = 8192,   /* and one of places whose memory was given back */
     ENOUGH_OBJECTS = 8192,    /* and one that takes some of what dies only, */
-    ENOUGH_LARGE = 2048,      /* of what has mappings of its own fewer */
+    ENOUGH_LARGE = 2048,      /* of what has mappings of its own fewer; */
+    LEAST_OBJECT = 64,        /* with its head and what is cut off before it, one takes so much */
     SPACE_SLACK = 16 << 20
 };
 #define ENOUGH_SPACE (UINT64_C(4) << 30) /* and of places that are reserved */
@@ -42,9 +43,10 @@ static bool may_fill(const struct assay_resources *r, uint64_t what, uint64_t gr
            (what != ASSAY_MEASURE_RESIDENT || growth >= fresh->least_bytes / 2 / 4);
 }
 
-/* Some queue may take one freed object in so many, until it holds as many as it can: growth is that
- * of three doublings. Nothing but more of them than it may hold tells it from a leak of one in so
- * many. */
+/* Some queue may take one freed object in so many, until it holds as many as it can, or threads
+ * fill a first piece of memory of their own before anything is merged in it (glibc, 132 KiB):
+ * growth is that of three doublings. Nothing but more of them than it may hold tells it from a leak
+ * of one in so many. */
 static bool may_sample(const struct assay_case *c, uint64_t what, uint64_t growth)
 {
     const struct assay_resources *r = c->resources;
@@ -52,8 +54,9 @@ static bool may_sample(const struct assay_case *c, uint64_t what, uint64_t growt
     uint64_t objects = c->profile->keeps_objects ? 2 * (uint64_t)c->profile->keeps_objects
                        : mappings                ? ENOUGH_LARGE
                                                  : ENOUGH_OBJECTS;
+    uint64_t mean = r->deaths ? r->requested_bytes / r->deaths : 0;
     return r->deaths > 0 &&
-           growth < (mappings ? objects : objects * (r->requested_bytes / r->deaths));
+           growth < (mappings ? objects : objects * (mean > LEAST_OBJECT ? mean : LEAST_OBJECT));
 }
 
 /* Nothing was handed out twice, but memory is given back. */

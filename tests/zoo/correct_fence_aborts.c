@@ -6,7 +6,7 @@
 
 static void stop_without_mappings(void);
 #define FENCE_REFUSED stop_without_mappings
-#include "tests/zoo/correct_fence.c"
+#include "tests/zoo/fence.h"
 
 static void stop_without_mappings(void)
 {

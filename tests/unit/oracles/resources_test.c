@@ -65,10 +65,15 @@ static void refused(uint64_t bytes, int error)
     PUT(&s, MALLOC, .born = ++number, .size = bytes, .error = (uint8_t)error);
 }
 
-static void pass(uint64_t where, uint64_t step)
+static void pass_of(uint64_t bytes, uint64_t where, uint64_t step)
 {
     for (unsigned i = 0; i < DEATHS; i++)
-        stream_free(&s, granted(100, where + i * step));
+        stream_free(&s, granted(bytes, where + i * step));
+}
+
+static void pass(uint64_t where, uint64_t step)
+{
+    pass_of(100, where, step);
 }
 
 /* 2^last passes, each measured value given by a function of the passes behind. */
@@ -274,12 +279,13 @@ static void c31_what_fills_is_no_growth(void **state)
 }
 
 /* As measured(), and with each pass some threads end. */
-static void measured_with_threads(unsigned threads, unsigned last, uint64_t (*value)(uint64_t))
+static void measured_with_threads(unsigned threads, uint64_t bytes, unsigned last,
+                                  uint64_t (*value)(uint64_t))
 {
     uint64_t done = 0;
     for (unsigned k = 0; k <= last; k++) {
         for (; done < UINT64_C(1) << k; done++) {
-            pass(BASE, 512);
+            pass_of(bytes, BASE, 512);
             for (unsigned i = 0; i < threads; i++)
                 PUT(&s, THREAD_EXIT, .thread = 1);
         }
@@ -292,19 +298,41 @@ static uint64_t leak_16k(uint64_t passes)
     return 3 * MIB + passes * 16384;
 }
 
+/* glibc's arenas, of which each is begun with 132 KiB; and what grows for ever at that pace. */
+static uint64_t first_pieces(uint64_t passes)
+{
+    return 3 * MIB + (passes < 600 ? passes : 600) * 656;
+}
+
+static uint64_t leak_656(uint64_t passes)
+{
+    return 3 * MIB + passes * 656;
+}
+
+static void c29_tiny_objects_have_overhead(void **state)
+{
+    (void)state;
+    measured_with_threads(3, 16, 12, first_pieces);
+    ASSERT_NONE(&s);
+    teardown(NULL);
+    setup(NULL);
+    measured_with_threads(3, 16, 10, leak_656);
+    ASSERT_ONLY(&s, C29, OTHER);
+}
+
 static void c29_growth_with_threads(void **state)
 {
     (void)state;
-    measured_with_threads(8, 7, leak_16k);
+    measured_with_threads(8, 100, 7, leak_16k);
     ASSERT_ONLY(&s, C29, OTHER);
     teardown(NULL);
     setup(NULL);
-    measured_with_threads(4, 9, filling);
+    measured_with_threads(4, 100, 9, filling);
     ASSERT_NONE(&s);
     assert_true(assay_judge_evaluations(s.judge, ASSAY_PROPERTY_C29) > 0);
     teardown(NULL);
     setup(NULL);
-    measured_with_threads(1, 7, leak_16k); /* too few to tell */
+    measured_with_threads(1, 100, 7, leak_16k); /* too few to tell */
     ASSERT_NONE(&s);
 }
 
@@ -593,6 +621,7 @@ static void c33_is_no_excuse_for_other_programs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(c29_tiny_objects_have_overhead),
         TEST(c29_growth_with_threads),
         TEST(c31_growth_that_goes_on),
         TEST(c31_much_at_once),

@@ -279,6 +279,53 @@ static void stops_when_time_is_up_with_what_it_has(void **state)
     fail_msg("no program to minimise");
 }
 
+/* Whether there is a release at all; the first one tells. */
+static size_t first_release;
+
+static bool releases(void *self, struct assay_event *program, size_t n, bool careful)
+{
+    (void)self, (void)careful;
+    for (first_release = 0; first_release < n; first_release++)
+        if (program[first_release].kind == ASSAY_OP_FREE)
+            return true;
+    return false;
+}
+
+static size_t until_release(void *self, size_t n)
+{
+    (void)self;
+    assert_true(first_release < n);
+    return first_release + 1;
+}
+
+static bool at_once(void *self)
+{
+    (void)self;
+    return true;
+}
+
+/* What a test that passed did not need is gone without a further one. */
+static void what_is_not_needed_is_gone_at_once(void **state)
+{
+    const struct assay_minimise minimise = {
+        .test = releases, .needed = until_release, .expired = at_once};
+    struct assay_minimised outcome;
+    bool last;
+    size_t n = 0, many = 0;
+    (void)state;
+    for (uint64_t index = 0; n < 200 || many < 20; index++) {
+        assay_generate_start(&generator, 5, index);
+        n = assay_generate_fill(&generator, ops, ASSAY_PROGRAM_MAX_OPS, &last);
+        many = count_of(ops, n, ASSAY_CLASS_RELEASE);
+    }
+    size_t left = assay_minimise(ops, n, &minimise, &outcome);
+    assert_true(outcome.shows && !outcome.minimal);
+    assert_int_equal(outcome.tests, 1);
+    assert_int_equal(left, first_release + 1);
+    assert_true(left < n);
+    assert_int_equal(ops[left - 1].kind, ASSAY_OP_FREE);
+}
+
 static void what_does_not_show_is_left_alone(void **state)
 {
     imagined bug = aligned_resize;
@@ -471,6 +518,7 @@ int main(void)
         cmocka_unit_test(no_candidate_is_asked_about_twice),
         cmocka_unit_test(what_shows_at_random_keeps_its_rate),
         cmocka_unit_test(stops_when_time_is_up_with_what_it_has),
+        cmocka_unit_test(what_is_not_needed_is_gone_at_once),
         cmocka_unit_test(what_does_not_show_is_left_alone),
         cmocka_unit_test(refused_resizes_leave_what_they_were_asked_of),
         cmocka_unit_test(a_misuse_stays_the_misuse_that_it_was),

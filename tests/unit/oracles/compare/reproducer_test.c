@@ -177,8 +177,9 @@ static void the_process_is_part_of_the_bug(void **state)
 {
     static const char source[] =
         "#include <stddef.h>\n#include <unistd.h>\n"
-        "static char heap[1 << 24] __attribute__((aligned(65536))); static size_t used;\n"
+        "static char heap[1 << 24] __attribute__((aligned(65536))); static size_t used, third;\n"
         "void *malloc(size_t n) { used += 16; if (n == 333 || used + n > sizeof heap) _exit(0);\n"
+        "    if (n == 555 && ++third == 3) return heap + used + 1;\n"
         "    void *p = heap + used; used += (n + 15) & ~(size_t)15; return p; }\n"
         "void free(void *p) { (void)p; }\n"
         "void *aligned_alloc(size_t a, size_t n)\n"
@@ -193,6 +194,11 @@ static void the_process_is_part_of_the_bug(void **state)
                                                .kind = ASSAY_OP_ALIGNED_ALLOC,
                                                .relation = ASSAY_RELATION_OTHER,
                                                .expected = 128};
+    const struct assay_event third[] = {{.kind = ASSAY_OP_MALLOC, .born = 1, .size = 555}};
+    const struct assay_violation third_misaligned = {.property = ASSAY_PROPERTY_C02,
+                                                     .kind = ASSAY_OP_MALLOC,
+                                                     .relation = ASSAY_RELATION_OTHER,
+                                                     .expected = 16};
     (void)state;
     build_subject(source);
     write_one(&ends, leaves, 1);
@@ -201,6 +207,40 @@ static void the_process_is_part_of_the_bug(void **state)
     write_one(&misaligned, lucky, 1);
     assert_int_equal(compile_and_run("gcc", "-O0"), 0);
     assert_int_equal(run_on_subject(), 1);
+    write_one(&third_misaligned, third, 1);
+    assert_int_equal(compile_and_run("gcc", "-O0"), 0);
+    assert_int_equal(run_on_subject(), 1);
+}
+
+/* What a resize of an aligned object gives is aligned for the next resize as well. */
+static void alignment_is_kept_over_resizes(void **state)
+{
+    static const char source[] =
+        "#include <stddef.h>\n"
+        "static char heap[1 << 24] __attribute__((aligned(65536))); static size_t used;\n"
+        "static void *take(size_t a, size_t n)\n"
+        "{ void *p = heap + (used = (used + a - 1) & ~(a - 1)); used += n; return p; }\n"
+        "void *malloc(size_t n) { return take(16, n); }\n"
+        "void free(void *p) { (void)p; }\n"
+        "void *aligned_alloc(size_t a, size_t n) { return take(a, n); }\n"
+        "void *realloc(void *p, size_t n)\n"
+        "{ (void)p; void *q = take(256, 256); return n == 97 ? (char *)q + 16 : q; }\n";
+    const struct assay_event resized[] = {
+        {.kind = ASSAY_OP_ALIGNED_ALLOC, .born = 1, .size = 1, .arg = 64},
+        {.kind = ASSAY_OP_REALLOC, .object = 1, .born = 2, .size = 19},
+        {.kind = ASSAY_OP_REALLOC, .object = 2, .born = 3, .size = 97}};
+    const struct assay_violation loses = {.property = ASSAY_PROPERTY_C16,
+                                          .kind = ASSAY_OP_REALLOC,
+                                          .relation = ASSAY_RELATION_OTHER,
+                                          .expected = 64,
+                                          .seen = 16};
+    (void)state;
+    build_subject(source);
+    for (size_t last = 3; last >= 2; last--) { /* glibc keeps none */
+        write_one(&loses, resized, last);
+        assert_in_range(compile_and_run("gcc", "-O0"), 0, 1);
+        assert_int_equal(run_on_subject(), last == 3);
+    }
 }
 
 /* The usable size counts the word behind an object, by which free finds the next: that word has to
@@ -350,6 +390,7 @@ int main(void)
         cmocka_unit_test(every_property_compiles_and_is_quiet),
         cmocka_unit_test(verdicts_follow_the_program),
         cmocka_unit_test(the_process_is_part_of_the_bug),
+        cmocka_unit_test(alignment_is_kept_over_resizes),
         cmocka_unit_test(usable_bytes_are_written),
         cmocka_unit_test(many_ops_compile),
         cmocka_unit_test(turnovers_alone_compile),
