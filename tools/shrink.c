@@ -187,7 +187,8 @@ static bool measure(struct hunt *hunt, const struct before *before)
 
 static struct assay_minimised minimise(struct hunt *hunt, struct assay_event *ops, size_t *count);
 
-/* A pass that is repeated is made small itself. */
+/* A pass that is repeated is made small itself. The program may end within its last measurements:
+ * the whole is as long as it would be with all of them, and what is left of it is not. */
 static struct assay_minimised minimise_pass(struct hunt *hunt, const struct assay_passes *passes,
                                             struct assay_event *ops, size_t *count)
 {
@@ -195,15 +196,17 @@ static struct assay_minimised minimise_pass(struct hunt *hunt, const struct assa
     size_t left = passes->length;
     struct assay_event *pass = malloc(left * sizeof *pass);
     hunt->passes = passes;
-    hunt->room = *count;
-    hunt->whole = malloc(*count * sizeof *hunt->whole);
+    hunt->room = assay_passes_ops(passes);
+    hunt->whole = malloc(hunt->room * sizeof *hunt->whole);
     if (pass && hunt->whole) {
         memcpy(pass, ops, left * sizeof *pass);
         outcome = minimise(hunt, pass, &left);
         const struct assay_passes smaller = assay_passes_of(passes, pass, left);
-        if (outcome.shows && assay_passes_ops(&smaller) <= hunt->room) {
-            assay_passes_expand(&smaller, pass, ops);
-            *count = assay_passes_ops(&smaller);
+        size_t all = assay_passes_ops(&smaller);
+        if (outcome.shows && all <= hunt->room) {
+            assay_passes_expand(&smaller, pass, hunt->whole);
+            *count = all < *count ? all : *count;
+            memcpy(ops, hunt->whole, *count * sizeof *ops);
         }
     }
     hunt->passes = NULL;

@@ -102,8 +102,11 @@ static void put_pass_resized(struct assay_directed *d)
                                       : UINT64_C(20000) << turn;
             objects[i] = assay_directed_realloc(d, objects[i], 1 + assay_random_below(&draw, most));
         }
+    /* who may keep what is resized to nothing is not asked; what such a resize gives may be nothing
+     */
+    bool to_nothing = d->profile->realloc_zero != ASSAY_ZERO_RESIZE_UNKNOWN;
     for (unsigned i = 0; i < RESIZED_ALONE; i++)
-        if (i % 4) /* what a resize to nothing gives may be nothing */
+        if (i % 4 || !to_nothing)
             assay_directed_release(d, objects[i]);
         else
             assay_directed_release(d, assay_directed_realloc(d, objects[i], 0));

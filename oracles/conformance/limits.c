@@ -1,6 +1,8 @@
 /* C01, C11, C22: what must be granted, what must be refused, and with which errno. */
 #include "oracles/oracle.h"
 
+#include <errno.h>
+
 bool assay_case_alignment_valid(const struct assay_case *c)
 {
     switch (c->kind) {
@@ -12,9 +14,16 @@ bool assay_case_alignment_valid(const struct assay_case *c)
     }
 }
 
+/* Which alignments beyond the fundamental ones aligned_alloc and memalign support is up to them
+ * (C17 6.2.8p3): who does not promise any may say EINVAL. */
 static bool alignment_served(const struct assay_case *c)
 {
-    uint64_t most = c->profile->max_alignment ? c->profile->max_alignment : ASSAY_PAGE_BYTES;
+    enum { FUNDAMENTAL = 16 };
+    bool may_refuse = c->kind == ASSAY_OP_ALIGNED_ALLOC || c->kind == ASSAY_OP_MEMALIGN;
+    bool unsupported = may_refuse && !c->succeeded && c->event->error == EINVAL;
+    uint64_t most = c->profile->max_alignment ? c->profile->max_alignment
+                    : unsupported             ? FUNDAMENTAL
+                                              : ASSAY_PAGE_BYTES;
     return assay_case_alignment_valid(c) && c->alignment <= most;
 }
 

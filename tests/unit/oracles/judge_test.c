@@ -52,6 +52,22 @@ static void c01_null_within_budget(void **state)
     ASSERT_ONLY(&s, C01, NULL);
 }
 
+/* aligned_alloc and memalign support what alignments they like, if they say so. */
+static void c01_unsupported_alignments(void **state)
+{
+    (void)state;
+    PUT(&s, ALIGNED_ALLOC, .born = 1, .size = 128, .arg = 64, .error = EINVAL);
+    PUT(&s, MEMALIGN, .born = 1, .size = 128, .arg = 4096, .error = EINVAL);
+    ASSERT_NONE(&s);
+    PUT(&s, ALIGNED_ALLOC, .born = 1, .size = 128, .arg = 64, .error = ENOMEM);
+    ASSERT_ONLY(&s, C01, NULL);
+    PUT(&s, ALIGNED_ALLOC, .born = 1, .size = 128, .arg = 16, .error = EINVAL);
+    ASSERT_ONLY(&s, C01, NULL);
+    WITH_PROFILE(max_alignment, 4096);
+    PUT(&s, ALIGNED_ALLOC, .born = 1, .size = 128, .arg = 64, .error = EINVAL);
+    ASSERT_ONLY(&s, C01, NULL);
+}
+
 static void c01_errno(void **state)
 {
     (void)state;
@@ -1033,6 +1049,7 @@ int main(void)
         cmocka_unit_test(every_field_of_a_case_is_cleared),
         TEST(c01_null_within_budget),
         TEST(c01_errno),
+        TEST(c01_unsupported_alignments),
         TEST(c01_budget_counts_live_bytes),
         TEST(c01_no_more_mappings),
         TEST(c02_default_alignment),
