@@ -255,12 +255,13 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
         json_object_set_new(object, "sought", json_true());
     const struct assay_environment *environment = &record->environment;
     if (environment->order != ASSAY_ORDER_SERIAL || environment->mapping_calls ||
-        environment->twice || environment->preempted)
+        environment->twice || environment->preempted || environment->whole_content)
         json_object_set_new(object, "environment",
-                            json_pack("{s:s, s:b, s:b, s:b}", "order",
+                            json_pack("{s:s, s:b, s:b, s:b, s:b}", "order",
                                       order_names[environment->order], "mapping_calls",
                                       environment->mapping_calls, "twice", environment->twice,
-                                      "preempted", environment->preempted));
+                                      "preempted", environment->preempted, "whole_content",
+                                      environment->whole_content));
     FILE *out = create(folder, "finding.json", err);
     if (out) {
         json_dumpf(object, out, JSON_INDENT(2) | JSON_SORT_KEYS);
@@ -353,6 +354,7 @@ static int read_environment(json_t *object, struct assay_environment *ret_enviro
     const char *name = json_string_value(order);
     ret_environment->mapping_calls = json_is_true(json_object_get(environment, "mapping_calls"));
     ret_environment->preempted = json_is_true(json_object_get(environment, "preempted"));
+    ret_environment->whole_content = json_is_true(json_object_get(environment, "whole_content"));
     ret_environment->twice = json_is_true(json_object_get(environment, "twice"));
     for (unsigned i = 0; name && i < sizeof order_names / sizeof *order_names; i++)
         if (strcmp(name, order_names[i]) == 0) {

@@ -7,6 +7,7 @@
 #include "oracles/compare/passes.h"
 #include "oracles/sequential.h"
 #include "traces/core/clock.h"
+#include "traces/runner/touch.h"
 
 enum {
     HANG_MS = 200, /* what a candidate's op may take */
@@ -405,35 +406,69 @@ static bool loops(const struct assay_event *ops, size_t count)
     return false;
 }
 
+/* Of most larger objects a part is filled and looked at, which part follows from their numbers:
+ * what shows of all of them needs no op whose only use is its number. */
+static bool by_numbers(const struct assay_violation *violation, const struct assay_event *ops,
+                       size_t count)
+{
+    enum { MOST_BYTES = 256 << 20 }; /* filled in each trial */
+    uint64_t bytes = 0, sum = 0, largest = 0;
+    for (size_t i = 0; i < count; i++)
+        if (assay_event_bears(&ops[i]) && assay_event_bytes(&ops[i], &bytes)) {
+            largest = bytes > largest ? bytes : largest;
+            sum += bytes <= ASSAY_TOUCH_WHOLE_MAX ? bytes : 0;
+        }
+    return largest > ASSAY_TOUCH_WHOLE_BYTES && sum <= MOST_BYTES &&
+           violation->relation >= ASSAY_RELATION_CONTENT_ZEROED &&
+           violation->relation <= ASSAY_RELATION_CONTENT_UNKNOWN;
+}
+
+/* Makes another environment the finding's own, if it shows in it. */
+static int change_environment(struct hunt *hunt, const struct assay_environment *other,
+                              const struct assay_event *ops, size_t count)
+{
+    struct assay_trial_config config = hunt->shrink->trial;
+    struct assay_trial *trial;
+    struct hunt probe = *hunt;
+    unsigned trials;
+    config.environment = *other;
+    int code = assay_trial_create(&config, &trial, hunt->err);
+    if (code < 0)
+        return code;
+    probe.trial = trial;
+    if (try_fresh(&probe, ops, count, 1, &trials) != 1) {
+        assay_trial_free(trial);
+        return 0;
+    }
+    assay_trial_free(hunt->trial);
+    hunt->trial = trial;
+    hunt->last = probe.last;
+    hunt->shrunk->environment = *other;
+    hunt->races = other->preempted;
+    hunt->chancy = hunt->races || loops(ops, count);
+    return 0;
+}
+
+static int look_at_whole_objects(struct hunt *hunt, const struct assay_event *ops, size_t count)
+{
+    struct assay_environment whole = hunt->shrunk->environment;
+    if (whole.whole_content || hunt->chancy || out_of_time(hunt) ||
+        !by_numbers(&hunt->last.first, ops, count))
+        return 0;
+    whole.whole_content = true;
+    return change_environment(hunt, &whole, ops, count);
+}
+
 /* A finding that shows without its environment loses it. */
 static int drop_environment(struct hunt *hunt, const struct assay_event *ops, size_t count)
 {
     const struct assay_environment *needed = &hunt->shrunk->environment;
-    struct assay_trial_config bare = hunt->shrink->trial;
-    struct assay_trial *trial;
-    struct hunt probe = *hunt;
-    unsigned trials;
     const struct assay_environment less = bare_of(needed, ops, count);
     if ((needed->order == less.order && needed->mapping_calls == less.mapping_calls &&
-         needed->preempted == less.preempted) ||
+         needed->preempted == less.preempted && needed->whole_content == less.whole_content) ||
         out_of_time(hunt))
         return 0;
-    bare.environment = less;
-    int code = assay_trial_create(&bare, &trial, hunt->err);
-    if (code < 0)
-        return code;
-    probe.trial = trial;
-    if (try_fresh(&probe, ops, count, 1, &trials) == 1) {
-        assay_trial_free(hunt->trial);
-        hunt->trial = trial;
-        hunt->last = probe.last;
-        hunt->shrunk->environment = bare.environment;
-        hunt->races = bare.environment.preempted;
-        hunt->chancy = hunt->races || loops(ops, count);
-    } else {
-        assay_trial_free(trial);
-    }
-    return 0;
+    return change_environment(hunt, &less, ops, count);
 }
 
 static void shrink_all(struct hunt *hunt, struct assay_event *ops, size_t *count,
@@ -475,6 +510,22 @@ static void shrink_all(struct hunt *hunt, struct assay_event *ops, size_t *count
     }
 }
 
+/* The program as it was may have filled too much, or shown something else where all was filled. */
+static void shrink_whole_objects(struct hunt *hunt, struct assay_event *ops, size_t *count,
+                                 struct before *before)
+{
+    bool whole = hunt->shrunk->environment.whole_content;
+    if (whole || *count <= 2 || assay_now_ns() >= hunt->shrink->deadline_ns)
+        return;
+    hunt->code = look_at_whole_objects(hunt, ops, *count);
+    if (hunt->code < 0 || !hunt->shrunk->environment.whole_content)
+        return;
+    memcpy(before->ops, ops, *count * sizeof *ops);
+    before->count = *count;
+    before->result = hunt->last;
+    shrink_all(hunt, ops, count, before);
+}
+
 int assay_shrink(const struct assay_shrink *shrink, struct assay_event *ops, size_t *count,
                  struct assay_trial_result *result, struct assay_shrunk *ret_shrunk,
                  struct assay_error *err)
@@ -498,7 +549,11 @@ int assay_shrink(const struct assay_shrink *shrink, struct assay_event *ops, siz
     if (hunt.code == 0)
         hunt.code = drop_environment(&hunt, ops, *count);
     if (hunt.code == 0)
+        hunt.code = look_at_whole_objects(&hunt, ops, *count);
+    if (hunt.code == 0)
         shrink_all(&hunt, ops, count, &before);
+    if (hunt.code == 0 && ret_shrunk->minimised)
+        shrink_whole_objects(&hunt, ops, count, &before);
     hunt.deadline_ns = shrink->latest_ns;
     if (hunt.code == 0) /* what is left may need less of it */
         hunt.code = drop_environment(&hunt, ops, *count);

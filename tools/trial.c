@@ -47,6 +47,7 @@ void assay_trial_configure(const struct assay_trial_config *config, bool judge_i
         .subject = config->subject,
         .environment = config->environment,
         .touch = ASSAY_TOUCH_FULL,
+        .content_full = config->environment.whole_content,
         .ask_usable = has_usable,
         .usable_writable = has_usable && config->profile->usable_writable == ASSAY_ANSWER_YES,
         .judge = judge_in_child,
