@@ -223,9 +223,13 @@ void reproducer_born(const struct reproducer_writer *w)
     if (reproducer_checks(w, CHECK_FOREIGN))
         reproducer_line(
             w, "    char here;\n"
+               "    const void *const own[] = {&here, objects, stdout};\n"
                "    ptrdiff_t away = (char *)p - &here;\n"
                "    ptrdiff_t from_image = (char *)p - (char *)objects;\n"
-               "    if ((away > -(1 << 20) && away < 1 << 20) ||\n"
+               "    int covered = 0;\n"
+               "    for (unsigned i = 0; i < sizeof own / sizeof *own; i++)\n"
+               "        covered |= (uintptr_t)own[i] - (uintptr_t)p < bytes;\n"
+               "    if (covered || (away > -(1 << 20) && away < 1 << 20) ||\n"
                "        (from_image >= 0 && from_image < (ptrdiff_t)sizeof objects))\n"
                "        show(\"memory of the program itself is handed out\", k, (uintptr_t)p);");
     fprintf(w->out,
