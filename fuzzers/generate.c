@@ -188,6 +188,9 @@ static size_t make_release(struct assay_generator *g, struct assay_event *op)
     *op = (struct assay_event){.kind = g->releasing[below(g, g->releasing_count)]};
     if (chance(g, 8))
         op->place = ASSAY_PLACE_NULL;
+    /* null pointers with sizes are the directed programs' and the mutator's */
+    if (op->kind == ASSAY_OP_FREE_ALIGNED_SIZED && (op->place == ASSAY_PLACE_NULL || count == 0))
+        op->kind = ASSAY_OP_FREE;
     switch (g->order) {
     case RELEASE_NEWEST: return count ? count - 1 : 0;
     case RELEASE_OLDEST: return 0;

@@ -83,6 +83,18 @@ static void fit_query(const struct assay_program_limits *limits, struct assay_ev
     op->arg = op->kind == ASSAY_OP_STATISTICS && op->arg != 0;
 }
 
+/* A null pointer may be given back with any size, and any alignment that there is. */
+static void fit_nothing(const struct assay_program_limits *limits, struct assay_event *op)
+{
+    bool aligned = op->kind == ASSAY_OP_FREE_ALIGNED_SIZED;
+    bool sized = aligned || op->kind == ASSAY_OP_FREE_SIZED;
+    op->size = sized ? op->size % (limits->max_object_bytes + 1) : 0;
+    if (!aligned)
+        op->arg = 0;
+    else if (!power_of_two(op->arg) || op->arg > ASSAY_ALIGNMENT_MAX)
+        op->arg = 16;
+}
+
 static void make_check_of_all(struct assay_event *op)
 {
     *op = (struct assay_event){.kind = ASSAY_OP_CHECK};
@@ -139,15 +151,9 @@ size_t assay_live_fit(const struct assay_live *live, const struct assay_program_
             make_check_of_all(op);
             return 0;
         }
-        op->place = ASSAY_PLACE_NULL;
         if (op_class != ASSAY_CLASS_RESIZE)
-            op->size = op->arg = 0;
-        if (op->kind == ASSAY_OP_FREE_ALIGNED_SIZED)
-            op->kind = substitute(limits, ASSAY_OP_FREE);
-        if (op->kind == ASSAY_OP_CHECK) {
-            make_check_of_all(op);
-            return 0;
-        }
+            fit_nothing(limits, op);
+        op->place = ASSAY_PLACE_NULL;
     } else {
         const struct assay_live_object *operand = &live->objects[index %= live->count];
         op->object = operand->object;

@@ -165,6 +165,11 @@ static bool has_size(unsigned kind)
            kind == ASSAY_OP_GOOD_SIZE;
 }
 
+static bool is_sized_release(unsigned kind)
+{
+    return kind == ASSAY_OP_FREE_SIZED || kind == ASSAY_OP_FREE_ALIGNED_SIZED;
+}
+
 /* Reads one record as a proposal; returns the operand's place in the list. */
 static size_t take_proposal(struct source *source, const struct assay_live *live,
                             struct assay_event *op)
@@ -194,6 +199,10 @@ static size_t take_proposal(struct source *source, const struct assay_live *live
             op->arg = bytes * low >> 8;
             op->size = high + 1;
         }
+    } else if (is_sized_release(kind) && op->place == ASSAY_PLACE_NULL) {
+        op->size = size_of_code(source, low | high << 8);
+        if (kind == ASSAY_OP_FREE_ALIGNED_SIZED)
+            op->arg = alignment_of_code(source, take_byte(source));
     } else if (has_size(kind)) {
         op->size = size_of_code(source, low | high << 8);
         if (kind == ASSAY_OP_CALLOC)
@@ -300,7 +309,8 @@ static void put_record(struct target *target, unsigned code, const struct assay_
                        const struct assay_event *op, size_t index)
 {
     enum assay_op_class op_class = assay_op_info(op->kind)->op_class;
-    bool sized = has_size(op->kind);
+    bool nothing = is_sized_release(op->kind) && op->object == 0; /* which tells no size */
+    bool sized = has_size(op->kind) || nothing;
     unsigned count = op->arg < 128 ? (unsigned)op->arg : 255;
     unsigned operand = 0;
     unsigned detail = sized ? code_of_size(op->size) : is_access(op->kind) ? 0xffff : 0;
@@ -334,6 +344,8 @@ static void put_record(struct target *target, unsigned code, const struct assay_
         put_varint(target, op->size);
     if (op->kind == ASSAY_OP_REALLOCARRAY)
         put_byte(target, count);
+    if (op->kind == ASSAY_OP_FREE_ALIGNED_SIZED && nothing)
+        put_byte(target, code_of_alignment(op->arg));
     if ((op->kind == ASSAY_OP_REALLOCARRAY && count == 255) ||
         (op_class == ASSAY_CLASS_ALLOCATE && operand == 255))
         put_varint(target, op->arg);

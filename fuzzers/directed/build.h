@@ -15,6 +15,11 @@ uint32_t assay_directed_malloc(struct assay_directed *d, uint64_t size);
 /* Returns the number of what the resize bears. */
 uint32_t assay_directed_realloc(struct assay_directed *d, uint32_t object, uint64_t size);
 void assay_directed_release(struct assay_directed *d, uint32_t object);
+/* With the size that it was born with, and the alignment, where there is such a function for it. */
+void assay_directed_release_sized(struct assay_directed *d, uint32_t object,
+                                  const struct assay_event *birth);
+/* Its usable size, where the subject tells it. */
+void assay_directed_ask(struct assay_directed *d, uint32_t object);
 /* Verifies the object's content; 0: of all that live. */
 void assay_directed_check(struct assay_directed *d, uint32_t object);
 /* The executed event that bore the object; NULL: there is none. */

@@ -4,30 +4,13 @@
  * What is called in such a place was called before in an ordinary one, so that what goes wrong goes
  * wrong because of the place. */
 #include "fuzzers/directed/experiments.h"
+#include "fuzzers/directed/place.h"
 
-enum { SMALL = 24, MEDIUM = 5000, LARGE = 300000, CONTENTS = 8, SLOTS = 12 };
-
-static void control(struct assay_directed *d, enum assay_op kind, uint64_t arg, uint64_t size)
-{
-    assay_directed_put(d, (struct assay_event){.kind = (uint8_t)kind, .arg = arg, .size = size});
-}
+enum { SMALL = 24, MEDIUM = 5000, LARGE = 300000, CONTENTS = 8, SLOTS = 18 };
 
 static void context(struct assay_directed *d, enum assay_context where, uint64_t size)
 {
     control(d, ASSAY_OP_CONTEXT, where, size);
-}
-
-static void start_thread(struct assay_directed *d, uint16_t thread)
-{
-    d->thread = 0;
-    control(d, ASSAY_OP_THREAD_START, thread, 0);
-    d->thread = thread;
-}
-
-static void end_thread(struct assay_directed *d)
-{
-    control(d, ASSAY_OP_THREAD_EXIT, 0, 0);
-    d->thread = 0;
 }
 
 /* From here on ops are the child's. */
@@ -58,6 +41,7 @@ static uint32_t some_of_each(struct assay_directed *d)
         {.kind = ASSAY_OP_MALLOC, .size = MEDIUM},
         {.kind = ASSAY_OP_POSIX_MEMALIGN, .size = 100, .arg = 64},
         {.kind = ASSAY_OP_MALLOC, .size = LARGE},
+        {.kind = ASSAY_OP_ALIGNED_ALLOC, .size = 512, .arg = 256},
     };
     enum { CALLS = sizeof calls / sizeof *calls };
     uint32_t objects[CALLS] = {0};
@@ -67,9 +51,13 @@ static uint32_t some_of_each(struct assay_directed *d)
     if (assay_directed_offers(d, ASSAY_OP_REALLOC))
         for (unsigned i = 0; i < CALLS; i += 2)
             objects[i] = assay_directed_realloc(d, objects[i], calls[i].size + 200);
-    for (unsigned i = 1; i < CALLS; i++)
-        if (objects[i])
+    assay_directed_ask(d, objects[0]);
+    for (unsigned i = 1; i < CALLS; i++) {
+        if (objects[i] && i % 2)
+            assay_directed_release_sized(d, objects[i], &calls[i]);
+        else if (objects[i])
             assay_directed_release(d, objects[i]);
+    }
     return objects[0];
 }
 
@@ -90,7 +78,8 @@ static const struct assay_event first_calls[] = {
     {.kind = ASSAY_OP_REALLOC, .place = ASSAY_PLACE_NULL, .size = LARGE},
     {.kind = ASSAY_OP_REALLOCARRAY, .place = ASSAY_PLACE_NULL, .size = 10, .arg = 7},
     {.kind = ASSAY_OP_FREE, .place = ASSAY_PLACE_NULL},
-    {.kind = ASSAY_OP_FREE_SIZED, .place = ASSAY_PLACE_NULL},
+    {.kind = ASSAY_OP_FREE_SIZED, .place = ASSAY_PLACE_NULL, .size = SMALL},
+    {.kind = ASSAY_OP_FREE_ALIGNED_SIZED, .place = ASSAY_PLACE_NULL, .arg = 16, .size = SMALL},
     {.kind = ASSAY_OP_ALIGNED_ALLOC, .size = 128, .arg = 64},
     {.kind = ASSAY_OP_ALIGNED_ALLOC, .size = 8192, .arg = 4096},
     {.kind = ASSAY_OP_POSIX_MEMALIGN, .size = 100, .arg = 64},
@@ -100,6 +89,10 @@ static const struct assay_event first_calls[] = {
     {.kind = ASSAY_OP_PVALLOC, .size = 100},
     {.kind = ASSAY_OP_USABLE_SIZE, .place = ASSAY_PLACE_NULL},
     {.kind = ASSAY_OP_TRIM},
+    {.kind = ASSAY_OP_REZALLOC, .place = ASSAY_PLACE_NULL, .size = SMALL},
+    {.kind = ASSAY_OP_GOOD_SIZE, .size = SMALL},
+    {.kind = ASSAY_OP_STATISTICS},
+    {.kind = ASSAY_OP_HEAP_WALK},
 };
 enum { FIRST_CALLS = sizeof first_calls / sizeof *first_calls };
 
@@ -183,7 +176,7 @@ static void first_in_crowd(struct assay_directed *d)
     uint16_t child = 0, thread = 0;
     for (unsigned i = 0; i < FIRST_CALLS; i++)
         for (unsigned c = 0; c < CROWDS && assay_directed_offers(d, first_calls[i].kind); c++) {
-            if (i % 4 != 0 && c > 1)
+            if (i % 8 != 0 && c > 1)
                 continue; /* which one it is matters to few */
             fork_child(d, ++child);
             if (crowds[c])
@@ -354,8 +347,42 @@ static void busy_thread(struct assay_directed *d, uint16_t thread)
     d->thread = 0;
 }
 
-/* The child gives back some of what it inherited, takes other memory and writes to all of it; its
- * parent's is as it was. */
+static const struct assay_event inherited[] = {
+    {.kind = ASSAY_OP_MALLOC, .size = SMALL},
+    {.kind = ASSAY_OP_MALLOC, .size = 1000},
+    {.kind = ASSAY_OP_CALLOC, .arg = 5, .size = 40},
+    {.kind = ASSAY_OP_MALLOC, .size = MEDIUM},
+    {.kind = ASSAY_OP_POSIX_MEMALIGN, .arg = 64, .size = 100},
+    {.kind = ASSAY_OP_MALLOC, .size = 40000},
+    {.kind = ASSAY_OP_ALIGNED_ALLOC, .arg = 256, .size = 512},
+    {.kind = ASSAY_OP_MALLOC, .size = LARGE},
+    {.kind = ASSAY_OP_POSIX_MEMALIGN, .arg = 4096, .size = MEDIUM},
+};
+enum { INHERITED = sizeof inherited / sizeof *inherited, WAYS = 6 };
+
+/* What a child does with an object of its parent. */
+static void use_inherited(struct assay_directed *d, uint32_t object,
+                          const struct assay_event *birth, unsigned way)
+{
+    bool resizes = assay_directed_offers(d, ASSAY_OP_REALLOC);
+    uint64_t bytes = 0;
+    assay_event_bytes(birth, &bytes);
+    assay_directed_ask(d, object);
+    switch (way) {
+    case 0: assay_directed_release(d, object); return;
+    case 1: assay_directed_release_sized(d, object, birth); return;
+    case 2:
+    case 3:
+        if (resizes)
+            object = assay_directed_realloc(d, object, way == 2 ? bytes * 2 + 200 : bytes / 2);
+        assay_directed_release(d, object);
+        return;
+    default: return;
+    }
+}
+
+/* The child writes to all that it inherited, gives back or resizes some of it, and takes other
+ * memory; its parent's is as it was. */
 static void fork_once(struct assay_directed *d, const uint32_t objects[SLOTS], uint16_t child,
                       uint64_t microseconds)
 {
@@ -363,11 +390,13 @@ static void fork_once(struct assay_directed *d, const uint32_t objects[SLOTS], u
     fork_later(d, child, microseconds);
     assay_directed_check(d, 0);
     for (unsigned i = 0; i < SLOTS; i++)
-        assay_directed_put(
-            d, (struct assay_event){.kind = ASSAY_OP_WRITE, .object = objects[i], .size = SMALL});
+        if (objects[i])
+            assay_directed_put(d, (struct assay_event){
+                                      .kind = ASSAY_OP_WRITE, .object = objects[i], .size = SMALL});
     some_and_back(d);
-    for (unsigned i = child % 2; i < SLOTS; i += 2)
-        assay_directed_release(d, objects[i]);
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (objects[i])
+            use_inherited(d, objects[i], &inherited[i % INHERITED], (i + child) % WAYS);
     some_and_back(d);
     assay_directed_check(d, 0);
     end_child(d);
@@ -386,16 +415,19 @@ ASSAY_DIRECTED_BUILDER(forks)
         return false;
     }
     for (unsigned i = 0; i < SLOTS; i++)
-        objects[i] = assay_directed_malloc(d, crossing_sizes[1 + i % (SIZES - 1)]);
+        objects[i] = assay_directed_offers(d, inherited[i % INHERITED].kind)
+                         ? assay_directed_bear(d, inherited[i % INHERITED])
+                         : 0;
     some_and_back(d);
     if (argument == FORKS_OF_BUSY)
         for (unsigned thread = 1; thread <= BUSY_THREADS; thread++)
             busy_thread(d, (uint16_t)thread);
-    uint16_t children = argument == FORKS_OF_BUSY ? CHILDREN : 2;
+    uint16_t children = argument == FORKS_OF_BUSY ? CHILDREN : WAYS;
     for (uint16_t child = 1; child <= children; child++)
         fork_once(d, objects, child, argument == FORKS_OF_BUSY ? 50 * child : 0);
     for (unsigned i = 0; i < SLOTS; i++)
-        assay_directed_release(d, objects[i]);
+        if (objects[i])
+            assay_directed_release(d, objects[i]);
     for (unsigned thread = 1; thread <= BUSY_THREADS && argument == FORKS_OF_BUSY; thread++) {
         d->thread = (uint16_t)thread;
         end_thread(d);

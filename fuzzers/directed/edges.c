@@ -171,8 +171,6 @@ static void put_births(struct assay_directed *d, uint64_t edge)
 /* The other functions that bear. */
 static void put_other_births(struct assay_directed *d, uint64_t edge)
 {
-    enum { PAGE = 4096, LARGE = 2048 };
-    bool pages = edge >= LARGE;
     uint32_t objects[] = {
         bear_null(d, ASSAY_OP_REALLOC, 0, edge),
         bear_null(d, ASSAY_OP_REALLOCARRAY, 1, edge),
@@ -183,8 +181,8 @@ static void put_other_births(struct assay_directed *d, uint64_t edge)
         bear(d, ASSAY_OP_POSIX_MEMALIGN, 64, edge + 1),
         bear(d, ASSAY_OP_MEMALIGN, 16, edge),
         bear(d, ASSAY_OP_MEMALIGN, 32, edge - 1),
-        pages ? bear(d, ASSAY_OP_VALLOC, 0, edge) : 0,
-        pages ? bear(d, ASSAY_OP_PVALLOC, 0, edge) : 0,
+        bear(d, ASSAY_OP_VALLOC, 0, edge),
+        bear(d, ASSAY_OP_PVALLOC, 0, edge),
         bear_null(d, ASSAY_OP_REZALLOC, 0, edge),
     };
     enum { OBJECTS = sizeof objects / sizeof *objects };

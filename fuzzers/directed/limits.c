@@ -174,12 +174,28 @@ static void put_powers(struct assay_directed *d, enum assay_op kind)
     }
 }
 
-/* Powers of two beyond, up to 2^30: granted or refused; from 2^48: refused. */
+/* Powers of two beyond, up to 2^30, with sizes around them as far as these are served: granted or
+ * refused, two objects side by side; from 2^48: refused. */
 static void put_large_powers(struct assay_directed *d, enum assay_op kind)
 {
-    for (unsigned log2 = LARGEST_ALIGNMENT_LOG2 + 1; log2 <= 30; log2++)
-        for (uint64_t size = 1; size <= PAGE; size *= PAGE)
-            assay_directed_release(d, assay_directed_call(d, kind, 0, UINT64_C(1) << log2, size));
+    enum { MOST = 16 << 20 }; /* what is touched takes time */
+    uint64_t most = d->profile->budget_object_bytes < MOST ? d->profile->budget_object_bytes : MOST;
+    for (unsigned log2 = LARGEST_ALIGNMENT_LOG2 + 1; log2 <= 30; log2++) {
+        uint64_t alignment = UINT64_C(1) << log2;
+        const uint64_t sizes[] = {
+            1, PAGE, alignment / 2, alignment, alignment / 2 * 3, alignment * 4, 8 << 20};
+        uint32_t before = 0;
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            if (sizes[i] > most || sizes[i] > d->profile->budget_live_bytes / 2)
+                continue;
+            uint32_t object = assay_directed_call(d, kind, 0, alignment, sizes[i]);
+            if (before)
+                assay_directed_release(d, before);
+            before = object;
+        }
+        if (before)
+            assay_directed_release(d, before);
+    }
     for (unsigned log2 = 48; log2 < 64; log2++)
         for (uint64_t size = 1; size <= PAGE; size *= PAGE)
             assay_directed_call(d, kind, 0, UINT64_C(1) << log2, size);

@@ -43,6 +43,30 @@ void assay_directed_release(struct assay_directed *d, uint32_t object)
     assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_FREE, .object = object});
 }
 
+void assay_directed_release_sized(struct assay_directed *d, uint32_t object,
+                                  const struct assay_event *birth)
+{
+    struct assay_event op = {.kind = ASSAY_OP_FREE, .object = object};
+    if (birth->kind == ASSAY_OP_ALIGNED_ALLOC) {
+        op.kind = ASSAY_OP_FREE_ALIGNED_SIZED;
+        op.arg = birth->arg;
+    } else if (assay_event_alignment(birth) == 0) {
+        op.kind = ASSAY_OP_FREE_SIZED;
+    }
+    if (op.kind == ASSAY_OP_FREE || !assay_directed_offers(d, op.kind)) {
+        assay_directed_release(d, object);
+        return;
+    }
+    assay_event_bytes(birth, &op.size);
+    assay_directed_put(d, op);
+}
+
+void assay_directed_ask(struct assay_directed *d, uint32_t object)
+{
+    if (assay_directed_offers(d, ASSAY_OP_USABLE_SIZE))
+        assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_USABLE_SIZE, .object = object});
+}
+
 void assay_directed_check(struct assay_directed *d, uint32_t object)
 {
     assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_CHECK, .object = object});

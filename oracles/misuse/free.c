@@ -243,6 +243,7 @@ ASSAY_BUILDER(bad_query)
     } queries[] = {[QUERY_USABLE_FREED] = {ASSAY_OP_USABLE_SIZE, true},
                    [QUERY_USABLE_INTERIOR] = {ASSAY_OP_USABLE_SIZE, false},
                    [QUERY_OBJECT_FREED] = {ASSAY_OP_OBJECT_SIZE, true},
+                   [QUERY_OBJECT_INTERIOR] = {ASSAY_OP_OBJECT_SIZE, false},
                    [QUERY_REALLOC_FREED] = {ASSAY_OP_REALLOC, true},
                    [QUERY_REALLOC_INTERIOR] = {ASSAY_OP_REALLOC, false}};
     enum assay_op kind = queries[variant].kind;
