@@ -153,7 +153,7 @@ static const struct argp argp = {
         "Injects every misuse of S01 to S30, many times, each time in a new process, and tells "
         "whether it was noticed, was without effect, or had one.\v"
         "Exit: 0 as the profiles promise, 1 a verdict contradicts one, 2 usage, 3 could not run, 4 "
-        "nothing could be judged, 130 interrupted.",
+        "time was up before a promise was decided, or nothing could be judged, 130 interrupted.",
     .children = assay_progress_children};
 
 /* ---- text ----------------------------------------------------------------------------------- */
@@ -222,10 +222,12 @@ static void print_legend(FILE *out)
 {
     fputs("\nD noticed (the program ended): at the misuse, or at its own free, the neighbour's "
           "(nbr), the next\n"
-          "malloc, later. N without effect. A word: its effect. Percent: it differs from trial to "
-          "trial; ?: not\n"
-          "decided. Figures: bits at least; least / mean bytes or calls. -: not judged. !: "
-          "contradicts the profile.\n",
+          "malloc, later. N without effect. Words: its effects, of S15 to S18 the row's own first. "
+          "Percent: it\n"
+          "differs from trial to trial; ?: not decided. Figures: bits at least; least / mean bytes "
+          "or "
+          "calls. -: not\n"
+          "judged. !: contradicts the profile.\n",
           out);
 }
 

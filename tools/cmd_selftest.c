@@ -43,7 +43,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option table[] = {
-    {"max-time", KEY_TIME, "TIME", 0, "give up on a subject after TIME of CPU (default 5s)", 0},
+    {"max-time", KEY_TIME, "TIME", 0,
+     "give up on a subject after TIME of CPU (default 5s), or the longer time that its .ini asks "
+     "for",
+     0},
     {"jobs", 'j', "N", 0, "so many subjects at a time (default: one per processor)", 0},
     {"seed", KEY_SEED, "N", 0, "programs follow from it (default 1)", 0},
     {"zoo", KEY_ZOO, "DIR", 0, "broken allocators of your own: libNAME.so beside NAME.ini", 0},

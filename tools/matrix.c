@@ -243,11 +243,11 @@ static bool is_counted(const struct assay_misuse_info *info)
 
 static uint64_t valid(const struct assay_matrix_cell *cell)
 {
-    return cell->trials - cell->outcomes[ASSAY_OUTCOME_VOID];
+    return cell->trials - cell->outcomes[ASSAY_MISUSE_VOID];
 }
 
 static enum assay_decision decision(const struct assay_matrix_cell *cell,
-                                    enum assay_outcome outcome)
+                                    enum assay_misuse_outcome outcome)
 {
     return assay_decide(cell->outcomes[outcome], valid(cell), ASSAY_MATRIX_LOW, ASSAY_MATRIX_HIGH,
                         ASSAY_MATRIX_ALPHA);
@@ -306,13 +306,13 @@ enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell,
                                       const struct assay_profile *profile)
 {
     bool detects = cell->info->promise == ASSAY_PROMISE_DETECTS;
-    uint64_t n = valid(cell), hits = cell->outcomes[ASSAY_OUTCOME_EFFECT];
+    uint64_t n = valid(cell), hits = cell->outcomes[ASSAY_MISUSE_EFFECT];
     if (cell->info->flags & ASSAY_MISUSE_ENTROPY)
         return entropy_kept(cell, assay_misuse_bound(cell->info, profile));
     if (is_figure(cell->info))
         return number_kept(cell, assay_misuse_bound(cell->info, profile));
     if (detects)
-        hits = n - cell->outcomes[ASSAY_OUTCOME_DETECTED];
+        hits = n - cell->outcomes[ASSAY_MISUSE_DETECTED];
     struct assay_interval broken = assay_always_valid(hits, n, ASSAY_MATRIX_ALPHA);
     if (n < BATCH || cell->info->promise == ASSAY_PROMISE_NONE)
         return ASSAY_UNDECIDED;
@@ -332,25 +332,25 @@ static bool is_decided(const struct assay_matrix_cell *cell)
         return cell->trials >= ASSAY_MISUSE_BIT_TRIALS;
     if (flags & ASSAY_MISUSE_MODEL)
         return cell->trials >= ASSAY_MATRIX_MODEL;
-    for (unsigned o = ASSAY_OUTCOME_DETECTED; o < ASSAY_OUTCOME_COUNT; o++)
-        if (decision(cell, (enum assay_outcome)o) == ASSAY_UNDECIDED)
+    for (unsigned o = ASSAY_MISUSE_DETECTED; o < ASSAY_MISUSE_COUNT; o++)
+        if (decision(cell, (enum assay_misuse_outcome)o) == ASSAY_UNDECIDED)
             return false;
     return true;
 }
 
 enum assay_matrix_state assay_matrix_state(const struct assay_matrix_cell *cell)
 {
-    static const enum assay_matrix_state states[ASSAY_OUTCOME_COUNT] = {
-        [ASSAY_OUTCOME_DETECTED] = ASSAY_MATRIX_DETECTED,
-        [ASSAY_OUTCOME_NEUTRALISED] = ASSAY_MATRIX_NEUTRALISED,
-        [ASSAY_OUTCOME_EFFECT] = ASSAY_MATRIX_EFFECT};
+    static const enum assay_matrix_state states[ASSAY_MISUSE_COUNT] = {
+        [ASSAY_MISUSE_DETECTED] = ASSAY_MATRIX_DETECTED,
+        [ASSAY_MISUSE_NEUTRALISED] = ASSAY_MATRIX_NEUTRALISED,
+        [ASSAY_MISUSE_EFFECT] = ASSAY_MATRIX_EFFECT};
     if (is_figure(cell->info))
         return cell->value_count ? ASSAY_MATRIX_MEASURED : ASSAY_MATRIX_NOT_JUDGED;
     if (valid(cell) == 0)
         return ASSAY_MATRIX_NOT_JUDGED;
-    for (unsigned o = ASSAY_OUTCOME_DETECTED; o < ASSAY_OUTCOME_COUNT; o++)
+    for (unsigned o = ASSAY_MISUSE_DETECTED; o < ASSAY_MISUSE_COUNT; o++)
         if (is_counted(cell->info) ? cell->outcomes[o] == valid(cell)
-                                   : decision(cell, (enum assay_outcome)o) == ASSAY_ALWAYS)
+                                   : decision(cell, (enum assay_misuse_outcome)o) == ASSAY_ALWAYS)
             return states[o];
     return is_decided(cell) ? ASSAY_MATRIX_MIXED : ASSAY_MATRIX_UNDECIDED;
 }
@@ -363,8 +363,8 @@ bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
         return false;
     if (is_figure(cell->info))
         return assay_matrix_kept(cell, profile) == ASSAY_NEVER;
-    detected = decision(cell, ASSAY_OUTCOME_DETECTED);
-    effect = decision(cell, ASSAY_OUTCOME_EFFECT);
+    detected = decision(cell, ASSAY_MISUSE_DETECTED);
+    effect = decision(cell, ASSAY_MISUSE_EFFECT);
     if (cell->info->promise == ASSAY_PROMISE_DETECTS)
         return detected == ASSAY_NEVER || detected == ASSAY_SOMETIMES;
     return effect == ASSAY_ALWAYS || effect == ASSAY_SOMETIMES;
@@ -384,19 +384,20 @@ static void add(struct assay_matrix_cell *cell, const struct assay_misuse_verdic
             cell->twins += m->value == cell->first;
         cell->values[cell->value_count++] = m->value;
     }
-    enum assay_outcome outcome = figure && !m->measured ? ASSAY_OUTCOME_VOID : verdict->outcome;
+    enum assay_misuse_outcome outcome =
+        figure && !m->measured ? ASSAY_MISUSE_VOID : verdict->outcome;
     cell->outcomes[outcome]++;
-    if (outcome == ASSAY_OUTCOME_VOID) {
+    if (outcome == ASSAY_MISUSE_VOID) {
         cell->reason = verdict->reason ? verdict->reason : "nothing could be measured";
         return;
     }
-    if (outcome == ASSAY_OUTCOME_EFFECT)
-        cell->effects[verdict->effect]++;
+    for (unsigned e = 1; e < ASSAY_EFFECT_COUNT && outcome == ASSAY_MISUSE_EFFECT; e++)
+        cell->effects[e] += verdict->effects >> e & 1;
     if (verdict->how == ASSAY_HOW_NONE)
         return;
     cell->hows[verdict->how]++;
     cell->moments[verdict->moment]++;
-    cell->late += outcome == ASSAY_OUTCOME_EFFECT;
+    cell->late += outcome == ASSAY_MISUSE_EFFECT;
     bool own = verdict->how != ASSAY_HOW_ACCESS; /* else what a later death left */
     if (said[0] && !cell->said[0] && own)
         snprintf(cell->said, sizeof cell->said, "%s", said);

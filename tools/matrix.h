@@ -52,8 +52,10 @@ struct assay_matrix_cell {
     const struct assay_misuse_info *info;
     size_t subject;
     uint64_t begun, trials; /* trials: with an outcome, void ones included */
-    uint64_t outcomes[ASSAY_OUTCOME_COUNT];
-    uint64_t effects[ASSAY_EFFECT_COUNT], moments[ASSAY_MOMENT_COUNT], hows[ASSAY_HOW_COUNT];
+    uint64_t outcomes[ASSAY_MISUSE_COUNT];
+    uint64_t effects[ASSAY_EFFECT_COUNT]; /* all that a trial with an effect showed: sums above
+                                             outcomes[EFFECT] */
+    uint64_t moments[ASSAY_MOMENT_COUNT], hows[ASSAY_HOW_COUNT];
     uint64_t late; /* noticed, but after an effect */
     uint64_t spent_ns;
     uint64_t *values; /* of figures */

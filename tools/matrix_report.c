@@ -84,15 +84,52 @@ static void share(FILE *out, const char *gap, const char *name, uint64_t hits, d
     fprintf(out, edge ? "%s%s %.1f%%" : "%s%s %.0f%%", gap, name, percent);
 }
 
+/* The effects in the order in which they are told: the row's own first, then by how often. Returns
+ * how many there are. */
+static size_t ordered_effects(const struct assay_matrix_cell *cell,
+                              unsigned ret_effects[ASSAY_EFFECT_COUNT])
+{
+    uint64_t left[ASSAY_EFFECT_COUNT];
+    uint32_t own = assay_misuse_own_effects(cell->info->row);
+    size_t n = 0;
+    memcpy(left, cell->effects, sizeof left);
+    for (unsigned e = ASSAY_EFFECT_COUNT; e-- > 0;) /* an arbitrary write before any write */
+        if (own >> e & 1 && left[e]) {
+            ret_effects[n++] = e;
+            left[e] = 0;
+        }
+    for (;;) {
+        unsigned e = (unsigned)most(left, ASSAY_EFFECT_COUNT);
+        if (left[e] == 0)
+            return n;
+        ret_effects[n++] = e;
+        left[e] = 0;
+    }
+}
+
+/* One that is in every trial of the cell has no share, unless all have. */
+static void effects_text(FILE *out, const struct assay_matrix_cell *cell, double n, bool shares)
+{
+    unsigned effects[ASSAY_EFFECT_COUNT];
+    size_t count = ordered_effects(cell, effects);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t hits = cell->effects[effects[i]];
+        const char *gap = i ? ", " : "", *name = assay_effect_name(effects[i]);
+        if (shares || (double)hits < n)
+            share(out, gap, name, hits, n);
+        else
+            fprintf(out, "%s%s", gap, name);
+    }
+}
+
 static void mixed_text(FILE *out, const struct assay_matrix_cell *cell, double n)
 {
     const char *gap = "";
-    uint64_t detected = cell->outcomes[ASSAY_OUTCOME_DETECTED],
-             neutral = cell->outcomes[ASSAY_OUTCOME_NEUTRALISED],
-             effects = cell->outcomes[ASSAY_OUTCOME_EFFECT];
+    uint64_t detected = cell->outcomes[ASSAY_MISUSE_DETECTED],
+             neutral = cell->outcomes[ASSAY_MISUSE_NEUTRALISED],
+             effects = cell->outcomes[ASSAY_MISUSE_EFFECT];
     if (effects) {
-        share(out, gap, assay_effect_name((unsigned)most(cell->effects, ASSAY_EFFECT_COUNT)),
-              effects, n);
+        effects_text(out, cell, n, true);
         gap = " ";
     }
     if (detected) {
@@ -120,14 +157,12 @@ static json_t *cell_text(const struct assay_matrix_cell *cell, bool contradicts)
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    double n = (double)(cell->trials - cell->outcomes[ASSAY_OUTCOME_VOID]);
+    double n = (double)(cell->trials - cell->outcomes[ASSAY_MISUSE_VOID]);
     ASSAY_CHECK(out);
     switch (assay_matrix_state(cell)) {
     case ASSAY_MATRIX_DETECTED: fprintf(out, "D%s", where(cell)); break;
     case ASSAY_MATRIX_NEUTRALISED: fputs("N", out); break;
-    case ASSAY_MATRIX_EFFECT:
-        fputs(assay_effect_name((unsigned)most(cell->effects, ASSAY_EFFECT_COUNT)), out);
-        break;
+    case ASSAY_MATRIX_EFFECT: effects_text(out, cell, n, false); break;
     case ASSAY_MATRIX_MEASURED: figure_text(out, cell); break;
     case ASSAY_MATRIX_MIXED: mixed_text(out, cell, n); break;
     case ASSAY_MATRIX_UNDECIDED:
@@ -162,6 +197,17 @@ static json_t *counts_object(const uint64_t *counts, size_t n, const char *(*nam
     return object;
 }
 
+static json_t *effects_object(const struct assay_matrix_cell *cell)
+{
+    unsigned effects[ASSAY_EFFECT_COUNT];
+    size_t count = ordered_effects(cell, effects);
+    json_t *object = json_object();
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(object, assay_effect_name(effects[i]),
+                            json_integer((json_int_t)cell->effects[effects[i]]));
+    return object;
+}
+
 void assay_matrix_contradiction(const struct assay_matrix_cell *cell,
                                 const struct assay_profile *profile, char *ret_text, size_t room)
 {
@@ -185,12 +231,20 @@ void assay_matrix_contradiction(const struct assay_matrix_cell *cell,
                  (unsigned long long)(at_most ? f.most : f.least));
         return;
     }
-    snprintf(ret_text, room,
-             "promises '%s', but of %llu times %s (%s) was noticed %llu times and had an effect "
-             "%llu times",
-             key, (unsigned long long)(cell->trials - cell->outcomes[ASSAY_OUTCOME_VOID]), id,
-             cell->info->variant, (unsigned long long)cell->outcomes[ASSAY_OUTCOME_DETECTED],
-             (unsigned long long)cell->outcomes[ASSAY_OUTCOME_EFFECT]);
+    int length = snprintf(
+        ret_text, room,
+        "promises '%s', but of %llu times %s (%s) was noticed %llu times and had an effect "
+        "%llu times",
+        key, (unsigned long long)(cell->trials - cell->outcomes[ASSAY_MISUSE_VOID]), id,
+        cell->info->variant, (unsigned long long)cell->outcomes[ASSAY_MISUSE_DETECTED],
+        (unsigned long long)cell->outcomes[ASSAY_MISUSE_EFFECT]);
+    unsigned effects[ASSAY_EFFECT_COUNT];
+    size_t count = ordered_effects(cell, effects);
+    for (size_t i = 0; i < count && length > 0 && (size_t)length < room; i++)
+        length +=
+            snprintf(ret_text + length, room - (size_t)length, "%s%s %llu%s", i ? ", " : " (",
+                     assay_effect_name(effects[i]), (unsigned long long)cell->effects[effects[i]],
+                     i + 1 == count ? ")" : "");
 }
 
 json_t *assay_matrix_row(const struct assay_matrix *matrix, const struct assay_matrix_cell *cell)
@@ -199,14 +253,14 @@ json_t *assay_matrix_row(const struct assay_matrix *matrix, const struct assay_m
     const struct assay_profile *profile = &matrix->config.profiles[cell->subject];
     bool contradicts = assay_matrix_contradicts(cell, profile);
     enum assay_matrix_state state = assay_matrix_state(cell);
-    uint64_t n = cell->trials - cell->outcomes[ASSAY_OUTCOME_VOID];
+    uint64_t n = cell->trials - cell->outcomes[ASSAY_MISUSE_VOID];
     json_t *row = json_pack(
         "{s:s, s:s, s:o, s:o, s:s, s:o, s:s, s:I, s:I}", "row", info->id, "variant",
         cell->info->variant, "subject", assay_emit_string(matrix->config.shown[cell->subject]),
         "name", assay_emit_string(matrix->config.subjects[cell->subject].name), "verdict",
         state_name(state), "cell", cell_text(cell, contradicts), "unit",
         assay_unit_name(info->unit == ASSAY_UNIT_EVENT ? ASSAY_UNIT_OP : info->unit), "trials",
-        (json_int_t)n, "void", (json_int_t)cell->outcomes[ASSAY_OUTCOME_VOID]);
+        (json_int_t)n, "void", (json_int_t)cell->outcomes[ASSAY_MISUSE_VOID]);
     ASSAY_CHECK(row);
     json_object_set_new(row, "reason",
                         state == ASSAY_MATRIX_NOT_JUDGED
@@ -215,12 +269,11 @@ json_t *assay_matrix_row(const struct assay_matrix *matrix, const struct assay_m
     if (cell->values) {
         json_object_set_new(row, "figure", figure_object(cell));
     } else {
-        static const char *const keys[ASSAY_OUTCOME_COUNT] = {NULL, "detected", "neutralised",
-                                                              "effect"};
-        for (unsigned o = ASSAY_OUTCOME_DETECTED; o < ASSAY_OUTCOME_COUNT; o++)
+        static const char *const keys[ASSAY_MISUSE_COUNT] = {NULL, "detected", "neutralised",
+                                                             "effect"};
+        for (unsigned o = ASSAY_MISUSE_DETECTED; o < ASSAY_MISUSE_COUNT; o++)
             json_object_set_new(row, keys[o], rate_object(cell->outcomes[o], n));
-        json_object_set_new(row, "effects",
-                            counts_object(cell->effects, ASSAY_EFFECT_COUNT, assay_effect_name));
+        json_object_set_new(row, "effects", effects_object(cell));
         json_object_set_new(row, "noticed",
                             counts_object(cell->moments, ASSAY_MOMENT_COUNT, assay_moment_name));
         json_object_set_new(row, "how", counts_object(cell->hows, ASSAY_HOW_COUNT, assay_how_name));
@@ -231,7 +284,7 @@ json_t *assay_matrix_row(const struct assay_matrix *matrix, const struct assay_m
     json_object_set_new(row, "promise",
                         promised ? json_string(cell->info->promise_key) : json_null());
     json_object_set_new(row, "contradicts", json_boolean(contradicts));
-    char text[240];
+    char text[320];
     assay_matrix_contradiction(cell, profile, text, sizeof text);
     json_object_set_new(row, "contradiction", contradicts ? json_string(text) : json_null());
     return row;

@@ -118,14 +118,14 @@ static bool promises(const struct assay_misuse_info *info, const struct assay_pr
 
 static uint64_t valid(const struct assay_matrix_cell *cell)
 {
-    return cell->trials - cell->outcomes[ASSAY_OUTCOME_VOID];
+    return cell->trials - cell->outcomes[ASSAY_MISUSE_VOID];
 }
 
 /* "half of 12 noticed, else overlap" in a few words, of a cell that breaks the promise. */
 static void break_text(const struct assay_matrix_cell *cell, char *text, size_t room)
 {
-    uint64_t n = valid(cell), detected = cell->outcomes[ASSAY_OUTCOME_DETECTED];
-    uint64_t effects = cell->outcomes[ASSAY_OUTCOME_EFFECT];
+    uint64_t n = valid(cell), detected = cell->outcomes[ASSAY_MISUSE_DETECTED];
+    uint64_t effects = cell->outcomes[ASSAY_MISUSE_EFFECT];
     unsigned most = 0;
     for (unsigned e = 1; e < ASSAY_EFFECT_COUNT; e++)
         if (cell->effects[e] > cell->effects[most])

@@ -79,7 +79,7 @@ static int take_properties(struct expectation *expectation, const char *value)
 static int take_line(void *user, const char *section, const char *name, const char *value)
 {
     struct expectation *expectation = user;
-    if (strcmp(section, "expect") != 0 || strcmp(name, "op") == 0)
+    if (strcmp(section, "expect") != 0 || strcmp(name, "op") == 0 || strcmp(name, "effect") == 0)
         return 1;
     if (strcmp(name, "property") == 0)
         return take_properties(expectation, value);

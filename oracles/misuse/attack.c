@@ -1,6 +1,7 @@
 /* S15-S18: what an attacker makes of a misuse. Overlap and allocation in foreign memory are seen at
- * the results; a write of the allocator by words that the program put down and never freed. What
- * lies in a range that the program itself gave to free is the allocator's, and no effect. */
+ * the results; a write of the allocator by words that the program put down and never freed, looked
+ * at between the allocations, as the attack may end the process at a later one. What lies in a
+ * range that the program itself gave to free is the allocator's, and no effect. */
 #include "oracles/misuse/build.h"
 #include "oracles/misuse/variants.h"
 
@@ -72,6 +73,22 @@ static bool size_word(struct assay_misuse *m)
     return true;
 }
 
+/* Looks after 1, 2, 4, ... allocations: the first of them may write, and the next one die of it. */
+static void observe(struct assay_misuse *m, unsigned variant, uint64_t size, uint32_t freed,
+                    uint64_t chosen)
+{
+    for (unsigned i = 0; i < OBSERVERS; i++) {
+        assay_misuse_malloc(m, size, i == 0 ? NEXT_MALLOC : LATER);
+        if (i & (i + 1))
+            continue;
+        look_at_target(m, chosen);
+        if (variant == ATTACK_SIZE_WORD)
+            look_at_objects(m, 1, freed, false);
+        else if (variant != ATTACK_PAIR_LARGE)
+            look_at_objects(m, 1, freed, true);
+    }
+}
+
 ASSAY_BUILDER(attack)
 {
     uint64_t size = variant == ATTACK_PAIR_LARGE ? CHUNKY : m->size;
@@ -123,13 +140,11 @@ ASSAY_BUILDER(attack)
         store_pair(m, freed, place, chosen);
         break;
     }
-    assay_misuse_observe(m, OBSERVERS, size);
+    observe(m, variant, size, variant == ATTACK_SIZE_WORD ? (uint32_t)m->note[TARGET_WORDS] : freed,
+            chosen);
     for (unsigned i = 0; i < OBSERVERS && variant == ATTACK_PAIR_LARGE; i++)
         assay_misuse_malloc(m, LARGER, LATER); /* sorts what was freed */
-    look_at_target(m, chosen);
-    if (variant == ATTACK_SIZE_WORD)
-        look_at_objects(m, first, (uint32_t)m->note[TARGET_WORDS], false);
-    else if (variant != ATTACK_PAIR_LARGE)
-        look_at_objects(m, first, freed, true);
+    if (variant == ATTACK_PAIR_LARGE)
+        look_at_target(m, chosen);
     return true;
 }

@@ -63,7 +63,7 @@ void assay_misuse_model(const struct assay_misuse_info *info, const struct assay
         assay_tags_trial(tags, (enum assay_tags_policy)(info->argument >> 8),
                          (enum assay_tags_access)(info->argument & 0xff), (uint32_t)size, draw);
     *ret_verdict = (struct assay_misuse_verdict){
-        .outcome = noticed ? ASSAY_OUTCOME_DETECTED : ASSAY_OUTCOME_EFFECT,
+        .outcome = noticed ? ASSAY_MISUSE_DETECTED : ASSAY_MISUSE_EFFECT,
         .effect = noticed ? ASSAY_EFFECT_NONE : ASSAY_EFFECT_ACCESSIBLE,
         .effects = noticed ? 0 : UINT32_C(1) << ASSAY_EFFECT_ACCESSIBLE,
         .moment = ASSAY_MOMENT_MISUSE,

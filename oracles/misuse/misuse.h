@@ -150,12 +150,12 @@ uint32_t assay_misuse_bound(const struct assay_misuse_info *info,
 void assay_misuse_begin(struct assay_misuse *m, uint64_t trial, uint64_t draw);
 void assay_misuse_free(struct assay_misuse *m);
 
-enum assay_outcome {
-    ASSAY_OUTCOME_VOID, /* the misuse could not be made */
-    ASSAY_OUTCOME_DETECTED,
-    ASSAY_OUTCOME_NEUTRALISED,
-    ASSAY_OUTCOME_EFFECT,
-    ASSAY_OUTCOME_COUNT
+enum assay_misuse_outcome {
+    ASSAY_MISUSE_VOID, /* the misuse could not be made */
+    ASSAY_MISUSE_DETECTED,
+    ASSAY_MISUSE_NEUTRALISED,
+    ASSAY_MISUSE_EFFECT,
+    ASSAY_MISUSE_COUNT
 };
 
 enum assay_how {
@@ -168,8 +168,11 @@ enum assay_how {
 };
 const char *assay_how_name(unsigned how);
 
+/* Bits: the effects that the row is about, of S15 to S18; 0 of the others. */
+uint32_t assay_misuse_own_effects(enum assay_property row);
+
 struct assay_misuse_verdict {
-    enum assay_outcome outcome;
+    enum assay_misuse_outcome outcome;
     enum assay_effect effect;
     uint32_t effects;         /* bits: all that were seen */
     enum assay_moment moment; /* where it was noticed, also if that was after an effect */

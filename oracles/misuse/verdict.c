@@ -43,6 +43,18 @@ const char *assay_effect_name(unsigned effect)
     return effect < ASSAY_EFFECT_COUNT ? names[effect] : "unknown";
 }
 
+uint32_t assay_misuse_own_effects(enum assay_property row)
+{
+    switch (row) {
+    case ASSAY_PROPERTY_S15: return UINT32_C(1) << ASSAY_EFFECT_OVERLAP;
+    case ASSAY_PROPERTY_S16: return UINT32_C(1) << ASSAY_EFFECT_FOREIGN;
+    case ASSAY_PROPERTY_S17:
+        return UINT32_C(1) << ASSAY_EFFECT_WRITE | UINT32_C(1) << ASSAY_EFFECT_ARBITRARY;
+    case ASSAY_PROPERTY_S18: return UINT32_C(1) << ASSAY_EFFECT_ARBITRARY;
+    default: return 0;
+    }
+}
+
 const char *assay_how_name(unsigned how)
 {
     static const char *const names[ASSAY_HOW_COUNT] = {"none", "abort", "fault", "access", "exit"};
@@ -51,7 +63,7 @@ const char *assay_how_name(unsigned how)
 
 static bool decided(const struct judging *j)
 {
-    return j->v->outcome != ASSAY_OUTCOME_VOID;
+    return j->v->outcome != ASSAY_MISUSE_VOID;
 }
 
 static void effect(struct judging *j, enum assay_effect effect, bool soft, size_t at)
@@ -65,7 +77,7 @@ static void effect(struct judging *j, enum assay_effect effect, bool soft, size_
             j->soft_at = at;
         }
     } else if (!decided(j)) {
-        j->v->outcome = ASSAY_OUTCOME_EFFECT;
+        j->v->outcome = ASSAY_MISUSE_EFFECT;
         j->v->effect = effect;
         j->v->at = at;
     }
@@ -79,7 +91,7 @@ static void noticed(struct judging *j, enum assay_how how, size_t at)
     v->how = how;
     v->moment = (enum assay_moment)j->m->marks[at].moment;
     if (!decided(j)) {
-        v->outcome = ASSAY_OUTCOME_DETECTED;
+        v->outcome = ASSAY_MISUSE_DETECTED;
         v->at = at;
     }
 }
@@ -263,7 +275,7 @@ void assay_misuse_judge(const struct assay_misuse *m, const struct assay_misuse_
     if (decided(&j) || ret_verdict->reason)
         return;
     ret_verdict->outcome =
-        j.soft == ASSAY_EFFECT_NONE ? ASSAY_OUTCOME_NEUTRALISED : ASSAY_OUTCOME_EFFECT;
+        j.soft == ASSAY_EFFECT_NONE ? ASSAY_MISUSE_NEUTRALISED : ASSAY_MISUSE_EFFECT;
     ret_verdict->effect = j.soft;
     ret_verdict->at = j.soft == ASSAY_EFFECT_NONE ? executed - 1 : j.soft_at;
 }

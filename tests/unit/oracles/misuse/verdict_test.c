@@ -91,22 +91,22 @@ static void detection_tells_where_and_how(void **state)
     (void)state;
     put_double_free();
     struct assay_misuse_verdict v = dies(3, SIGABRT);
-    assert_int_equal(v.outcome, ASSAY_OUTCOME_DETECTED);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_DETECTED);
     assert_int_equal(v.moment, ASSAY_MOMENT_MISUSE);
     assert_int_equal(v.how, ASSAY_HOW_ABORT);
     assert_int_equal(v.at, 3);
     v = dies(5, SIGSEGV);
-    assert_int_equal(v.outcome, ASSAY_OUTCOME_DETECTED);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_DETECTED);
     assert_int_equal(v.moment, ASSAY_MOMENT_LATER);
     assert_int_equal(v.how, ASSAY_HOW_FAULT);
     const struct assay_misuse_end left = {ASSAY_SESSION_EXITED, 0, 4};
     v = judge(&left);
-    assert_int_equal(v.outcome, ASSAY_OUTCOME_DETECTED);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_DETECTED);
     assert_int_equal(v.how, ASSAY_HOW_EXIT);
     assert_int_equal(v.moment, ASSAY_MOMENT_NEXT_MALLOC);
     const struct assay_misuse_end hung = {ASSAY_SESSION_HUNG, 0, 4};
     v = judge(&hung);
-    assert_int_equal(v.outcome, ASSAY_OUTCOME_EFFECT);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_EFFECT);
     assert_int_equal(v.effect, ASSAY_EFFECT_HANG);
 }
 
@@ -115,18 +115,18 @@ static void reuse_of_what_was_freed_is_no_overlap(void **state)
     (void)state;
     put_double_free(); /* the first malloc gets the freed address: its right */
     struct assay_misuse_verdict v = judge(&alive);
-    assert_int_equal(v.outcome, ASSAY_OUTCOME_NEUTRALISED);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_NEUTRALISED);
     events[5].address = 0x1000; /* so does the second: two owners */
     v = judge(&alive);
-    assert_int_equal(v.outcome, ASSAY_OUTCOME_EFFECT);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_EFFECT);
     assert_int_equal(v.effect, ASSAY_EFFECT_OVERLAP);
     assert_int_equal(v.at, 5);
     events[5].address = 0x1027; /* by its last byte */
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_OVERLAP);
     events[5].address = 0x1058; /* behind the second object's last byte */
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_NEUTRALISED);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_NEUTRALISED);
     events[5].address = 0; /* refused */
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_NEUTRALISED);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_NEUTRALISED);
 }
 
 static void what_comes_first_is_the_verdict(void **state)
@@ -135,10 +135,25 @@ static void what_comes_first_is_the_verdict(void **state)
     put_double_free();
     events[4].address = 0x1030; /* overlaps the live object, then the subject notices */
     struct assay_misuse_verdict v = dies(5, SIGABRT);
-    assert_int_equal(v.outcome, ASSAY_OUTCOME_EFFECT);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_EFFECT);
     assert_int_equal(v.effect, ASSAY_EFFECT_OVERLAP);
     assert_int_equal(v.how, ASSAY_HOW_ABORT);
     assert_int_equal(v.moment, ASSAY_MOMENT_LATER);
+}
+
+static void later_effects_are_kept(void **state)
+{
+    (void)state;
+    put_double_free();
+    events[5].address = 0x1000;
+    put_read(ASSAY_MOMENT_LATER, ASSAY_EXPECT_DIFFERENT, ASSAY_EFFECT_ARBITRARY, 7, 7);
+    struct assay_misuse_verdict v = dies(6, SIGSEGV); /* before the read */
+    assert_int_equal(v.effects, 1u << ASSAY_EFFECT_OVERLAP);
+    v = judge(&alive);
+    assert_int_equal(v.effect, ASSAY_EFFECT_OVERLAP);
+    assert_int_equal(v.effects, 1u << ASSAY_EFFECT_OVERLAP | 1u << ASSAY_EFFECT_ARBITRARY);
+    assert_int_equal(assay_misuse_own_effects(ASSAY_PROPERTY_S18), 1u << ASSAY_EFFECT_ARBITRARY);
+    assert_int_equal(assay_misuse_own_effects(ASSAY_PROPERTY_S01), 0);
 }
 
 static void a_wrong_pointer_gives_nothing_up(void **state)
@@ -153,7 +168,7 @@ static void a_wrong_pointer_gives_nothing_up(void **state)
     /* a whole object given back by the wrong function is given back all the same */
     events[1].kind = ASSAY_OP_FREE_SIZED;
     events[1].arg = 0;
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_NEUTRALISED);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_NEUTRALISED);
 }
 
 static void memory_of_the_program_is_foreign(void **state)
@@ -164,7 +179,7 @@ static void memory_of_the_program_is_foreign(void **state)
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_FOREIGN);
     events[5].failed = 0;
     events[0].failed = ASSAY_FACT_FOREIGN; /* before the misuse it is another property's affair */
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_NEUTRALISED);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_NEUTRALISED);
 }
 
 static void a_soft_effect_counts_where_nothing_is_noticed(void **state)
@@ -179,13 +194,13 @@ static void a_soft_effect_counts_where_nothing_is_noticed(void **state)
     put_free(ASSAY_MOMENT_OWN_FREE, 1, 0);
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_CORRUPT);
     struct assay_misuse_verdict v = dies(4, SIGABRT);
-    assert_int_equal(v.outcome, ASSAY_OUTCOME_DETECTED);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_DETECTED);
     assert_int_equal(v.moment, ASSAY_MOMENT_OWN_FREE);
     assert_true(v.effects >> ASSAY_EFFECT_CORRUPT & 1);
     marks[3].soft = false;
-    assert_int_equal(dies(4, SIGABRT).outcome, ASSAY_OUTCOME_EFFECT);
+    assert_int_equal(dies(4, SIGABRT).outcome, ASSAY_MISUSE_EFFECT);
     events[3].value = 7;
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_NEUTRALISED);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_NEUTRALISED);
     events[3].signal = SIGSEGV; /* a live object's page is gone */
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_LOST);
 }
@@ -200,7 +215,7 @@ static void a_fault_of_the_misuse_itself_is_detection(void **state)
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_ACCESSIBLE);
     events[1].signal = SIGSEGV;
     struct assay_misuse_verdict v = judge(&alive);
-    assert_int_equal(v.outcome, ASSAY_OUTCOME_DETECTED); /* what comes later did not happen */
+    assert_int_equal(v.outcome, ASSAY_MISUSE_DETECTED); /* what comes later did not happen */
     assert_int_equal(v.how, ASSAY_HOW_ACCESS);
     assert_int_equal(v.effects, 0);
 }
@@ -228,7 +243,7 @@ static void each_expectation_has_two_sides(void **state)
         m.map_count = 1;
         put_read(ASSAY_MOMENT_MISUSE, rows[i].expect, ASSAY_EFFECT_LEAK, rows[i].word,
                  rows[i].good);
-        assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_NEUTRALISED);
+        assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_NEUTRALISED);
         events[0].value = rows[i].bad;
         assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_LEAK);
     }
@@ -247,20 +262,20 @@ static void places_are_compared(void **state)
     events[1].address = 0x1028 + 39;                               /* a header and rounding */
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_ADJACENT);
     events[1].address = 0x1028 + 40; /* one more would fit */
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_NEUTRALISED);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_NEUTRALISED);
     events[1].address = 0x1000 - 40 - 16;
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_ADJACENT);
     marks[1].expect = ASSAY_EXPECT_NOT_AT;
     marks[1].effect = ASSAY_EFFECT_RECLAIMED;
     marks[1].word = 0x2000;
     marks[1].other = 40;
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_NEUTRALISED);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_NEUTRALISED);
     events[1].address = 0x2020;
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_RECLAIMED);
     const struct assay_mapping wx[] = {{.from = 1, .to = 2, .writable = true, .executable = true}};
     marks[1].expect = ASSAY_EXPECT_NO_WX;
     marks[1].effect = ASSAY_EFFECT_EXECUTABLE;
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_NEUTRALISED);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_NEUTRALISED);
     m.maps = wx;
     m.map_count = 1;
     assert_int_equal(judge(&alive).effect, ASSAY_EFFECT_EXECUTABLE);
@@ -271,19 +286,19 @@ static void what_could_not_be_made_is_void(void **state)
     (void)state;
     put_double_free();
     struct assay_misuse_verdict v = dies(1, SIGSEGV);
-    assert_int_equal(v.outcome, ASSAY_OUTCOME_VOID);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_VOID);
     assert_non_null(v.reason);
     events[3].flags = ASSAY_FLAG_SKIPPED | ASSAY_FLAG_MISUSE;
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_VOID);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_VOID);
     begin();
     m.reason = "no";
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_VOID);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_VOID);
     begin();
     put_malloc(ASSAY_MOMENT_SETUP, 0x1000, 40);
-    assert_int_equal(judge(&alive).outcome, ASSAY_OUTCOME_VOID);
+    assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_VOID);
     const struct assay_misuse_end beyond = {ASSAY_SESSION_CRASHED, SIGSEGV, 1000};
     put_double_free();
-    assert_int_equal(judge(&beyond).outcome, ASSAY_OUTCOME_DETECTED);
+    assert_int_equal(judge(&beyond).outcome, ASSAY_MISUSE_DETECTED);
 }
 
 /* Every variant's builder comes to an end whatever it sees, and its row is one that is measured. */
@@ -312,7 +327,7 @@ static void every_builder_is_sound_on_answers_of_nothing(void **state)
             assert_true(program.stage < 200);
             struct assay_misuse_verdict verdict;
             assay_misuse_judge(&program, &alive, &verdict);
-            assert_true(verdict.outcome < ASSAY_OUTCOME_COUNT);
+            assert_true(verdict.outcome < ASSAY_MISUSE_COUNT);
         }
     }
     assay_misuse_free(&program);
@@ -357,6 +372,7 @@ int main(void)
         cmocka_unit_test(detection_tells_where_and_how),
         cmocka_unit_test(reuse_of_what_was_freed_is_no_overlap),
         cmocka_unit_test(what_comes_first_is_the_verdict),
+        cmocka_unit_test(later_effects_are_kept),
         cmocka_unit_test(a_wrong_pointer_gives_nothing_up),
         cmocka_unit_test(memory_of_the_program_is_foreign),
         cmocka_unit_test(a_soft_effect_counts_where_nothing_is_noticed),
