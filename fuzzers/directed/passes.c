@@ -112,11 +112,12 @@ static void put_pass_resized(struct assay_directed *d)
             assay_directed_release(d, assay_directed_realloc(d, objects[i], 0));
 }
 
-/* Objects of one size: what is freed fits what comes next, so who loses nothing grows by nothing.
- * So many that a queue which takes one in some hundreds of them has been full for long. */
+/* Objects of one size: what is freed fits what comes next, so who loses nothing grows by nothing,
+ * or by a word or two for each while a queue's table fills. So many that a queue which takes one in
+ * some hundreds of them has been full for long. */
 static void put_pass_equal(struct assay_directed *d)
 {
-    enum { BYTES = 1000 };
+    enum { BYTES = 8000 };
     assay_directed_put(
         d, (struct assay_event){.kind = ASSAY_OP_TURNOVER, .size = BYTES, .arg = TURNED});
 }

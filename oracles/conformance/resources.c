@@ -20,6 +20,7 @@ enum {
     ENOUGH_MAPPINGS = 8192,   /* and one of places whose memory was given back */
     ENOUGH_OBJECTS = 8192,    /* and one that takes some of what dies only, */
     ENOUGH_LARGE = 2048,      /* of what has mappings of its own fewer; */
+    LEAST_EACH = 16,          /* bytes that a queue may note down of each */
     LEAST_OBJECT = 64,        /* with its head and what is cut off before it, one takes so much */
     SPACE_SLACK = 16 << 20
 };
@@ -103,6 +104,8 @@ static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
     uint64_t share = r->one_size ? LOST_SHARE_EQUAL : LOST_SHARE;
     if (what == ASSAY_MEASURE_RESIDENT && slack < r->requested_bytes / 2 / share)
         slack = r->requested_bytes / 2 / share;
+    if (what == ASSAY_MEASURE_RESIDENT && r->turned && slack < r->deaths / 2 * LEAST_EACH)
+        slack = r->deaths / 2 * LEAST_EACH;
     if (what == ASSAY_MEASURE_MAPPINGS && slack < passes / 2 / PASSES_PER_MAPPING)
         slack = passes / 2 / PASSES_PER_MAPPING;
     if (after[3] < after[2] + slack)

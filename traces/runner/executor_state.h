@@ -71,6 +71,7 @@ struct assay_executor {
     size_t own_bytes;
     struct assay_mapping_line *mapping;
     bool limited, refusing; /* by LIMIT and REFUSE ops */
+    uint32_t refusals;      /* where limited, in all */
     uint64_t former_limit;  /* where limited: the one that stood before */
     char *stack_place;
     const struct assay_sink *sink;
@@ -125,7 +126,7 @@ static inline void end_touch(struct assay_executor *ex)
 void assay_executor_access(struct assay_executor *ex, struct assay_event *event);
 /* executor_system.c: of a request that was refused with ENOMEM, whether the system has mappings
  * left (ASSAY_FACT_FOREIGN of a null pointer). */
-void assay_executor_refused(const struct assay_executor *ex, struct assay_event *event);
+void assay_executor_refused(struct assay_executor *ex, struct assay_event *event);
 /* The same: ops that ask the system, or tell it something. False: it cannot be done here.
  */
 bool assay_executor_system(struct assay_executor *ex, struct assay_event *event);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "traces/core/clock.h"
@@ -219,10 +220,14 @@ static bool mappings_end(void)
     return end;
 }
 
-void assay_executor_refused(const struct assay_executor *ex, struct assay_event *event)
+void assay_executor_refused(struct assay_executor *ex, struct assay_event *event)
 {
     enum { LARGE = 64 << 20 }; /* beyond is refused for other reasons */
+    enum { EVERY = 16, MOMENT_NS = 10 * 1000 * 1000 };
     uint64_t bytes;
+    /* a thread of the subject's own may be about to give memory back */
+    if (ex->limited && ++ex->refusals % EVERY == 0)
+        (void)nanosleep(&(struct timespec){.tv_nsec = MOMENT_NS}, NULL);
     if (!ex->limited && !ex->refusing && assay_event_bytes(event, &bytes) && bytes <= LARGE &&
         assay_event_alignment(event) <= LARGE && mappings_end())
         event->checked |= ASSAY_FACT_FOREIGN;

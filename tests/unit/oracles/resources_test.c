@@ -161,7 +161,7 @@ static void c31_much_at_once(void **state)
     ASSERT_ONLY(&s, C31, OTHER);
 }
 
-enum { TURNED = 4096, TURNED_BYTES = 1000 };
+enum { TURNED = 4096, TURNED_BYTES = 8000 };
 
 static void turned_over(unsigned last, uint64_t (*value)(uint64_t))
 {
@@ -193,6 +193,12 @@ static uint64_t queued(uint64_t passes)
     return 3 * MIB + (kept < 256 * MIB ? kept : 256 * MIB);
 }
 
+/* And is noted down, for ever so many more than it has room for. */
+static uint64_t noted(uint64_t passes)
+{
+    return 3 * MIB + passes * TURNED * sizeof(void *);
+}
+
 static void c31_little_of_one_size(void **state)
 {
     (void)state;
@@ -206,6 +212,10 @@ static void c31_little_of_one_size(void **state)
     teardown(NULL);
     setup(NULL);
     turned_over(11, queued);
+    ASSERT_NONE(&s);
+    teardown(NULL);
+    setup(NULL);
+    turned_over(11, noted);
     ASSERT_NONE(&s);
 }
 
