@@ -179,14 +179,17 @@ static void put_powers(struct assay_directed *d, enum assay_op kind)
 static void put_large_powers(struct assay_directed *d, enum assay_op kind)
 {
     enum { MOST = 16 << 20 }; /* what is touched takes time */
-    uint64_t most = d->profile->budget_object_bytes < MOST ? d->profile->budget_object_bytes : MOST;
+    uint64_t single = d->profile->budget_object_bytes, live = d->profile->budget_live_bytes / 2;
+    uint64_t most = MOST; /* less than what is served where the profile says nothing */
+    most = single && single < most ? single : most;
+    most = live && live < most ? live : most;
     for (unsigned log2 = LARGEST_ALIGNMENT_LOG2 + 1; log2 <= 30; log2++) {
         uint64_t alignment = UINT64_C(1) << log2;
         const uint64_t sizes[] = {
             1, PAGE, alignment / 2, alignment, alignment / 2 * 3, alignment * 4, 8 << 20};
         uint32_t before = 0;
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-            if (sizes[i] > most || sizes[i] > d->profile->budget_live_bytes / 2)
+            if (sizes[i] > most)
                 continue;
             uint32_t object = assay_directed_call(d, kind, 0, alignment, sizes[i]);
             if (before)
