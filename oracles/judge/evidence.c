@@ -97,8 +97,9 @@ static __attribute__((noinline)) void violated(struct assay_judge *judge,
         .event = *c->event,
     };
     const struct assay_object *operand = c->operand ? c->operand : c->dead;
-    if (operand && !assay_event_bears(c->event))
-        violation.size_band = size_band(operand->requested);
+    bool nothing = c->event->place == ASSAY_PLACE_NULL; /* whatever size is said to be its */
+    if ((operand || nothing) && !assay_event_bears(c->event))
+        violation.size_band = size_band(operand ? operand->requested : 0);
     const struct assay_object *other = assay_model_get(&judge->model, v->other);
     if (property == ASSAY_PROPERTY_C06 && other && other->address < c->event->address)
         violation.size_band = size_band(other->requested); /* it reaches into this one */
