@@ -40,6 +40,7 @@ enum assay_directed_flag {
     ASSAY_DIRECTED_MAPPING = 1 << 1, /* has REFUSE ops */
     ASSAY_DIRECTED_TWICE = 1 << 3,   /* two processes whose answers are compared; one stage */
     ASSAY_DIRECTED_TURNS = 1 << 2,   /* threads and processes are real, one op at a time */
+    ASSAY_DIRECTED_AFRESH = 1 << 4,  /* each stage is a program and process of its own */
 };
 
 struct assay_directed_info {

@@ -57,18 +57,21 @@ static int run_stages(const struct assay_fuzz_state *state, const struct assay_d
         return info->build(d, info->argument)
                    ? assay_trial_run(trial, d->events, d->n, true, result, err)
                    : 0;
+    bool afresh = info->flags & ASSAY_DIRECTED_AFRESH;
     for (; alive > 0 && !result->violated && !assay_fuzz_over(state); d->stage++) {
+        if (afresh)
+            d->n = d->objects = 0;
         size_t from = d->n;
         *ret_staged = (struct staged){.last = from, .objects = d->objects};
         complete = !info->build(d, info->argument);
         if (complete)
             break;
-        if (!begun && (alive = assay_trial_begin(trial, true, result, err)) < 0)
+        if ((afresh || !begun) && (alive = assay_trial_begin(trial, true, result, err)) < 0)
             return alive;
         begun = true;
-        alive = assay_trial_part(trial, d->events + from, d->n - from, false, err);
+        alive = assay_trial_part(trial, d->events + from, d->n - from, afresh, err);
     }
-    if (begun && alive > 0 && !result->violated)
+    if (begun && !afresh && alive > 0 && !result->violated)
         alive = assay_trial_part(trial, NULL, 0, true, err);
     if (!complete && !result->violated && !d->reason)
         d->reason = alive > 0 ? "there was no time for all of it"

@@ -43,6 +43,7 @@ enum {
 };
 enum { THREADS_MANY = 64 /* as many as a measured profile promises at most */ };
 ASSAY_DIRECTED_BUILDER(races);
+ASSAY_DIRECTED_BUILDER(races_first);
 ASSAY_DIRECTED_BUILDER(races_measured);
 ASSAY_DIRECTED_BUILDER(threads_many);
 

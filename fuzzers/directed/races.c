@@ -240,6 +240,32 @@ ASSAY_DIRECTED_BUILDER(races)
     return true;
 }
 
+/* Who sets the allocator up is in there while others call; what all have got by then stays until
+ * the end. */
+ASSAY_DIRECTED_BUILDER(races_first)
+{
+    enum { PROCESSES = 32, EACH = 4 };
+    uint32_t objects[EACH][THREADS];
+    (void)argument;
+    if (d->stage == PROCESSES || !promised(d))
+        return false;
+    (void)assay_random_next(&d->draw);
+    struct pass pass = {.d = d, .draw = d->draw, .kind = RACES_SMALL, .count = 1};
+    pass.sizes[0] = size_of(&pass.draw, d->stage % 2 ? RACES_MIXED : RACES_SMALL);
+    for (unsigned i = 0; i < EACH; i++)
+        for (unsigned t = 0; t < THREADS; t++) {
+            d->thread = (uint16_t)t;
+            objects[i][t] = put_born(&pass);
+        }
+    for (unsigned i = 0; i < EACH; i++)
+        for (unsigned t = 0; t < THREADS; t++) {
+            d->thread = (uint16_t)((t + 1) % THREADS);
+            assay_directed_release(d, objects[i][t]);
+        }
+    d->thread = 0;
+    return true;
+}
+
 /* Reads what the last stage measured; true if more passes would tell more, and there is room for
  * them. */
 static bool go_on(struct assay_directed *d)

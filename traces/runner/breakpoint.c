@@ -16,13 +16,16 @@ enum {
     TRAP_FLAG = 0x100,
     INT3 = 0xcc,
     PAGE = 4096,
-    OLD = 40,            /* one that nobody came upon so long goes elsewhere */
-    STEPS_MANY = 2500,   /* steps of calls that are learnt from as they come, */
-    STEPS_MOST = 8000,   /* and all together */
-    SELDOM = 256,        /* one in so many calls, later, */
-    SELDOM_RARE = 8,     /* and of what is rare */
-    OF_ALL = 4,          /* one breakpoint in so many is of all ways */
-    STEPS_OF_CALL = 2000 /* of one call */
+    OLD = 40,              /* one that nobody came upon so long goes elsewhere */
+    STEPS_MANY = 2500,     /* steps of calls that are learnt from as they come, */
+    STEPS_MOST = 8000,     /* and all together */
+    SELDOM = 256,          /* one in so many calls, later, */
+    SELDOM_RARE = 8,       /* and of what is rare */
+    OF_ALL = 4,            /* one breakpoint in so many is of all ways */
+    STEPS_OF_CALL = 2000,  /* of one call */
+    YOUNG_CALLS = 8,       /* so many threads' first calls set the process up */
+    YOUNG_STORES_LOG2 = 5, /* they stay at one of so many stores, */
+    YOUNG_STEPS_LOG2 = 8   /* or of so many instructions */
 };
 
 static struct {
@@ -37,7 +40,8 @@ static struct {
     } ways[ASSAY_BREAKPOINT_WAYS];
     uint8_t *table[2 * SITES]; /* and all of them by address */
     _Atomic uint32_t steps;
-    _Atomic bool learning; /* some thread is in steps */
+    _Atomic bool learning; /* some thread is in steps to learn */
+    _Atomic uint32_t young_calls;
     _Atomic uint32_t lock; /* of what follows */
     uint8_t *at;           /* NULL: none stands */
     uint8_t instruction;   /* its first byte */
@@ -48,6 +52,9 @@ static bool (*tell_step)(void);
 static void (*tell_breakpoint)(void);
 static struct sigaction former;
 static __thread uint32_t thread_steps;
+static __thread struct {
+    uint32_t stores, steps; /* still to come before it stays; 0: it does not count them */
+} thread_stays;
 static __thread bool thread_learns;
 static __thread enum assay_breakpoint_way thread_way;
 
@@ -121,17 +128,54 @@ void assay_breakpoint_learnt(void)
     if (thread_learns)
         atomic_store(&state.learning, false);
     thread_learns = false;
+    thread_stays.stores = thread_stays.steps = 0;
+}
+
+static bool is_to_stay(void)
+{
+    return thread_stays.stores > 0 || thread_stays.steps > 0;
+}
+
+/* The first calls set a process up, before any place for a breakpoint is known. */
+static void draw_stay(uint64_t random)
+{
+    bool at_store = random & 1;
+    uint32_t of = 2u << (random >> 1) % (at_store ? YOUNG_STORES_LOG2 : YOUNG_STEPS_LOG2);
+    uint32_t at = 1 + (uint32_t)(random >> 8) % of;
+    thread_stays.stores = at_store ? at : 0;
+    thread_stays.steps = at_store ? 0 : at;
+}
+
+/* At the latest before the first system call. */
+static void stay_if_due(const uint8_t *next, bool calls_system)
+{
+    if (!is_to_stay())
+        return;
+    if ((uintptr_t)next >= state.from && (uintptr_t)next < state.to) {
+        thread_stays.stores -= thread_stays.stores > 0 && stores(next);
+        thread_stays.steps -= thread_stays.steps > 0;
+    }
+    if (is_to_stay() && !calls_system)
+        return;
+    thread_stays.stores = thread_stays.steps = 0;
+    tell_breakpoint();
 }
 
 static void step(ucontext_t *machine)
 {
     uint8_t *next = (uint8_t *)(uintptr_t)machine->uc_mcontext.gregs[REG_RIP];
     bool calls_system = next[0] == 0x0f && next[1] == 0x05;
-    if (!tell_step() || !thread_learns || calls_system || ++thread_steps > STEPS_OF_CALL) {
+    bool goes_on = tell_step();
+    if (goes_on) /* else it is a thread that began meanwhile */
+        stay_if_due(next, calls_system);
+    goes_on = goes_on && (thread_learns || is_to_stay());
+    if (!goes_on || calls_system || ++thread_steps > STEPS_OF_CALL) {
         machine->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
-        assay_breakpoint_learnt(); /* or it is a thread that began meanwhile */
+        assay_breakpoint_learnt();
         return;
     }
+    if (!thread_learns)
+        return;
     atomic_fetch_add_explicit(&state.steps, 1, memory_order_relaxed);
     learn(next);
 }
@@ -228,16 +272,20 @@ void assay_breakpoint_set(uint64_t random, uint64_t time, enum assay_breakpoint_
     unlock();
 }
 
-bool assay_breakpoint_learns(uint64_t random, enum assay_breakpoint_way way)
+bool assay_breakpoint_steps(uint64_t random, enum assay_breakpoint_way way)
 {
     uint32_t seldom = is_rare(way) ? SELDOM_RARE : SELDOM;
     uint32_t steps = atomic_load_explicit(&state.steps, memory_order_relaxed);
-    if (state.from == state.to || steps > STEPS_MOST || (steps > STEPS_MANY && random % seldom) ||
-        atomic_exchange(&state.learning, true))
+    if (state.from == state.to)
         return false;
+    thread_steps = 0;
+    if (way == ASSAY_BREAKPOINT_BEGINS && atomic_fetch_add(&state.young_calls, 1) < YOUNG_CALLS)
+        draw_stay(random);
+    if (steps > STEPS_MOST || (steps > STEPS_MANY && random % seldom) ||
+        atomic_exchange(&state.learning, true))
+        return is_to_stay();
     thread_learns = true;
     thread_way = way;
-    thread_steps = 0;
     return true;
 }
 #else
@@ -253,7 +301,7 @@ void assay_breakpoint_set(uint64_t random, uint64_t time, enum assay_breakpoint_
     (void)random, (void)time, (void)way;
 }
 
-bool assay_breakpoint_learns(uint64_t random, enum assay_breakpoint_way way)
+bool assay_breakpoint_steps(uint64_t random, enum assay_breakpoint_way way)
 {
     (void)random, (void)way;
     return false;

@@ -28,8 +28,9 @@ enum assay_breakpoint_way {
  */
 void assay_breakpoint_set(uint64_t random, uint64_t time, enum assay_breakpoint_way way);
 /* True if the next call is to be made in steps: often at first, then seldom, then no more; on rare
- * ways more often. */
-bool assay_breakpoint_learns(uint64_t random, enum assay_breakpoint_way way);
+ * ways more often. The first calls of a process's first threads always are, and stay at some place
+ * of their own, which needs no breakpoint: what sets a process up happens before one is learnt. */
+bool assay_breakpoint_steps(uint64_t random, enum assay_breakpoint_way way);
 /* That call is over. */
 void assay_breakpoint_learnt(void);
 /* From the instruction behind it on; and no more. */

@@ -111,7 +111,7 @@ struct assay_parallel *assay_parallel_create(struct assay_arena *arena, struct a
         const struct assay_subject through = assay_preempt_subject(config->subject);
         parallel->subject = *config->subject;
         assay_preempt_install(config->subject);
-        assay_preempt_thread(&thread_worker->preempted, config->subject, &parallel->steps, 1);
+        assay_preempt_thread(&thread_worker->preempted, config->subject, &parallel->steps);
         assay_executor_call_through(base, &through);
     }
     return parallel;
@@ -258,8 +258,7 @@ static void *work(void *argument)
     thread_worker = worker;
     if (worker->parallel->preempted)
         assay_preempt_thread(&worker->preempted, &worker->parallel->subject,
-                             &worker->parallel->steps,
-                             (uint64_t)(worker - worker->parallel->workers) + 1);
+                             &worker->parallel->steps);
     assay_crash_thread(worker->signal_stack, ASSAY_THREAD_SIGNAL_STACK_BYTES, NULL);
     atomic_fetch_add(&worker->parallel->shared->library_calls, assay_thread_library_calls());
     for (bool leave = false; !leave; done++) {

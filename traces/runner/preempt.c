@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "traces/core/clock.h"
 #include "traces/runner/breakpoint.h"
 
 enum {
@@ -78,11 +79,12 @@ void assay_preempt_install(const struct assay_subject *subject)
 }
 
 void assay_preempt_thread(struct assay_preempted *self, const struct assay_subject *subject,
-                          _Atomic uint64_t *clock, uint64_t seed)
+                          _Atomic uint64_t *clock)
 {
     self->subject = *subject;
     self->clock = clock;
-    self->random = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    /* another each time: of a thread's first calls as many are to differ as there are threads */
+    self->random = ((uintptr_t)self ^ assay_now_ns()) * UINT64_C(0x9e3779b97f4a7c15) | 1;
     self->called = self->ends = false;
     self->naps = NAPS;
     thread_self = self;
@@ -107,7 +109,7 @@ static inline __attribute__((always_inline)) void begin(struct assay_preempted *
     bool rare = way >= ASSAY_BREAKPOINT_BEGINS && bits % 2 && atomic_load(&staying) == 0;
     if ((way < ASSAY_BREAKPOINT_BEGINS && bits % CALLS_PER_PAUSE == 0) || rare)
         assay_breakpoint_set(draw(self), atomic_load(self->clock), way);
-    self->stepping = assay_breakpoint_learns(bits >> 24, way);
+    self->stepping = assay_breakpoint_steps(bits >> 24, way);
     if (self->before)
         atomic_store(self->before, stamp(self));
     self->inside = true;

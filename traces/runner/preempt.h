@@ -34,9 +34,9 @@ struct assay_preempted {
 
 /* Once per process. */
 void assay_preempt_install(const struct assay_subject *subject);
-/* The calling thread, zeroed memory of its caller. seed: another for each thread. */
+/* The calling thread, zeroed memory of its caller. */
 void assay_preempt_thread(struct assay_preempted *self, const struct assay_subject *subject,
-                          _Atomic uint64_t *clock, uint64_t seed);
+                          _Atomic uint64_t *clock);
 /* It is about to end: what the subject does then is a call too. */
 void assay_preempt_end(void);
 /* What such threads call in place of the subject. */
