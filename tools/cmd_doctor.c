@@ -378,7 +378,7 @@ static const struct check checks[] = {
      look_personality},
     {"seccomp notify", "fuzz, reproduce, diff",
      "a subject that asks the kernel itself gets real random bytes: findings say 'reproduced n of "
-     "m'",
+     "m'; mapping calls fail only where they are made by name (mmap, sbrk, ...)",
      "use a kernel with CONFIG_SECCOMP_FILTER, and no sandbox that refuses a listener",
      "docker run --security-opt seccomp=unconfined", false, look_seccomp},
     {"bpf", "capture --method ebpf", "capture uses the preload recorder",

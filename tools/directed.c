@@ -235,6 +235,8 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
         code = run_stages(state, info, d, trial, &result, &staged, &err);
     if (code == 0)
         count_judged(state, trial);
+    if (result.mapping_by_name)
+        atomic_store(&state->mapping_by_name, true);
     assay_trial_free(trial);
     if (code == 0 && result.died && !result.violated)
         atomic_fetch_add(

@@ -72,6 +72,7 @@ struct assay_fuzz_state {
     } doubts[8]; /* of the unconfirmed, the first ones */
     size_t doubt_count;
     _Atomic bool unfrozen;          /* randomness of a child was not frozen */
+    _Atomic bool mapping_by_name;   /* mapping calls failed where they were made by name alone */
     _Atomic uint64_t out_of_memory; /* children ended at their memory limit: no violation */
     _Atomic bool usable_told;       /* a finding of usable bytes that may not be written */
     struct {

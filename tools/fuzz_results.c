@@ -160,6 +160,8 @@ json_t *assay_fuzz_stats(const struct assay_fuzz_state *state,
                         json_integer((json_int_t)atomic_load(&state->out_of_memory)));
     json_object_set_new(object, "ended_early",
                         json_integer((json_int_t)atomic_load(&state->ended_early)));
+    json_object_set_new(object, "mapping_calls_by_name",
+                        json_boolean(atomic_load(&state->mapping_by_name)));
     json_object_set_new(object, "hangs_dropped",
                         json_integer((json_int_t)atomic_load(&state->hangs)));
     return object;
@@ -315,6 +317,9 @@ void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
         fprintf(out,
                 "randomness was not frozen: findings may need several runs; 'assay doctor' says "
                 "why\n");
+    if (atomic_load(&state->mapping_by_name))
+        fprintf(out, "mapping calls failed only where they were made by name, not in the C library "
+                     "itself; 'assay doctor' says why\n");
     if (atomic_load(&state->out_of_memory))
         fprintf(
             out, "%s ended at the memory limit and replaced\n",

@@ -264,6 +264,7 @@ static int run(struct assay_trial *trial, const struct assay_event *ops, size_t 
     assay_session_wait(trial->session, &status);
     trial->result->state = status.state;
     trial->frozen = assay_session_frozen(&status);
+    trial->result->mapping_by_name |= status.supervision.mapping_by_name;
     if (status.state == ASSAY_SESSION_ENDED) {
         if (in_turns(trial) && last)
             judge_processes(trial, NULL);

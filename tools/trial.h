@@ -26,7 +26,8 @@ enum { ASSAY_TRIAL_SEED = 1, ASSAY_TRIAL_MEMORY_MIB = 2048 };
 
 struct assay_trial_result {
     bool violated;
-    bool died; /* the child ended in this program */
+    bool died;            /* the child ended in this program */
+    bool mapping_by_name; /* mapping calls failed where they were made by name alone */
     struct assay_violation first;
     struct assay_circumstances circumstances; /* of the first */
     enum assay_session_state state;

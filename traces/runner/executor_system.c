@@ -124,7 +124,20 @@ static bool limit(struct assay_executor *ex, struct assay_event *event)
     return setrlimit(RLIMIT_AS, &now) == 0;
 }
 
-/* Sets the schedule, and asks by a call of no effect whether anybody watches. */
+/* Whether anybody watches: a call of no effect tells. The system call itself is the supervisor's;
+ * by its name it is looked at in the runner, if it is a runner that this runs in. */
+static bool is_watched(struct assay_mapping_line *line, uint32_t turn)
+{
+    if (!atomic_load(&line->by_name))
+        syscall(SYS_madvise, NULL, 0, MADV_NORMAL);
+    if (atomic_load(&line->answered) == turn)
+        return true;
+    atomic_store(&line->by_name, 1);
+    (void)madvise(NULL, 0, MADV_NORMAL);
+    return atomic_load(&line->answered) == turn;
+}
+
+/* Sets the schedule. */
 static bool refuse(struct assay_executor *ex, struct assay_event *event)
 {
     struct assay_mapping_line *line = ex->mapping;
@@ -135,8 +148,7 @@ static bool refuse(struct assay_executor *ex, struct assay_event *event)
     line->schedule = none;
     uint32_t turn = atomic_load(&line->turn) + 1;
     atomic_store(&line->turn, turn);
-    syscall(SYS_madvise, NULL, 0, MADV_NORMAL);
-    bool watched = atomic_load(&line->answered) == turn;
+    bool watched = is_watched(line, turn);
     ex->refusing = watched && (event->arg & ASSAY_MAPPING_ALL);
     atomic_store(&line->failed, 0);
     if (ex->refusing)

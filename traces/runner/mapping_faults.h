@@ -48,11 +48,13 @@ static inline struct assay_event assay_mapping_op(uint32_t kinds, uint64_t first
     return (struct assay_event){.kind = ASSAY_OP_REFUSE, .size = first, .arg = kinds | many << 8};
 }
 
-/* Between a runner and its supervisor. The runner's thread that executes a REFUSE op writes the
- * schedule and then turn; the supervisor reads both while a thread of the child waits in a call. */
+/* Between a runner and its supervisor, or its own functions (mapping_names.c). The runner's thread
+ * that executes a REFUSE op writes the schedule and then turn; the supervisor reads both while a
+ * thread of the child waits in a call. */
 struct assay_mapping_line {
     _Atomic uint32_t turn;     /* one more at each REFUSE op */
-    _Atomic uint32_t answered; /* the supervisor: the turn of the last call that it looked at */
+    _Atomic uint32_t answered; /* the turn of the last call that was looked at */
+    _Atomic uint32_t by_name;  /* no supervisor can: the runner's own functions look at calls */
     struct assay_mapping_schedule schedule;
     _Atomic uint64_t failed; /* of this turn */
 };
@@ -61,7 +63,7 @@ struct assay_mapping_counts {
     uint64_t seen[ASSAY_MAPPING_CALLS], failed[ASSAY_MAPPING_CALLS];
 };
 
-/* The supervisor's. Written by one thread. */
+/* The supervisor's, or the runner's. Written by one thread at a time. */
 struct assay_mapping_faults {
     uint32_t turn;
     uint64_t counted, asked_break;

@@ -249,6 +249,8 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
                                            .progress = &shared->progress,
                                            .mapping =
                                                shared->mapping_calls ? &shared->mapping : NULL};
+    if (shared->mapping_calls)
+        assay_runner_watch_mappings(&shared->mapping);
     char *base = (char *)shared;
     const void *blob = base + shared->blob_offset;
     bool judging = shared->judge && judge && judge->create;

@@ -33,5 +33,8 @@ struct assay_subject assay_runner_subject(bool adapter, uint64_t missing,
 
 /* Answers getrandom, getentropy and arc4random of the whole process (random.c exports them). */
 void assay_runner_freeze_random(uint64_t seed);
+/* Looks at the process's mapping calls by name and fails them, where a REFUSE op finds that nobody
+ * else does. */
+void assay_runner_watch_mappings(struct assay_mapping_line *line);
 
 #endif

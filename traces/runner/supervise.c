@@ -282,6 +282,8 @@ void assay_supervisor_look(struct assay_supervisor *supervisor,
                                             atomic_load(&supervisor->random.missed) == 0,
                                    .refused = atomic_load(&supervisor->refused),
                                    .answered = atomic_load(&supervisor->random.answered)};
+    const struct assay_shared *shared = supervisor->config.shared;
+    ret_supervision->mapping_by_name = shared && atomic_load(&shared->mapping.by_name) != 0;
     for (int kind = 0; kind < ASSAY_MAPPING_CALLS; kind++) {
         ret_supervision->mapping.seen[kind] = atomic_load(&supervisor->faults.seen[kind]);
         ret_supervision->mapping.failed[kind] = atomic_load(&supervisor->faults.failed[kind]);

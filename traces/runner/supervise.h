@@ -38,6 +38,7 @@ struct assay_supervision {
     int refused;       /* errno of the kernel's refusal, 0 if none */
     uint64_t answered; /* getrandom, and openings of random devices */
     struct assay_mapping_counts mapping;
+    bool mapping_by_name; /* none of it: the runner looks at what is called by name */
 };
 
 /* Before the fork. Errors: ASSAY_E_MEMORY, ASSAY_E_SYSTEM. Whether the kernel takes the filter
