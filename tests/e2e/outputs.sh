@@ -18,8 +18,10 @@ holds() { # RESULTS FAILURES: of o.sarif and o.xml
     python3 "$here/sarif.py" o.sarif "$1" >out 2>err || fail "o.sarif"
     python3 "$here/junit.py" o.xml "$2" >out 2>err || fail "o.xml"
     [ -z "$(find . -name '*.partial*')" ] || fail "a partial file is left"
+    [ -z "${ASSAY_KEEP_SARIF-}" ] || cp o.sarif "$ASSAY_KEEP_SARIF/$((kept += 1)).sarif"
     rm o.sarif o.xml
 }
+kept=0 # for sarif_published.sh
 to=(--sarif o.sarif --junit o.xml)
 make_trace p.trace 4000 7
 

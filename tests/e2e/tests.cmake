@@ -22,6 +22,9 @@ if(NOT ASSAY_SANITIZE AND NOT ASSAY_COVERAGE)
     set_tests_properties(e2e_escapes PROPERTIES LABELS e2e TIMEOUT 300)
     add_test(NAME e2e_outputs COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/e2e/outputs.sh" "${CMAKE_BINARY_DIR}/bin" "${CMAKE_BINARY_DIR}/lib")
     set_tests_properties(e2e_outputs PROPERTIES LABELS e2e TIMEOUT 300)
+    add_test(NAME e2e_sarif_published COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/e2e/sarif_published.sh" "${CMAKE_BINARY_DIR}/bin"
+        "${CMAKE_BINARY_DIR}/lib")
+    set_tests_properties(e2e_sarif_published PROPERTIES LABELS e2e TIMEOUT 900 SKIP_RETURN_CODE 5)
     add_test(NAME e2e_minimal COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/e2e/minimal.sh" "${CMAKE_BINARY_DIR}/bin" "${CMAKE_BINARY_DIR}/lib"
         "${CMAKE_SOURCE_DIR}")
     set_tests_properties(e2e_minimal PROPERTIES LABELS e2e TIMEOUT 900)

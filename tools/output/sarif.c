@@ -207,10 +207,10 @@ static json_t *rule(const struct assay_output_run *run, unsigned property)
 {
     const struct assay_property_info *info = assay_property_info(property);
     return made(json_pack(
-        "{s:s, s:s, s:o, s:o, s:{s:o, s:o}, s:{s:s}, s:{s:[s, s, s], s:s, s:s, s:s, s:b, s:I}}",
-        "id", info->id, "name", info->id, "shortDescription", message(info->statement),
-        "fullDescription", message(info->statement), "help", "text", help_text(property, false),
-        "markdown", help_text(property, true), "defaultConfiguration", "level", level_of(property),
+        "{s:s, s:o, s:o, s:{s:o, s:o}, s:{s:s}, s:{s:[s, s, s], s:s, s:s, s:s, s:b, s:I}}", "id",
+        info->id, "shortDescription", message(info->statement), "fullDescription",
+        message(info->statement), "help", "text", help_text(property, false), "markdown",
+        help_text(property, true), "defaultConfiguration", "level", level_of(property),
         "properties", "tags", "memory-allocator", "correctness",
         assay_severity_name(info->severity), "precision", "very-high", "security-severity",
         score_of(property), "source", info->source, "judged", run->judged[property] ? 1 : 0,
