@@ -33,6 +33,9 @@ static __thread bool zoo_heap_ended;
 #ifndef ZOO_HEAP_POP /* what a thread does that begins */
 #define ZOO_HEAP_POP() zoo_heap_pop_locked()
 #endif
+#ifndef ZOO_HEAP_PUSH /* and one that ends */
+#define ZOO_HEAP_PUSH(heap) zoo_heap_push_locked(heap)
+#endif
 #ifndef ZOO_MAIL /* puts a slot into a place that is empty; false: it was not */
 #define ZOO_MAIL(place, slot) zoo_mail(place, slot)
 #endif
@@ -62,9 +65,14 @@ static __attribute__((unused)) struct zoo_heap *zoo_heap_pop_locked(void)
 
 static void zoo_heap_push(struct zoo_heap *heap)
 {
-    pthread_mutex_lock(&zoo_lock);
     heap->next = zoo_idle_heaps;
     zoo_idle_heaps = heap;
+}
+
+static __attribute__((unused)) void zoo_heap_push_locked(struct zoo_heap *heap)
+{
+    pthread_mutex_lock(&zoo_lock);
+    zoo_heap_push(heap);
     pthread_mutex_unlock(&zoo_lock);
 }
 
@@ -73,7 +81,7 @@ static void zoo_heap_end(void *heap)
 {
     zoo_heap_ended = true;
     zoo_heap = NULL;
-    zoo_heap_push(heap);
+    ZOO_HEAP_PUSH(heap);
 }
 
 static struct zoo_heap *zoo_heap_own(void)

@@ -16,7 +16,7 @@ foreach(name IN LISTS zoo_names)
     # Found after more than 2 s of processor time, each reproducer runs up to a minute: some 50,000 ops, a gigabyte, what depends on
     # what threads do meanwhile (races, a fork while a lock is held), leaks that take thousands of passes. zoo_selftest judges them
     # in every run.
-    if(name MATCHES "^(late|limit_drifts|fork_lock|race_.*|first_twice|start_heaps|space_leaks|space_threads|protect_leaks|advise_leaks\
+    if(name MATCHES "^(late|limit_drifts|fork_lock|race_.*|first_twice|start_heaps|end_heaps|space_leaks|space_threads|protect_leaks|advise_leaks\
 |churn_guard|churn_heap|churn_late|churn_remote|tail_leaks|maps_leak|spans_leak|resize_forgets|slots_16bit)$")
         set_tests_properties(zoo_${name} PROPERTIES LABELS "zoo;slow")
     endif()
