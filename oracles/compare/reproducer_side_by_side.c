@@ -7,6 +7,7 @@ enum {
     SECONDS_MOST = 60,
     OF_CHILD = 2,
     OF_CHILD_GROWTH = 18,
+    QUICK_ONES = 17, /* of so many processes one goes on for OF_CHILD seconds */
     HANGS = 4,
     GROWTH_PASSES = 2048,
     MORE = 10,  /* until what does not end counts as a hang */
@@ -73,13 +74,15 @@ static void write_steps(const struct reproducer_writer *w)
     reproducer_line(
         w, "enum { OF_MALLOC, OF_CALLOC, OF_MEMALIGN, OF_REALLOC, OF_FREE, CALLS, SITES = 2048,\n"
            "       TRAP_FLAG = 0x100, LONGEST = 3000 };\n"
-           "static int stepping;\n"
+           "static int stepping, quick; /* quick: the process makes its first calls and ends */\n"
            "#if defined(__x86_64__)\n"
            "/* Some calls are made in single steps of the processor, up to one of the instructions "
            "that were seen\n"
            " * in such calls. One thread at a time does, the others hurry. */\n"
            "static _Atomic int walks;\n"
            "static __thread volatile int walker;\n"
+           "static __thread volatile unsigned to_go; /* of a first call, which is made before any "
+           "was seen: steps to go */\n"
            "static volatile unsigned steps;\n"
            "static volatile uintptr_t target;\n"
            "static struct {\n"
@@ -102,32 +105,46 @@ static void write_steps(const struct reproducer_writer *w)
            "    uintptr_t at = (uintptr_t)machine->uc_mcontext.gregs[REG_RIP];\n"
            "    int kept = errno;\n"
            "    (void)number, (void)info;\n"
+           "    if (to_go > 1) {\n"
+           "        to_go--;\n"
+           "        return;\n"
+           "    }\n"
            "    if (walker && at != target && ++steps < LONGEST) {\n"
            "        learn(at);\n"
            "        return;\n"
            "    }\n"
            "    machine->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;\n"
-           "    if (walker && at == target)\n"
+           "    if (to_go || (walker && at == target))\n"
            "        stay();\n"
+           "    to_go = 0;\n"
            "    errno = kept;\n"
            "}\n\n"
            "static inline __attribute__((always_inline)) void enter(unsigned call)\n"
            "{\n"
+           "    static _Atomic unsigned first_calls;\n"
+           "    static __thread int called;\n"
            "    atomic_fetch_add(&calls, 1);\n"
            "    inside = 1;\n"
-           "    if (!stepping || draw() % 4 || atomic_exchange(&walks, 1))\n"
+           "    if (stepping && !called && atomic_fetch_add(&first_calls, 1) < 8)\n"
+           "        to_go = 1 + draw() % (2U << draw() % 8);\n"
+           "    called = 1;\n"
+           "    if (!to_go && (!stepping || draw() % 4 || atomic_exchange(&walks, 1)))\n"
            "        return;\n"
-           "    walker = 1;\n"
-           "    steps = 0;\n"
-           "    way = &ways[call];\n"
-           "    target = way->count ? way->sites[draw() % way->count] : 0;\n"
+           "    if (!to_go) {\n"
+           "        walker = 1;\n"
+           "        steps = 0;\n"
+           "        way = &ways[call];\n"
+           "        target = way->count ? way->sites[draw() % way->count] : 0;\n"
+           "    }\n"
            "    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);\n"
            "}\n\n"
            "static inline __attribute__((always_inline)) void leave(void)\n"
            "{\n"
-           "    if (walker) {\n"
+           "    if (walker || to_go)\n"
            "        __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & "
            "~(unsigned long long)TRAP_FLAG);\n"
+           "    to_go = 0;\n"
+           "    if (walker) {\n"
            "        walker = 0;\n"
            "        atomic_store(&walks, 0);\n"
            "    }\n"
@@ -264,15 +281,15 @@ static void write_child(const struct reproducer_writer *w)
     reproducer_line(w, "/* ends it in time; a hang is where no call begins or ends any more */\n"
                        "static void *watch(void *nothing)\n"
                        "{\n"
-                       "    const struct timespec nap = {0, 100000000};\n"
+                       "    const struct timespec nap = {0, quick ? 5000000 : 100000000};\n"
                        "    unsigned long before = 0;\n"
                        "    unsigned still = 0;\n"
-                       "    for (unsigned n = 0; still < 10 * HANGS; n++) {\n"
+                       "    for (unsigned n = 0; still < (quick ? 200 : 10) * HANGS; n++) {\n"
                        "        nanosleep(&nap, NULL);\n"
                        "        unsigned long now = atomic_load(&calls);\n"
                        "        still = now == before ? still + 1 : 0;\n"
                        "        before = now;\n"
-                       "        if (n >= 10 * OF_CHILD)\n"
+                       "        if (quick || n >= 10 * OF_CHILD)\n"
                        "            atomic_store(&stop, 1);\n"
                        "    }\n"
                        "    show(\"a legal program hangs\", 0, 0);\n"
@@ -325,6 +342,7 @@ static void write_attempt(const struct reproducer_writer *w)
            "    static int no_steps;\n"
            "    int status = 0;\n"
            "    stepping = !no_steps && n % 4 != 3;\n"
+           "    quick = n % QUICK_ONES != 0;\n"
            "    pid_t child = fork();\n"
            "    if (child == 0)\n"
            "        run();\n"
@@ -392,8 +410,8 @@ void reproducer_side_by_side(const struct reproducer_writer *w)
         reproducer_line(w, "static unsigned long passes_made;");
     if (growth && !ends)
         reproducer_line(w, "static volatile int over;");
-    fprintf(w->out, "enum { OF_CHILD = %d, HANGS = %d, LATEST = %d };\n\n", of_child, HANGS,
-            of_child + MORE);
+    fprintf(w->out, "enum { OF_CHILD = %d, QUICK_ONES = %d, HANGS = %d, LATEST = %d };\n\n",
+            of_child, growth ? 1 : QUICK_ONES, HANGS, of_child + MORE);
     write_interrupter(w);
     if (growth)
         reproducer_growth(w, "grown", GROWTH_PASSES);
