@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "oracles/misuse/misuse.h"
 #include "tools/command.h"
 #include "tools/fuzz.h"
 #include "tools/interrupt.h"
@@ -240,9 +241,24 @@ static json_t *rows_of(const struct assay_selftest_list *list,
     return rows;
 }
 
-/* Rows for which no subject stood: ids in ret_idle, or, where that is NULL, rows like the others.
- */
-static json_t *property_rows(const struct score *score, json_t *ret_idle)
+/* True of a row that is answered by a model alone: no allocator can keep or break it. */
+static bool is_of_a_model(unsigned property)
+{
+    const struct assay_misuse_info *rows;
+    size_t n = assay_misuse_list(&rows);
+    bool model = false;
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].row == (enum assay_property)property) {
+            model = rows[i].flags & ASSAY_MISUSE_MODEL;
+            if (!model)
+                return false;
+        }
+    return model;
+}
+
+/* Rows for which no subject stood: ids in ret_idle and, where none can, in ret_models; where these
+ * are NULL, rows like the others. */
+static json_t *property_rows(const struct score *score, json_t *ret_idle, json_t *ret_models)
 {
     json_t *rows = json_array();
     for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++) {
@@ -251,12 +267,13 @@ static json_t *property_rows(const struct score *score, json_t *ret_idle)
             continue; /* of programs, not of allocators */
         if (ret_idle && score->killed[p] + score->survived[p] == 0) {
             if (info->severity != ASSAY_SEVERITY_PROGRAM)
-                json_array_append_new(ret_idle, json_string(info->id));
+                json_array_append_new(is_of_a_model(p) ? ret_models : ret_idle,
+                                      json_string(info->id));
             continue;
         }
-        json_t *row =
-            json_pack("{s:s, s:i, s:i, s:s}", "property", info->id, "killed", (int)score->killed[p],
-                      "survived", (int)score->survived[p], "statement", info->statement);
+        json_t *row = json_pack("{s:s, s:i, s:i, s:b, s:s}", "property", info->id, "killed",
+                                (int)score->killed[p], "survived", (int)score->survived[p], "model",
+                                is_of_a_model(p), "statement", info->statement);
         ASSAY_CHECK(row && json_array_append_new(rows, row) == 0);
     }
     return rows;
@@ -306,6 +323,17 @@ static void print_summary(FILE *out, const struct score *score)
         fprintf(out, "%u not run to the end\n", n[ASSAY_SELFTEST_NOT_RUN]);
 }
 
+static void print_ids(const char *title, const json_t *ids)
+{
+    size_t i;
+    const json_t *id;
+    if (json_array_size(ids) == 0)
+        return;
+    fputs(title, stdout);
+    json_array_foreach(ids, i, id) printf(" %s", json_string_value(id));
+    putchar('\n');
+}
+
 static void print(const struct options *options, const struct assay_selftest_list *list,
                   const struct assay_selftest_result *results, const struct score *score)
 {
@@ -324,15 +352,13 @@ static void print(const struct options *options, const struct assay_selftest_lis
                      rows_of(list, results, emit.json));
     if (!emit.json)
         putchar('\n');
-    json_t *idle = emit.json ? NULL : json_array(), *id;
-    assay_emit_table(&emit, "assay.selftest.property", property_fields, property_rows(score, idle));
-    size_t i;
-    if (json_array_size(idle) > 0)
-        printf("rows without a kill or a survivor:");
-    json_array_foreach(idle, i, id) printf(" %s", json_string_value(id));
-    if (json_array_size(idle) > 0)
-        putchar('\n');
+    json_t *idle = emit.json ? NULL : json_array(), *models = emit.json ? NULL : json_array();
+    assay_emit_table(&emit, "assay.selftest.property", property_fields,
+                     property_rows(score, idle, models));
+    print_ids("rows without a kill or a survivor:", idle);
+    print_ids("rows of a model, which no allocator can break:", models);
     json_decref(idle);
+    json_decref(models);
     print_summary(assay_emit_text(&emit), score);
     assay_emit_object(&emit, "assay.selftest", summary_of(options, score));
 }

@@ -302,6 +302,19 @@ static enum assay_decision entropy_kept(const struct assay_matrix_cell *cell, ui
                : ASSAY_UNDECIDED;
 }
 
+/* Every bit is tried, and one that gives something away is one too many; but a child that hangs on
+ * a crowded machine is no proof. */
+static enum assay_decision bits_kept(const struct assay_matrix_cell *cell)
+{
+    enum { PROOF = 3 };
+    uint64_t n = valid(cell), broken = cell->outcomes[ASSAY_MISUSE_EFFECT];
+    if (cell->info->promise == ASSAY_PROMISE_DETECTS)
+        broken = n - cell->outcomes[ASSAY_MISUSE_DETECTED];
+    if (cell->info->promise == ASSAY_PROMISE_NONE || (broken > 0 && broken < PROOF))
+        return ASSAY_UNDECIDED;
+    return broken > 0 ? ASSAY_NEVER : n >= ASSAY_MISUSE_BIT_TRIALS ? ASSAY_ALWAYS : ASSAY_UNDECIDED;
+}
+
 enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell,
                                       const struct assay_profile *profile)
 {
@@ -311,6 +324,8 @@ enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell,
         return entropy_kept(cell, assay_misuse_bound(cell->info, profile));
     if (is_figure(cell->info))
         return number_kept(cell, assay_misuse_bound(cell->info, profile));
+    if (cell->info->flags & ASSAY_MISUSE_BITS)
+        return bits_kept(cell);
     if (detects)
         hits = n - cell->outcomes[ASSAY_MISUSE_DETECTED];
     struct assay_interval broken = assay_always_valid(hits, n, ASSAY_MATRIX_ALPHA);
@@ -361,7 +376,7 @@ bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
     enum assay_decision detected, effect;
     if (!assay_misuse_promised(cell->info, profile) || valid(cell) == 0)
         return false;
-    if (is_figure(cell->info))
+    if (is_figure(cell->info) || cell->info->flags & ASSAY_MISUSE_BITS)
         return assay_matrix_kept(cell, profile) == ASSAY_NEVER;
     detected = decision(cell, ASSAY_MISUSE_DETECTED);
     effect = decision(cell, ASSAY_MISUSE_EFFECT);

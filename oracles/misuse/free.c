@@ -188,47 +188,76 @@ ASSAY_BUILDER(family)
     return true;
 }
 
-/* A victim lives whose address stands all over a freed object; a new object of that size is not
- * written, and one of its words is taken for a pointer. */
+/* The object of the last step that stands where a freed one of the set-up stood; 0: none does. */
+static uint32_t recycled(const struct assay_misuse *m, uint32_t first, unsigned step)
+{
+    for (size_t i = m->n - step; i < m->n; i++)
+        for (uint32_t freed = first + 2; freed < first + OBJECTS; freed++)
+            if (m->events[i].address && m->events[i].address == assay_misuse_address(m, freed))
+                return m->events[i].born;
+    return 0;
+}
+
+/* A victim lives whose address stands all over freed objects; a new object in such a place (where
+ * none comes in time: the last new one) is not written, and one of its words is taken for a
+ * pointer. */
 ASSAY_BUILDER(uninitialised)
 {
+    enum { STEP = 256, MOST = 2048 };
     uint64_t word_at = variant == UNINIT_FREE_FIRST ? 0 : 16;
     static const uint8_t kinds[] = {[UNINIT_FREE_FIRST] = ASSAY_OP_FREE,
                                     [UNINIT_FREE_THIRD] = ASSAY_OP_FREE,
                                     [UNINIT_REALLOC] = ASSAY_OP_REALLOC,
                                     [UNINIT_USABLE] = ASSAY_OP_USABLE_SIZE};
-    switch (m->stage) {
+    uint32_t first = (uint32_t)m->note[0], fresh = 0;
+    switch (m->note[1]) { /* what is next */
     case 0:
         if (lacks(m, (enum assay_op)kinds[variant]))
             return false;
         m->note[0] = assay_misuse_objects(m, OBJECTS, m->size);
+        m->note[1] = 1;
         return true;
     case 1: {
-        uint32_t victim = (uint32_t)m->note[0] + 1;
-        uint64_t address = assay_misuse_address(m, victim);
+        uint64_t address = assay_misuse_address(m, first + 1);
         for (unsigned i = 2; i < OBJECTS; i++)
             for (uint64_t at = 0; at + WORD <= m->size; at += WORD)
-                assay_misuse_store(m, (uint32_t)m->note[0] + i, at, address, WORD, SETUP);
+                assay_misuse_store(m, first + i, at, address, WORD, SETUP);
         for (unsigned i = 2; i < OBJECTS; i++)
-            assay_misuse_release(m, (uint32_t)m->note[0] + i, SETUP);
-        uint32_t fresh = assay_misuse_malloc(m, m->size, SETUP);
-        m->note[1] = assay_misuse_read(m, fresh, word_at, (struct assay_mark){.moment = SETUP});
+            assay_misuse_release(m, first + i, SETUP);
+        assay_misuse_malloc(m, m->size, SETUP);
+        m->note[1] = 2;
+        m->note[2] = 1; /* made in the last step, */
+        m->note[3] = 1; /* and in all */
         return true;
     }
-    case 2: {
+    case 2:
+        fresh = recycled(m, first, (unsigned)m->note[2]);
+        if (!fresh && m->note[3] < MOST) {
+            for (unsigned i = 0; i < STEP; i++)
+                assay_misuse_malloc(m, m->size, SETUP);
+            m->note[2] = STEP;
+            m->note[3] += STEP;
+            return true;
+        }
+        m->note[4] = assay_misuse_read(m, fresh ? fresh : m->objects, word_at,
+                                       (struct assay_mark){.moment = SETUP});
+        m->note[1] = 3;
+        return true;
+    case 3: {
         bool query = variant == UNINIT_USABLE;
         bool resize = variant == UNINIT_REALLOC;
         assay_misuse_put(
             m,
             (struct assay_event){.kind = kinds[variant],
                                  .place = ASSAY_PLACE_WILD,
-                                 .arg = m->events[m->note[1]].value,
+                                 .arg = m->events[m->note[4]].value,
                                  .size = resize ? 2 * m->size : 0,
                                  .born = resize ? ++m->objects : 0},
             (struct assay_mark){.moment = MISUSE,
                                 .expect = query ? ASSAY_EXPECT_ZERO : ASSAY_EXPECT_NOTHING,
                                 .effect = ASSAY_EFFECT_ANSWERED});
         assay_misuse_observe(m, OBSERVERS, m->size);
+        m->note[1] = 4;
         return true;
     }
     default: return false;

@@ -65,7 +65,7 @@ enum {
 };
 ASSAY_BUILDER(write_after_free);
 ASSAY_BUILDER(free_list);
-enum { FLIP_BEFORE, FLIP_BEHIND };
+enum { FLIP_BEFORE, FLIP_BEHIND, FLIP_SPARING = 16 }; /* what other objects hold */
 ASSAY_BUILDER(flip);
 enum { COPY_ONE_MORE, COPY_TO_BEHIND, COPY_FROM_BEHIND, COPY_MUCH };
 ASSAY_BUILDER(guarded_copy);

@@ -203,27 +203,51 @@ ASSAY_BUILDER(free_list)
     return true;
 }
 
+/* True if the byte is one that an object of the set-up holds. */
+static bool is_held(const struct assay_misuse *m, uint32_t first, uint64_t at)
+{
+    for (uint32_t object = first; object < first + OBJECTS; object++) {
+        uint64_t address = assay_misuse_address(m, object);
+        if (address && at - address < m->size)
+            return true;
+    }
+    return false;
+}
+
 /* One bit of the 32 bytes on one side of an object: the trial's number says which. */
 ASSAY_BUILDER(flip)
 {
     enum { BYTES = 32, BITS = 8 };
+    bool behind = (variant & ~(unsigned)FLIP_SPARING) == FLIP_BEHIND;
     uint32_t first = 1, a = first + PICKED, b = 0;
-    uint64_t bit = m->trial % ((uint64_t)BYTES * BITS);
-    uint64_t byte = bit / BITS;
-    uint64_t at = variant == FLIP_BEHIND ? m->size + byte : (uint64_t)0 - 1 - byte;
     switch (m->stage) {
     case 0: assay_misuse_objects(m, OBJECTS, m->size); return true;
-    case 1:
-        (void)assay_misuse_neighbours(m, first, OBJECTS, variant == FLIP_BEFORE, &a, &b);
+    case 1: {
+        uint64_t offsets[BYTES], count = 0;
+        (void)assay_misuse_neighbours(m, first, OBJECTS, !behind, &a, &b);
+        for (uint64_t i = 0; i < BYTES; i++) {
+            uint64_t at = behind ? m->size + i : (uint64_t)0 - 1 - i;
+            if (!(variant & FLIP_SPARING) || !is_held(m, first, assay_misuse_address(m, a) + at))
+                offsets[count++] = at;
+        }
+        if (count == 0) {
+            m->reason = "all bytes beside it are other objects'";
+            return false;
+        }
+        uint64_t bit = m->trial % (count * BITS);
         m->note[0] = a;
         m->note[1] = b;
-        m->note[2] = assay_misuse_put(
-            m, (struct assay_event){.kind = ASSAY_OP_READ, .object = a, .arg = at, .size = 1},
+        m->note[2] = offsets[bit / BITS];
+        m->note[3] = UINT64_C(1) << bit % BITS;
+        m->note[4] = assay_misuse_put(
+            m,
+            (struct assay_event){.kind = ASSAY_OP_READ, .object = a, .arg = m->note[2], .size = 1},
             (struct assay_mark){.moment = SETUP});
         return true;
+    }
     case 2:
-        assay_misuse_store(m, (uint32_t)m->note[0], at,
-                           m->events[m->note[2]].value ^ UINT64_C(1) << bit % BITS, 1, MISUSE);
+        assay_misuse_store(m, (uint32_t)m->note[0], m->note[2],
+                           m->events[m->note[4]].value ^ m->note[3], 1, MISUSE);
         after_damage(m, first, (uint32_t)m->note[0], (uint32_t)m->note[1]);
         return true;
     default: return false;

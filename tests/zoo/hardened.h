@@ -1,9 +1,12 @@
 /* The correct allocator of zoo.h with promises of security: a keyed canary behind each small
- * object, looked at by free; freed memory is cleared, or unreadable; slots come back in the order
- * in which they were freed, and mappings some frees later. An animal defines one HARD_* macro
- * otherwise. */
+ * object and its size before the next slot, looked at by free; freed memory is cleared, or
+ * unreadable; slots come back in the order in which they were freed, and mappings some frees later.
+ * An animal defines one HARD_* macro otherwise. */
 #ifndef HARD_IS_INTACT /* what free wants of the eight bytes behind an object */
 #define HARD_IS_INTACT(found, expected) ((found) == (expected))
+#endif
+#ifndef HARD_SIZE /* what is looked at of the size at the end of a slot */
+#define HARD_SIZE(word) (word)
 #endif
 #ifndef HARD_CLEARED /* bytes of a freed slot */
 #define HARD_CLEARED(slot_bytes) (slot_bytes)
@@ -69,7 +72,7 @@ static void *hard_seal(char *p, size_t bytes)
 
 static size_t hard_size(const void *p, size_t bytes)
 {
-    uint64_t size = *hard_size_at(p, zoo_span_of(p));
+    uint64_t size = HARD_SIZE(*hard_size_at(p, zoo_span_of(p)));
     if (size > bytes - HARD_SEAL_BYTES)
         zoo_die("overflow\n");
     return size;

@@ -4,6 +4,10 @@
 #ifndef LINKED_IS_SOUND /* what is looked at before a slot is unlinked */
 #define LINKED_IS_SOUND(link) ((link)->next->previous == (link) && (link)->previous->next == (link))
 #endif
+#ifndef LINKED_AT /* where the links of a freed slot stand */
+#define LINKED_AT(slot, class_index)   ((struct linked *)(slot))
+#define LINKED_SLOT(link, class_index) ((struct zoo_slot *)(link))
+#endif
 #define ZOO_CLASS_OF(bytes)         linked_refill(zoo_class_of(bytes))
 #define ZOO_FREED_SMALL(slot, span) linked_put((span)->class_index)
 #include <stdint.h>
@@ -38,7 +42,7 @@ static uint32_t linked_refill(uint32_t class_index)
     struct linked *next = link->next, *previous = link->previous;
     next->previous = previous;
     previous->next = next;
-    struct zoo_slot *slot = (struct zoo_slot *)link;
+    struct zoo_slot *slot = LINKED_SLOT(link, class_index);
     slot->next = zoo_free_lists[class_index];
     zoo_free_lists[class_index] = slot;
     return class_index;
@@ -48,7 +52,7 @@ static uint32_t linked_refill(uint32_t class_index)
 static void linked_put(uint32_t class_index)
 {
     struct zoo_slot *slot = zoo_free_lists[class_index];
-    struct linked *head = linked_head(class_index), *link = (struct linked *)slot;
+    struct linked *head = linked_head(class_index), *link = LINKED_AT(slot, class_index);
     zoo_free_lists[class_index] = slot->next;
     link->next = head->next;
     link->previous = head;

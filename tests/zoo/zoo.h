@@ -75,6 +75,9 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #ifndef ZOO_PLACE /* where an object begins in its slot, or in its large room */
 #define ZOO_PLACE(slot, bytes, alignment) (slot)
 #endif
+#ifndef ZOO_FIRST_SLOT /* where the slots of a span begin */
+#define ZOO_FIRST_SLOT ZOO_HEADER_BYTES
+#endif
 #ifndef ZOO_MAP_LARGE /* the mapping of a large object */
 #define ZOO_MAP_LARGE(bytes) zoo_map_aligned(bytes)
 #endif
@@ -350,7 +353,7 @@ static bool zoo_new_span(uint32_t class_index)
     zoo_chunk += ZOO_SPAN_BYTES;
     span->class_index = class_index;
     span->slot_bytes = zoo_class_bytes(class_index);
-    span->first = (char *)span + ZOO_HEADER_BYTES;
+    span->first = (char *)span + ZOO_FIRST_SLOT;
     uint32_t slots = (ZOO_SPAN_BYTES - ZOO_HEADER_BYTES) / span->slot_bytes;
     for (uint32_t i = slots; i-- > 0;) {
         struct zoo_slot *slot = (struct zoo_slot *)(span->first + (size_t)i * span->slot_bytes);

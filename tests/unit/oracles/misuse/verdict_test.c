@@ -333,6 +333,51 @@ static void every_builder_is_sound_on_answers_of_nothing(void **state)
     assay_misuse_free(&program);
 }
 
+/* The byte that a trial of the variant flips, of 16 objects of 40 bytes that stand so far apart; 0:
+ * there is none. */
+static uint64_t flipped(struct assay_misuse *program, const struct assay_misuse_info *info,
+                        uint64_t trial, uint64_t pitch)
+{
+    enum { BASE = 0x10000 };
+    assay_misuse_begin(program, trial, trial * 0x9e3779b97f4a7c15);
+    program->size = 40;
+    for (; info->build(program, info->argument); program->stage++)
+        for (size_t i = 0; i < program->n; i++)
+            if (program->events[i].kind == ASSAY_OP_MALLOC)
+                program->events[i].address = BASE + pitch * (program->events[i].born - 1);
+    for (size_t i = 0; i < program->n; i++)
+        if (program->events[i].kind == ASSAY_OP_STORE &&
+            program->marks[i].moment == ASSAY_MOMENT_MISUSE)
+            return BASE + pitch * (program->events[i].object - 1) + program->events[i].arg;
+    return 0;
+}
+
+static void flips_spare_what_others_hold(void **state)
+{
+    const struct assay_misuse_info *rows;
+    size_t n = assay_misuse_list(&rows), seen = 0;
+    struct assay_misuse program = {0};
+    (void)state;
+    for (size_t v = 0; v < n; v++) {
+        if (rows[v].row != ASSAY_PROPERTY_S20 || rows[v].promise == ASSAY_PROMISE_NONE)
+            continue;
+        seen++;
+        bool bytes[8] = {false};
+        for (uint64_t trial = 0; trial < ASSAY_MISUSE_BIT_TRIALS; trial++) {
+            uint64_t in_slot = (flipped(&program, &rows[v], trial, 48) - 0x10000) % 48;
+            assert_in_range(in_slot, 40, 47);
+            bytes[in_slot - 40] = true;
+        }
+        for (size_t i = 0; i < sizeof bytes; i++)
+            assert_true(bytes[i]);
+        /* where no gap is left there is none */
+        assert_int_equal(flipped(&program, &rows[v], 1, 40), 0);
+        assert_non_null(program.reason);
+    }
+    assert_int_equal(seen, 2);
+    assay_misuse_free(&program);
+}
+
 static void a_promise_is_the_profiles(void **state)
 {
     const struct assay_misuse_info *rows;
@@ -381,6 +426,7 @@ int main(void)
         cmocka_unit_test(places_are_compared),
         cmocka_unit_test(what_could_not_be_made_is_void),
         cmocka_unit_test(every_builder_is_sound_on_answers_of_nothing),
+        cmocka_unit_test(flips_spare_what_others_hold),
         cmocka_unit_test(a_promise_is_the_profiles),
         cmocka_unit_test(a_promised_figure_is_the_profiles),
     };
