@@ -335,7 +335,9 @@ ASSAY_DIRECTED_BUILDER(handlers)
 static void busy_thread(struct assay_directed *d, uint16_t thread)
 {
     enum { BUSY = 6 };
-    static const uint64_t sizes[BUSY] = {SMALL, 64, 1000, MEDIUM, SMALL, LARGE};
+    static const uint64_t mixed[BUSY] = {SMALL, 64, 1000, MEDIUM, SMALL, LARGE};
+    static const uint64_t small[BUSY] = {SMALL, SMALL, 64, SMALL, 100, SMALL};
+    const uint64_t *sizes = thread % 2 ? mixed : small; /* one is seldom out of the allocator */
     uint32_t objects[BUSY];
     start_thread(d, thread);
     some_and_back(d);
@@ -406,7 +408,7 @@ static void fork_once(struct assay_directed *d, const uint32_t objects[SLOTS], u
 
 ASSAY_DIRECTED_BUILDER(forks)
 {
-    enum { CHILDREN = 12, BUSY_THREADS = 2 };
+    enum { CHILDREN = 48, BUSY_THREADS = 2, LATER = 12, LATER_US = 50 };
     uint32_t objects[SLOTS];
     if (d->stage > 0)
         return false;
@@ -424,7 +426,7 @@ ASSAY_DIRECTED_BUILDER(forks)
             busy_thread(d, (uint16_t)thread);
     uint16_t children = argument == FORKS_OF_BUSY ? CHILDREN : WAYS;
     for (uint16_t child = 1; child <= children; child++)
-        fork_once(d, objects, child, argument == FORKS_OF_BUSY ? 50 * child : 0);
+        fork_once(d, objects, child, argument == FORKS_OF_BUSY ? LATER_US * (child % LATER) : 0);
     for (unsigned i = 0; i < SLOTS; i++)
         if (objects[i])
             assay_directed_release(d, objects[i]);

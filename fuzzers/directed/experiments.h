@@ -11,6 +11,7 @@ ASSAY_DIRECTED_BUILDER(ladder);
 /* many.c */
 enum { MANY_EQUAL, MANY_MIXED, MANY_LARGE };
 ASSAY_DIRECTED_BUILDER(many);
+ASSAY_DIRECTED_BUILDER(many_sizes);
 ASSAY_DIRECTED_BUILDER(turnover);
 
 /* passes.c: C31, C29 */

@@ -11,7 +11,7 @@ enum {
     ALIGNED = 3,
     ALIGNED_LARGE = 12,
     ALIGNED_ALONE = 36,
-    RESIZED_ALONE = 24,
+    RESIZED_ALONE = 22, /* with what they become, 2^17 in 2^10 passes */
     MOST = SMALL_ALONE + MEDIUM + LARGE_ALONE + ALIGNED_LARGE,
     LOOK_LOG2 = 6,       /* after so many passes, as a power of two, who stands still is done */
     LOOK_SMALL_LOG2 = 8, /* small losses show later */
@@ -102,6 +102,12 @@ static void put_pass_resized(struct assay_directed *d)
                                       : UINT64_C(20000) << turn;
             objects[i] = assay_directed_realloc(d, objects[i], 1 + assay_random_below(&draw, most));
         }
+    /* through all that an allocator may treat in its own way, upwards */
+    static const uint64_t up[] = {5000, 40000, 150000, 300000};
+    for (unsigned turn = 0; turn < sizeof up / sizeof *up; turn++)
+        for (unsigned i = 0; i < RESIZED_ALONE; i += RESIZED_ALONE / 2)
+            objects[i] = assay_directed_realloc(d, objects[i],
+                                                up[turn] + assay_random_below(&draw, up[turn] / 8));
     /* who may keep what is resized to nothing is not asked; what such a resize gives may be nothing
      */
     bool to_nothing = d->profile->realloc_zero != ASSAY_ZERO_RESIZE_UNKNOWN;

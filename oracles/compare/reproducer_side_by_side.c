@@ -8,9 +8,9 @@ enum {
     OF_CHILD = 2,
     OF_CHILD_GROWTH = 18,
     QUICK_ONES = 17, /* of so many processes one goes on for OF_CHILD seconds */
-    HANGS = 4,
+    HANGS = 8,
     GROWTH_PASSES = 2048,
-    MORE = 10,  /* until what does not end counts as a hang */
+    MORE = 20,  /* until what does not end counts as a hang */
     MARGIN = 10 /* trials of ours interrupt threads otherwise than a reproducer may */
 };
 

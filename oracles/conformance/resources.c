@@ -79,6 +79,21 @@ static bool bursts(const struct assay_resources *r, uint64_t what)
            after[2] - after[0] >= ENOUGH_BYTES && after[2] - after[0] >= 4 * r->requested_bytes;
 }
 
+static bool by_threads(const struct assay_case *c)
+{
+    return c->resources->threads > 0 && assay_case_judges(c, ASSAY_PROPERTY_C29);
+}
+
+/* The first thread stays: what it asked for since the last measurement, and the C library for each
+ * thread that it began, may all stand in a piece of memory of its own that is not used up yet. */
+static uint64_t of_first_thread(const struct assay_resources *r)
+{
+    enum { LIBRARY_BYTES = 512 };
+    return (r->first_bytes + r->first_bytes / 4 + r->first_objects * LEAST_OBJECT +
+            r->threads * LIBRARY_BYTES) /
+           2;
+}
+
 /* What is measured after 2^k passes, against the passes before. */
 static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
                                        struct assay_verdict *v)
@@ -106,6 +121,8 @@ static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
         slack = r->requested_bytes / 2 / share;
     if (what == ASSAY_MEASURE_RESIDENT && r->turned && slack < r->deaths / 2 * LEAST_EACH)
         slack = r->deaths / 2 * LEAST_EACH;
+    if (what == ASSAY_MEASURE_RESIDENT && by_threads(c) && slack < of_first_thread(r))
+        slack = of_first_thread(r);
     if (what == ASSAY_MEASURE_MAPPINGS && slack < passes / 2 / PASSES_PER_MAPPING)
         slack = passes / 2 / PASSES_PER_MAPPING;
     if (after[3] < after[2] + slack)
@@ -123,11 +140,6 @@ static enum assay_outcome judge_growth(const struct assay_case *c, bool enough,
         return ASSAY_OUTCOME_NOT_APPLICABLE; /* it fills, or nobody can tell yet */
     v->offset = what;
     return assay_violated(v, ASSAY_RELATION_OTHER, after[2], after[3]);
-}
-
-static bool by_threads(const struct assay_case *c)
-{
-    return c->resources->threads > 0 && assay_case_judges(c, ASSAY_PROPERTY_C29);
 }
 
 enum assay_outcome assay_oracle_C31(const struct assay_case *c, struct assay_verdict *v)

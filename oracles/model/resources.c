@@ -111,6 +111,7 @@ static void look_for_fresh(struct assay_resources *r, const struct assay_model *
     uint32_t from = model->highest / 2, to = from + SAMPLE;
     uint64_t least = r->turned ? r->turned_least : UINT64_MAX, most = r->turned_most;
     r->requested_bytes = r->turned_bytes;
+    r->first_bytes = r->first_objects = 0;
     for (uint32_t number = from + 1; number <= to && number <= model->highest; number++) {
         const struct assay_object *object = &model->objects[number];
         if (object->state == ASSAY_OBJECT_UNBORN || object->address == 0 ||
@@ -129,6 +130,8 @@ static void look_for_fresh(struct assay_resources *r, const struct assay_model *
             continue;
         bytes[kind_of(object)] += object->requested;
         r->requested_bytes += object->requested;
+        r->first_bytes += object->owner == 0 ? object->requested : 0;
+        r->first_objects += object->owner == 0;
         least = object->requested < least ? object->requested : least;
         most = object->requested > most ? object->requested : most;
         struct place *place = number <= from ? place_of(places, object->address) : NULL;
