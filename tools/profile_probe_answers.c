@@ -447,19 +447,24 @@ void assay_profile_probe_realloc_alignment(struct assay_measuring *measure,
     }
     for (uint64_t alignment = 32; alignment <= 65536; alignment *= 2)
         for (size_t k = 0; k < 4 * sizeof from / sizeof *from; k++) {
+            /* and from there to little and up again: what is left in a smaller place may forget */
             uint64_t size = from[k / 4], to[] = {size / 2 + 1, size + 1, 2 * size, 10 * size};
+            const uint64_t row[] = {to[k % 4], 1, 1000 + size};
             if (kind == ASSAY_OP_ALIGNED_ALLOC)
                 size = (size + alignment - 1) & -alignment;
             struct assay_event p = {.kind = (uint8_t)kind, .size = size, .arg = alignment};
             if (!assay_asking_op(&asking, &p) || p.address == ASSAY_ADDRESS_NULL ||
                 p.address & (alignment - 1))
                 continue;
-            struct assay_event q = {.kind = ASSAY_OP_REALLOC, .object = p.born, .size = to[k % 4]};
-            if (!assay_asking_op(&asking, &q) || q.address == ASSAY_ADDRESS_NULL)
-                continue;
-            asked++;
-            kept += (q.address & (alignment - 1)) == 0;
-            moved += q.address != p.address;
+            for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+                struct assay_event q = {.kind = ASSAY_OP_REALLOC, .object = p.born, .size = row[i]};
+                if (!assay_asking_op(&asking, &q) || q.address == ASSAY_ADDRESS_NULL)
+                    break;
+                asked++;
+                kept += (q.address & (alignment - 1)) == 0;
+                moved += q.address != p.address;
+                p = q;
+            }
         }
     assay_asking_end(&asking);
     assay_fact_line(fact, "of %u resizes of objects from %s(32 to 65536, ...)%s", asked,

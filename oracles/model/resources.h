@@ -58,9 +58,9 @@ struct assay_resources {
         uint64_t least_bytes;  /* of the one with least, from the smallest up; UINT64_MAX: none */
         uint64_t mapped_bytes; /* of the large one with most, from the largest down */
     } fresh;
-    uint64_t requested_bytes; /* of all objects so far; looked at where memory grew, */
+    uint64_t requested_bytes;            /* of all objects so far; looked at where memory grew, */
     uint64_t first_bytes, first_objects; /* of them the first thread's, */
-    bool one_size;            /* as is whether all were of one */
+    bool one_size;                       /* as is whether all were of one */
     /* since the last LIMIT */
     uint64_t largest_alone;           /* granted while nothing else was live */
     uint64_t freed_bytes, last_freed; /* since the last granted request */
