@@ -1,6 +1,9 @@
 #include "tools/fuzz_cause.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "fuzzers/live.h"
 
 enum {
     TIMES = 3,       /* in so many fresh children each way */
@@ -164,12 +167,49 @@ static void look_at_plain_calls(struct assay_fuzz_state *state, struct assay_fuz
     *result = last;
 }
 
+static bool is_refused_resize(const struct assay_event *op)
+{
+    uint64_t bytes = 0;
+    return assay_op_info(op->kind)->op_class == ASSAY_CLASS_RESIZE && op->object &&
+           (!assay_event_bytes(op, &bytes) || bytes >= ASSAY_SIZE_REFUSED);
+}
+
+/* What ends the program where no resize is refused as well has nothing to do with refusals,
+ * whatever its operand had been through. */
+static void look_without_refusals(struct assay_fuzz_state *state,
+                                  struct assay_fuzz_program *program,
+                                  struct assay_trial_result *result, uint32_t hang_ms)
+{
+    static _Thread_local struct assay_trial_result last;
+    struct assay_fuzz_program without = *program;
+    struct assay_violation wanted = result->first;
+    int same, times = wanted.relation == ASSAY_RELATION_HANG ? 1 : TIMES;
+    if (wanted.property != ASSAY_PROPERTY_C13 || is_content(&wanted))
+        return;
+    without.ops = malloc(program->count * sizeof *without.ops);
+    without.count = 0;
+    for (size_t i = 0; i < program->count && without.ops; i++)
+        if (!is_refused_resize(&program->ops[i]))
+            without.ops[without.count++] = program->ops[i];
+    wanted.property = ASSAY_PROPERTY_C26;
+    if (without.count > 0 && without.count < program->count &&
+        count_shown(state, &without, &state->config->profile, hang_ms, &wanted, &same, &last) ==
+            times &&
+        same == times) {
+        memcpy(program->ops, without.ops, without.count * sizeof *without.ops);
+        program->count = without.count;
+        *result = last;
+    }
+    free(without.ops);
+}
+
 bool assay_fuzz_is_consequence(struct assay_fuzz_state *state, struct assay_fuzz_program *program,
                                struct assay_trial_result *result, uint32_t hang_ms)
 {
     if (assay_fuzz_known(state, &result->first))
         return false;
     look_at_plain_calls(state, program, result, hang_ms);
+    look_without_refusals(state, program, result, hang_ms);
     return !assay_fuzz_known(state, &result->first) &&
            folds_into_usable(state, program, &result->first, hang_ms);
 }
