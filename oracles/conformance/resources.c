@@ -84,11 +84,14 @@ static bool by_threads(const struct assay_case *c)
     return c->resources->threads > 0 && assay_case_judges(c, ASSAY_PROPERTY_C29);
 }
 
-/* The first thread stays: what it asked for since the last measurement, and the C library for each
- * thread that it began, may all stand in a piece of memory of its own that is not used up yet. */
+/* The first thread stays. Unless its objects stand where others stood, what it asked for since the
+ * last measurement, and the C library for each thread that it began, may all be in a piece of
+ * memory of its own that is not used up yet. */
 static uint64_t of_first_thread(const struct assay_resources *r)
 {
     enum { LIBRARY_BYTES = 512 };
+    if (r->first_reuses)
+        return 0;
     return (r->first_bytes + r->first_bytes / 4 + r->first_objects * LEAST_OBJECT +
             r->threads * LIBRARY_BYTES) /
            2;

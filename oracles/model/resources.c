@@ -78,6 +78,7 @@ enum {
 struct place {
     uint64_t address;
     uint8_t kind; /* of the first of the sample there */
+    bool first;   /* it was the first thread's */
     bool old;     /* it had been handed out before the sample */
 };
 
@@ -106,7 +107,7 @@ static bool is_fresh(uint32_t born, uint32_t again)
 static void look_for_fresh(struct assay_resources *r, const struct assay_model *model)
 {
     struct place places[PLACES] = {0};
-    uint32_t born[KINDS] = {0}, again[KINDS] = {0};
+    uint32_t born[KINDS] = {0}, again[KINDS] = {0}, born_first = 0, again_first = 0;
     uint64_t bytes[KINDS] = {0};
     uint32_t from = model->highest / 2, to = from + SAMPLE;
     uint64_t least = r->turned ? r->turned_least : UINT64_MAX, most = r->turned_most;
@@ -119,10 +120,14 @@ static void look_for_fresh(struct assay_resources *r, const struct assay_model *
             continue; /* what is resized may stay where it is */
         struct place *place = place_of(places, object->address);
         unsigned kind = kind_of(object);
+        bool first = object->owner == 0, stood = place->address != 0;
         born[kind]++;
-        again[kind] += place->address != 0;
-        if (place->address == 0)
-            *place = (struct place){.address = object->address, .kind = (uint8_t)kind};
+        again[kind] += stood;
+        born_first += first;
+        again_first += first && stood;
+        if (!stood)
+            *place =
+                (struct place){.address = object->address, .kind = (uint8_t)kind, .first = first};
     }
     for (uint32_t number = 1; number <= model->highest; number++) {
         const struct assay_object *object = &model->objects[number];
@@ -138,9 +143,11 @@ static void look_for_fresh(struct assay_resources *r, const struct assay_model *
         if (place && place->address != 0 && !place->old) {
             place->old = true;
             again[place->kind]++;
+            again_first += place->first;
         }
     }
     r->one_size = least == most;
+    r->first_reuses = born_first > 0 && !is_fresh(born_first, again_first);
     r->fresh = (struct assay_fresh_sizes){.least_bytes = UINT64_MAX};
     bool up = true, down = true; /* all that were seen from either end so far are fresh */
     for (unsigned i = 0; i < KINDS; i++) {

@@ -60,6 +60,7 @@ struct assay_resources {
     } fresh;
     uint64_t requested_bytes;            /* of all objects so far; looked at where memory grew, */
     uint64_t first_bytes, first_objects; /* of them the first thread's, */
+    bool first_reuses;                   /* which stand where others stood */
     bool one_size;                       /* as is whether all were of one */
     /* since the last LIMIT */
     uint64_t largest_alone;           /* granted while nothing else was live */

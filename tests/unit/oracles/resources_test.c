@@ -330,6 +330,49 @@ static void c29_tiny_objects_have_overhead(void **state)
     ASSERT_ONLY(&s, C29, OTHER);
 }
 
+static uint64_t leak_2k(uint64_t passes)
+{
+    return 3 * MIB + passes * 2048;
+}
+
+/* Threads reuse what threads freed; the first one's objects stand at new places, or where its
+ * former ones stood. */
+static void churned(bool first_at_new_places)
+{
+    enum { OF_FIRST = 16, THREADS = 4, LAST = 9 };
+    uint64_t next = BASE + MIB, done = 0;
+    for (unsigned k = 0; k <= LAST; k++) {
+        for (; done < UINT64_C(1) << k; done++) {
+            for (unsigned i = 0; i < OF_FIRST; i++) {
+                uint64_t at = first_at_new_places ? (next += 128) : BASE + MIB + 128 * i;
+                stream_free(&s, granted(40, at));
+            }
+            for (uint16_t thread = 1; thread <= THREADS; thread++) {
+                for (unsigned i = 0; i < OF_FIRST; i++) {
+                    PUT(&s, MALLOC, .thread = thread, .born = ++number, .size = 40,
+                        .address = BASE + 128 * i, .flags = ASSAY_FLAG_EXECUTED | ASSAY_FLAG_USABLE,
+                        .usable_extra = 8, .checked = ASSAY_FACT_FOREIGN);
+                    PUT(&s, FREE, .thread = thread, .object = number,
+                        .checked = ASSAY_FACT_CONTENT);
+                }
+                PUT(&s, THREAD_EXIT, .thread = thread);
+            }
+        }
+        PUT(&s, MEASURE, .arg = ASSAY_MEASURE_RESIDENT, .size = done, .value = leak_2k(done));
+    }
+}
+
+static void c29_first_thread_fills_what_is_its_own(void **state)
+{
+    (void)state;
+    churned(true);
+    ASSERT_NONE(&s);
+    teardown(NULL);
+    setup(NULL);
+    churned(false);
+    ASSERT_ONLY(&s, C29, OTHER);
+}
+
 static void c29_growth_with_threads(void **state)
 {
     (void)state;
@@ -632,6 +675,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(c29_tiny_objects_have_overhead),
+        TEST(c29_first_thread_fills_what_is_its_own),
         TEST(c29_growth_with_threads),
         TEST(c31_growth_that_goes_on),
         TEST(c31_much_at_once),
