@@ -347,15 +347,15 @@ static void churned(bool first_at_new_places)
                 uint64_t at = first_at_new_places ? (next += 128) : BASE + MIB + 128 * i;
                 stream_free(&s, granted(40, at));
             }
-            for (uint16_t thread = 1; thread <= THREADS; thread++) {
+            for (unsigned thread = 1; thread <= THREADS; thread++) {
                 for (unsigned i = 0; i < OF_FIRST; i++) {
-                    PUT(&s, MALLOC, .thread = thread, .born = ++number, .size = 40,
+                    PUT(&s, MALLOC, .thread = (uint16_t)thread, .born = ++number, .size = 40,
                         .address = BASE + 128 * i, .flags = ASSAY_FLAG_EXECUTED | ASSAY_FLAG_USABLE,
                         .usable_extra = 8, .checked = ASSAY_FACT_FOREIGN);
-                    PUT(&s, FREE, .thread = thread, .object = number,
+                    PUT(&s, FREE, .thread = (uint16_t)thread, .object = number,
                         .checked = ASSAY_FACT_CONTENT);
                 }
-                PUT(&s, THREAD_EXIT, .thread = thread);
+                PUT(&s, THREAD_EXIT, .thread = (uint16_t)thread);
             }
         }
         PUT(&s, MEASURE, .arg = ASSAY_MEASURE_RESIDENT, .size = done, .value = leak_2k(done));
