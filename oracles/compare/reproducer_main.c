@@ -170,8 +170,9 @@ static void write_attempt(const struct reproducer_writer *w)
     reproducer_line(w, "}\n");
 }
 
-/* Where it shows in some processes only, each attempt is a process that was exec'd: what a child
- * of fork drew at random is what its parent drew. */
+/* Where it shows in some processes only, or in none whose addresses are those of the others, each
+ * attempt is a process that was exec'd: what a child of fork drew at random is what its parent
+ * drew. */
 static void write_fresh(const struct reproducer_writer *w, bool twice)
 {
     reproducer_line(w, "static int in_new_process(char *name, unsigned variant)\n"
@@ -238,23 +239,25 @@ void reproducer_main(const struct reproducer_writer *w, size_t parts)
 {
     bool twice = reproducer_checks(w, CHECK_TWICE);
     bool random = w->r->hits < w->r->trials;
+    bool once = is_misuse(w) || w->r->count > LONG_OPS,
+         elsewhere = !random && !twice && !once && !is_long(w);
     write_run(w, parts);
     write_surround(w);
     write_attempt(w);
     if (twice)
         write_places(w);
-    if (random || twice)
+    if (random || twice || elsewhere)
         write_fresh(w, twice);
     if (twice)
         write_twice(w);
-    fprintf(w->out, "enum { VARIANTS = %u };\n\n",
-            random                                   ? w->r->attempts
-            : is_misuse(w) || w->r->count > LONG_OPS ? 1
-                                                     : VARIANTS);
+    fprintf(w->out, "enum { VARIANTS = %u };\n\n", random ? w->r->attempts : once ? 1 : VARIANTS);
+    reproducer_line(w, "int main(int argc, char **argv)\n"
+                       "{");
+    if (elsewhere)
+        reproducer_line(w, "    if (argc == 2)\n"
+                           "        return attempt((unsigned)atoi(argv[1]));");
     reproducer_line(
-        w, "int main(int argc, char **argv)\n"
-           "{\n"
-           "    /* as where it was found: no random addresses, if that is allowed here */\n"
+        w, "    /* as where it was found: no random addresses, if that is allowed here */\n"
            "    int persona = personality(0xffffffff);\n"
            "    if (argc > 0 && persona != -1 && (persona & ADDR_NO_RANDOMIZE) == 0 &&\n"
            "        personality((unsigned long)persona | ADDR_NO_RANDOMIZE) != -1)\n"
@@ -274,10 +277,20 @@ void reproducer_main(const struct reproducer_writer *w, size_t parts)
         "        int one = %s;\n"
         "        answer = one ? one : answer;\n"
         "    }\n"
+        "%s"
         "    return answer;\n"
         "}\n",
         random ? RANDOM_SECONDS : SECONDS,
         twice    ? "twice(argv[0], i % 40)"
         : random ? "in_new_process(argv[0], i % 40)"
-                 : "attempt(i)");
+                 : "attempt(i)",
+        elsewhere
+            ? "    /* at other addresses, what hangs on them */\n"
+              "    if (answer == 0 && persona != -1)\n"
+              "        (void)personality((unsigned long)persona & ~(unsigned "
+              "long)ADDR_NO_RANDOMIZE);\n"
+              "    for (unsigned i = 0; i < VARIANTS && answer == 0 && time(NULL) - start < 10; "
+              "i++)\n"
+              "        answer = in_new_process(argv[0], i);\n"
+            : "");
 }
