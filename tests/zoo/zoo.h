@@ -78,6 +78,9 @@ static struct zoo_span **zoo_directory[1 << (47 - 16 - ZOO_LEAF_BITS)];
 #ifndef ZOO_FIRST_SLOT /* where the slots of a span begin */
 #define ZOO_FIRST_SLOT ZOO_HEADER_BYTES
 #endif
+#ifndef ZOO_SPAN_CUT /* a new span is cut into slots, and all are in its class's list */
+#define ZOO_SPAN_CUT(span, slots) ((void)0)
+#endif
 #ifndef ZOO_MAP_LARGE /* the mapping of a large object */
 #define ZOO_MAP_LARGE(bytes) zoo_map_aligned(bytes)
 #endif
@@ -360,6 +363,7 @@ static bool zoo_new_span(uint32_t class_index)
         slot->next = zoo_free_lists[class_index];
         zoo_free_lists[class_index] = slot;
     }
+    ZOO_SPAN_CUT(span, slots);
     return true;
 }
 

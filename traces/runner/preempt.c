@@ -83,7 +83,8 @@ void assay_preempt_thread(struct assay_preempted *self, const struct assay_subje
 {
     self->subject = *subject;
     self->clock = clock;
-    /* another each time: of a thread's first calls as many are to differ as there are threads */
+    /* another for each thread and process, which draw seldom where it matters: at their first calls
+     */
     self->random = ((uintptr_t)self ^ assay_now_ns()) * UINT64_C(0x9e3779b97f4a7c15) | 1;
     self->called = self->ends = false;
     self->naps = NAPS;

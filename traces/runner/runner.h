@@ -31,7 +31,7 @@ int assay_runner_main(int argc, char **argv, const struct assay_runner_judge *ju
 struct assay_subject assay_runner_subject(bool adapter, uint64_t missing,
                                           const struct assay_bindings *bindings);
 
-/* Answers getrandom, getentropy and arc4random of the whole process (random.c exports them). */
+/* Answers getrandom, getentropy and arc4random of the whole process (frozen.c exports them). */
 void assay_runner_freeze_random(uint64_t seed);
 /* Looks at the process's mapping calls by name and fails them, where a REFUSE op finds that nobody
  * else does. */
