@@ -8,10 +8,10 @@ static void write_limit(const struct reproducer_writer *w)
 {
     reproducer_line(
         w, "/* The address space may grow by so much from here on; 0: as it was. */\n"
-           "static void op_limit(size_t bytes)\n"
+           "static __attribute__((noinline)) void op_limit(size_t bytes)\n"
            "{\n"
            "    static char text[128];\n"
-           "    volatile char stack[262144]; /* what may be needed of it is mapped before */\n"
+           "    volatile char stack[262144]; /* what callers need of it is mapped before */\n"
            "    struct rlimit now;\n"
            "    for (size_t i = 0; i < sizeof stack; i += 4096)\n"
            "        stack[i] = 1;\n"
