@@ -48,40 +48,92 @@ ASSAY_BUILDER(erased)
     return true;
 }
 
-/* Two kinds of what fresh memory may tell: a dead object's bytes, a pointer of the allocator's. */
-ASSAY_BUILDER(fresh)
+/* Sizes of the objects in which stale bytes, or pointers, are looked for. */
+static uint64_t fresh_size(const struct assay_misuse *m, unsigned variant, unsigned i)
 {
     static const uint64_t mix[] = {24, 104, 600, CHUNKY, CHUNKY, 9000};
-    enum { SIZES = sizeof mix / sizeof *mix };
+    switch (variant) {
+    case FRESH_STALE_OTHER_SIZE: return m->size * (2 + i % 4);
+    case FRESH_POINTER: return mix[i % (sizeof mix / sizeof *mix)];
+    default: return m->size;
+    }
+}
+
+/* Objects 1 to MANY are made and freed. */
+static void make_old(struct assay_misuse *m, unsigned variant)
+{
+    bool pointers = variant == FRESH_POINTER; /* never written: what is read is the allocator's */
+    if (!pointers)
+        assay_misuse_objects(m, MANY, m->size);
+    for (unsigned i = 0; i < MANY && pointers; i++)
+        assay_misuse_malloc(m, fresh_size(m, variant, i), SETUP);
+    for (uint32_t object = 1; object <= MANY; object += pointers && object % 4 == 3 ? 2 : 1)
+        assay_misuse_release(m, object, SETUP);
+}
+
+/* Does it stand, at least in part, where one of the first MANY stood? */
+static bool stands_on_old(const struct assay_misuse *m, const struct assay_event *fresh)
+{
+    for (size_t i = 0; i < m->n && m->events[i].born <= MANY; i++) {
+        const struct assay_event *old = &m->events[i];
+        if (assay_event_bears(old) && old->address && fresh->address < old->address + old->size &&
+            old->address < fresh->address + fresh->size)
+            return true;
+    }
+    return false;
+}
+
+static void look_at_fresh(struct assay_misuse *m, unsigned variant, uint32_t object, uint64_t size)
+{
     bool pointers = variant == FRESH_POINTER;
-    uint64_t size = m->size;
-    if (m->stage > 0)
+    for (uint64_t at = 0; at + WORD <= size && at < 2 * WORD * WORD; at += WORD)
+        assay_misuse_read(m, object, at,
+                          (struct assay_mark){
+                              .moment = LATER,
+                              .expect = pointers ? ASSAY_EXPECT_NO_POINTER : ASSAY_EXPECT_UNTAGGED,
+                              .effect = pointers ? ASSAY_EFFECT_POINTER : ASSAY_EFFECT_LEAK,
+                              .word = assay_misuse_word(m, object, at)});
+}
+
+/* Where reuse is delayed it takes many objects until some stand where freed ones stood. */
+enum { STEP = 256, MOST = 2048, MOST_BYTES = 1 << 26 };
+
+/* How many the next stage makes; 0: enough of them are tried. note: the number so far. */
+static unsigned next_step(const struct assay_misuse *m, uint64_t *note)
+{
+    if (*note >= MOST || *note * m->size >= MOST_BYTES)
+        return 0;
+    unsigned step = m->stage == 0 ? MANY : STEP;
+    *note += step;
+    return step;
+}
+
+/* Those that stand where freed ones stood are looked at; where none does, the last. */
+ASSAY_BUILDER(fresh)
+{
+    enum { LAST, ALL, LOOKED }; /* notes: made by the last stage, by all; is this the end? */
+    size_t last = m->note[LAST], from = m->n - last;
+    bool reused = false;
+    if (m->note[LOOKED])
         return false;
-    if (pointers) { /* never written: what is read is the allocator's */
-        for (unsigned i = 0; i < MANY; i++)
-            assay_misuse_malloc(m, mix[i % SIZES], SETUP);
-        for (uint32_t object = 1; object <= MANY; object += object % 4 == 3 ? 2 : 1)
-            assay_misuse_release(m, object, SETUP);
-    } else {
-        assay_misuse_objects(m, MANY, size);
-        for (uint32_t object = 1; object <= MANY; object++)
-            assay_misuse_release(m, object, SETUP);
+    for (size_t i = from; i < m->n && !reused; i++)
+        reused = stands_on_old(m, &m->events[i]);
+    if (m->stage == 0)
+        make_old(m, variant);
+    unsigned step = reused ? 0 : next_step(m, &m->note[ALL]);
+    m->note[LAST] = step;
+    for (unsigned i = 0; i < step; i++)
+        assay_misuse_malloc(m, fresh_size(m, variant, i), NEXT_MALLOC);
+    if (step > 0)
+        return true;
+    for (unsigned i = 0, looked = 0; i < last && looked < MANY; i++) {
+        struct assay_event fresh = m->events[from + i];
+        if (reused && !stands_on_old(m, &fresh))
+            continue;
+        looked++;
+        look_at_fresh(m, variant, fresh.born, fresh.size);
     }
-    for (unsigned i = 0; i < MANY; i++) {
-        if (pointers)
-            size = mix[i % SIZES];
-        else if (variant == FRESH_STALE_OTHER_SIZE)
-            size = m->size * (2 + i % 4);
-        uint32_t object = assay_misuse_malloc(m, size, NEXT_MALLOC);
-        for (uint64_t at = 0; at + WORD <= size && at < 2 * WORD * WORD; at += WORD)
-            assay_misuse_read(
-                m, object, at,
-                (struct assay_mark){.moment = LATER,
-                                    .expect =
-                                        pointers ? ASSAY_EXPECT_NO_POINTER : ASSAY_EXPECT_UNTAGGED,
-                                    .effect = pointers ? ASSAY_EFFECT_POINTER : ASSAY_EFFECT_LEAK,
-                                    .word = assay_misuse_word(m, object, at)});
-    }
+    m->note[LOOKED] = 1;
     return true;
 }
 
@@ -90,13 +142,16 @@ ASSAY_BUILDER(fresh)
 ASSAY_BUILDER(grown)
 {
     enum { GROWN_MOST = 3 };
+    enum { FROM, ALL }; /* notes: where the last stage began, made by all of them */
     (void)variant;
-    if (m->stage > 0)
-        return false;
-    assay_misuse_objects(m, MANY, m->size);
-    for (uint32_t object = 1; object <= MANY; object++)
-        assay_misuse_release(m, object, SETUP);
-    for (unsigned i = 0; i < MANY; i++) {
+    for (size_t i = m->note[FROM]; m->stage > 0 && i < m->n; i++)
+        if (m->events[i].kind == ASSAY_OP_REALLOC && stands_on_old(m, &m->events[i]))
+            return false;
+    if (m->stage == 0)
+        make_old(m, FRESH_STALE);
+    m->note[FROM] = m->n;
+    unsigned step = next_step(m, &m->note[ALL]);
+    for (unsigned i = 0; i < step; i++) {
         uint64_t size = m->size + i % WORD * WORD, more = (1 + i % GROWN_MOST) * WORD;
         uint32_t object = assay_misuse_malloc(m, size, SETUP);
         assay_misuse_fill(m, object, size);
@@ -112,7 +167,7 @@ ASSAY_BUILDER(grown)
                                                   .expect = ASSAY_EXPECT_FILLED,
                                                   .effect = ASSAY_EFFECT_LEAK});
     }
-    return true;
+    return step > 0;
 }
 
 ASSAY_BUILDER(empty)

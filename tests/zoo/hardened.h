@@ -14,6 +14,9 @@
 #ifndef HARD_QUEUE /* what a freed slot is put behind */
 #define HARD_QUEUE(slot, class_index) hard_put_last(slot, class_index)
 #endif
+#ifndef HARD_TAKEN /* a slot is handed out */
+#define HARD_TAKEN(slot, slot_bytes) ((void)0)
+#endif
 #ifndef HARD_HOLDS /* mappings that stay unreadable for a while */
 #define HARD_HOLDS(bytes) ((bytes) <= 1 << 20)
 #endif
@@ -63,6 +66,7 @@ static void *hard_seal(char *p, size_t bytes)
     if (span->class_index == ZOO_CLASSES)
         return p;
     memset(zoo_slot_of(span, p), 0, sizeof(struct zoo_slot)); /* the link */
+    HARD_TAKEN(zoo_slot_of(span, p), span->slot_bytes);
     memcpy(p + size, &canary, sizeof canary);
     *hard_size_at(p, span) = size;
     if (!zoo_free_lists[span->class_index])
