@@ -56,6 +56,7 @@ says null_errno large_errno_everywhere no
 says limit_drifts budget_live_bytes 192M
 says zero_calloc malloc_zero_null unknown
 says resize_zero_null realloc_zero unknown
+says correct_forgets realloc_keeps_alignment no
 says class24 min_alignment 0
 grep -q "C02 is violated" out || fail "class24: the alignment is not told"
 says bump usable_writable unknown
