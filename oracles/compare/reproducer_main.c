@@ -21,12 +21,14 @@ static bool is_misuse(const struct reproducer_writer *w)
 
 static bool is_long(const struct reproducer_writer *w)
 {
-    uint64_t sum = 0, bytes;
-    for (size_t i = 0; i < w->r->count && sum < LARGE_BYTES; i++)
-        if (assay_event_bears(&w->r->ops[i]) && !assay_event_refused(&w->r->ops[i]) &&
-            assay_event_bytes(&w->r->ops[i], &bytes))
+    uint64_t sum = 0, calls = w->r->count, bytes;
+    for (size_t i = 0; i < w->r->count && sum < LARGE_BYTES; i++) {
+        const struct assay_event *op = &w->r->ops[i];
+        calls += op->kind == ASSAY_OP_TURNOVER ? op->arg : 0;
+        if (assay_event_bears(op) && !assay_event_refused(op) && assay_event_bytes(op, &bytes))
             sum += bytes;
-    return w->r->count * (w->passes ? w->passes : 1) > LONG_OPS || sum >= LARGE_BYTES;
+    }
+    return calls * (w->passes ? w->passes : 1) > LONG_OPS || sum >= LARGE_BYTES;
 }
 
 static void write_run(const struct reproducer_writer *w, size_t parts)
