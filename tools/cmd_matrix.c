@@ -308,12 +308,10 @@ static int find_subjects(const struct options *options, struct assay_subject_spe
  */
 static bool is_open(const struct assay_matrix *matrix)
 {
-    for (size_t i = 0; i < matrix->cell_count; i++) {
-        const struct assay_matrix_cell *cell = &matrix->cells[i];
-        bool promised = assay_misuse_promised(cell->info, &matrix->config.profiles[cell->subject]);
-        if (cell->trials == 0 || (promised && assay_matrix_state(cell) == ASSAY_MATRIX_UNDECIDED))
+    for (size_t i = 0; i < matrix->cell_count; i++)
+        if (assay_matrix_is_open(&matrix->cells[i],
+                                 &matrix->config.profiles[matrix->cells[i].subject]))
             return true;
-    }
     return false;
 }
 

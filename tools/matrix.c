@@ -1,6 +1,7 @@
 #include "tools/matrix.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ enum {
     MEMORY_MIB = 1024,
     BATCH = 8,        /* trials of a cell by one worker before it looks for another */
     VOID_ENOUGH = 12, /* so many trials without one that could be made: not judged */
-    MAPS_ROOM = 4096
+    MAPS_ROOM = 65536 /* above vm.max_map_count's default */
 };
 
 #define CELL_NS UINT64_C(15000000000) /* a cell whose trials hang must not take all the time */
@@ -62,6 +63,8 @@ static void read_maps(struct worker *worker, const struct assay_subject_spec *su
         map->writable = end[2] == 'w';
         map->executable = end[3] == 'x';
         map->allocator = strstr(end, own_image(subject)) != NULL;
+        map->anonymous = !strchr(end, '/') &&
+                         (!strchr(end, '[') || strstr(end, "[anon:") || strstr(end, "[heap]"));
         m->map_count++;
     }
     if (file)
@@ -302,32 +305,62 @@ static enum assay_decision entropy_kept(const struct assay_matrix_cell *cell, ui
                : ASSAY_UNDECIDED;
 }
 
+static bool breaks(const struct assay_misuse_info *info, enum assay_misuse_outcome outcome)
+{
+    return info->promise == ASSAY_PROMISE_DETECTS
+               ? outcome == ASSAY_MISUSE_NEUTRALISED || outcome == ASSAY_MISUSE_EFFECT
+               : outcome == ASSAY_MISUSE_EFFECT;
+}
+
 /* Every bit is tried, and one that gives something away is one too many; but a child that hangs on
- * a crowded machine is no proof. */
+ * a crowded machine is no proof: such bits are tried AGAIN. */
+enum { PROOF = 3, AGAIN = 8, SUSPECTS = sizeof((struct assay_matrix_cell *)0)->suspects / 8 };
+_Static_assert(SUSPECTS == PROOF - 1, "more are a proof");
+
+/* Trials that break the promise of the cell's key, if it is given. */
+static uint64_t broken_trials(const struct assay_matrix_cell *cell)
+{
+    uint64_t sum = 0;
+    for (unsigned o = ASSAY_MISUSE_DETECTED; o < ASSAY_MISUSE_COUNT; o++)
+        sum += breaks(cell->info, (enum assay_misuse_outcome)o) ? cell->outcomes[o] : 0;
+    return sum;
+}
+
+static uint64_t bit_trials(const struct assay_matrix_cell *cell)
+{
+    bool again = cell->info->promise != ASSAY_PROMISE_NONE && broken_trials(cell) < PROOF;
+    return ASSAY_MISUSE_BIT_TRIALS + (again ? AGAIN * cell->suspect_count : 0);
+}
+
+/* What the next trial draws from. */
+static uint64_t next_trial(struct assay_matrix_cell *cell)
+{
+    uint64_t trial = cell->begun++;
+    if (!(cell->info->flags & ASSAY_MISUSE_BITS) || trial < ASSAY_MISUSE_BIT_TRIALS ||
+        cell->suspect_count == 0)
+        return trial;
+    return cell->suspects[trial % cell->suspect_count];
+}
+
 static enum assay_decision bits_kept(const struct assay_matrix_cell *cell)
 {
-    enum { PROOF = 3 };
-    uint64_t n = valid(cell), broken = cell->outcomes[ASSAY_MISUSE_EFFECT];
-    if (cell->info->promise == ASSAY_PROMISE_DETECTS)
-        broken = n - cell->outcomes[ASSAY_MISUSE_DETECTED];
-    if (cell->info->promise == ASSAY_PROMISE_NONE || (broken > 0 && broken < PROOF))
+    if (cell->info->promise == ASSAY_PROMISE_NONE)
         return ASSAY_UNDECIDED;
-    return broken > 0 ? ASSAY_NEVER : n >= ASSAY_MISUSE_BIT_TRIALS ? ASSAY_ALWAYS : ASSAY_UNDECIDED;
+    if (broken_trials(cell) >= PROOF)
+        return ASSAY_NEVER;
+    return valid(cell) >= bit_trials(cell) ? ASSAY_ALWAYS : ASSAY_UNDECIDED;
 }
 
 enum assay_decision assay_matrix_kept(const struct assay_matrix_cell *cell,
                                       const struct assay_profile *profile)
 {
-    bool detects = cell->info->promise == ASSAY_PROMISE_DETECTS;
-    uint64_t n = valid(cell), hits = cell->outcomes[ASSAY_MISUSE_EFFECT];
+    uint64_t n = valid(cell), hits = broken_trials(cell);
     if (cell->info->flags & ASSAY_MISUSE_ENTROPY)
         return entropy_kept(cell, assay_misuse_bound(cell->info, profile));
     if (is_figure(cell->info))
         return number_kept(cell, assay_misuse_bound(cell->info, profile));
     if (cell->info->flags & ASSAY_MISUSE_BITS)
         return bits_kept(cell);
-    if (detects)
-        hits = n - cell->outcomes[ASSAY_MISUSE_DETECTED];
     struct assay_interval broken = assay_always_valid(hits, n, ASSAY_MATRIX_ALPHA);
     if (n < BATCH || cell->info->promise == ASSAY_PROMISE_NONE)
         return ASSAY_UNDECIDED;
@@ -344,7 +377,7 @@ static bool is_decided(const struct assay_matrix_cell *cell)
     if (flags & ASSAY_MISUSE_NUMBER)
         return cell->value_count >= ASSAY_MATRIX_NUMBERS;
     if (flags & ASSAY_MISUSE_BITS)
-        return cell->trials >= ASSAY_MISUSE_BIT_TRIALS;
+        return cell->trials >= bit_trials(cell);
     if (flags & ASSAY_MISUSE_MODEL)
         return cell->trials >= ASSAY_MATRIX_MODEL;
     for (unsigned o = ASSAY_MISUSE_DETECTED; o < ASSAY_MISUSE_COUNT; o++)
@@ -373,22 +406,39 @@ enum assay_matrix_state assay_matrix_state(const struct assay_matrix_cell *cell)
 bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
                               const struct assay_profile *profile)
 {
-    enum assay_decision detected, effect;
-    if (!assay_misuse_promised(cell->info, profile) || valid(cell) == 0)
+    return assay_misuse_promised(cell->info, profile) && valid(cell) > 0 &&
+           assay_matrix_kept(cell, profile) == ASSAY_NEVER;
+}
+
+bool assay_matrix_is_open(const struct assay_matrix_cell *cell, const struct assay_profile *profile)
+{
+    if (cell->trials == 0)
+        return true;
+    if (!assay_misuse_promised(cell->info, profile))
         return false;
-    if (is_figure(cell->info) || cell->info->flags & ASSAY_MISUSE_BITS)
-        return assay_matrix_kept(cell, profile) == ASSAY_NEVER;
-    detected = decision(cell, ASSAY_MISUSE_DETECTED);
-    effect = decision(cell, ASSAY_MISUSE_EFFECT);
-    if (cell->info->promise == ASSAY_PROMISE_DETECTS)
-        return detected == ASSAY_NEVER || detected == ASSAY_SOMETIMES;
-    return effect == ASSAY_ALWAYS || effect == ASSAY_SOMETIMES;
+    if (valid(cell) == 0)
+        return cell->broke_off > 0;
+    return !is_figure(cell->info) && assay_matrix_kept(cell, profile) == ASSAY_UNDECIDED;
 }
 
 /* ---- workers -------------------------------------------------------------------------------- */
 
-static void add(struct assay_matrix_cell *cell, const struct assay_misuse_verdict *verdict,
-                const struct assay_misuse *m, const char *said)
+static void add_void(struct assay_matrix_cell *cell, const struct assay_misuse_verdict *verdict,
+                     const struct assay_misuse *m)
+{
+    cell->reason = verdict->reason ? verdict->reason : "nothing could be measured";
+    if (!verdict->broke_off)
+        return;
+    const struct assay_event *op = &m->events[verdict->at];
+    cell->broke_off++;
+    snprintf(cell->broke_off_at, sizeof cell->broke_off_at, "%s, at %s of %" PRIu64 " bytes",
+             verdict->reason, assay_op_info(op->kind)->name, op->size);
+    cell->reason = cell->broke_off_at;
+}
+
+static void add(struct assay_matrix_cell *cell, uint64_t trial,
+                const struct assay_misuse_verdict *verdict, const struct assay_misuse *m,
+                const char *said)
 {
     bool figure = is_figure(cell->info);
     cell->trials++;
@@ -403,9 +453,12 @@ static void add(struct assay_matrix_cell *cell, const struct assay_misuse_verdic
         figure && !m->measured ? ASSAY_MISUSE_VOID : verdict->outcome;
     cell->outcomes[outcome]++;
     if (outcome == ASSAY_MISUSE_VOID) {
-        cell->reason = verdict->reason ? verdict->reason : "nothing could be measured";
+        add_void(cell, verdict, m);
         return;
     }
+    if (breaks(cell->info, outcome) && trial < ASSAY_MISUSE_BIT_TRIALS &&
+        cell->trials <= ASSAY_MISUSE_BIT_TRIALS && cell->suspect_count < SUSPECTS)
+        cell->suspects[cell->suspect_count++] = trial;
     for (unsigned e = 1; e < ASSAY_EFFECT_COUNT && outcome == ASSAY_MISUSE_EFFECT; e++)
         cell->effects[e] += verdict->effects >> e & 1;
     if (verdict->how == ASSAY_HOW_NONE)
@@ -420,7 +473,7 @@ static void add(struct assay_matrix_cell *cell, const struct assay_misuse_verdic
 
 static bool is_over(const struct assay_matrix *matrix)
 {
-    return *matrix->config.interrupted || matrix->err.code ||
+    return *matrix->config.interrupted || matrix->failed ||
            assay_now_ns() - matrix->start_ns >= matrix->config.max_time_ns;
 }
 
@@ -463,16 +516,18 @@ static void run_batch(struct worker *worker, struct assay_matrix_cell *cell)
         struct assay_error err = {0};
         char said[sizeof cell->said];
         uint64_t start = assay_now_ns();
-        int code = run_trial(worker, cell, cell->begun++, &verdict, said, sizeof said, &err);
+        uint64_t trial = next_trial(cell);
+        int code = run_trial(worker, cell, trial, &verdict, said, sizeof said, &err);
         pthread_mutex_lock(&matrix->lock);
         if (code < 0) {
-            if (!matrix->err.code)
+            if (!matrix->failed)
                 matrix->err = err;
+            matrix->failed = true;
         } else {
             matrix->trials++;
             cell->spent_ns += assay_now_ns() - start;
             cell->hung |= worker->hung;
-            add(cell, &verdict, &worker->misuse, said);
+            add(cell, trial, &verdict, &worker->misuse, said);
             settle(matrix, cell);
         }
         pthread_mutex_unlock(&matrix->lock);
@@ -556,8 +611,10 @@ int assay_matrix_run(struct assay_matrix *matrix,
     if (started < jobs)
         code = assay_fail(err, ASSAY_E_SYSTEM, "cannot start %u threads", jobs);
     pthread_mutex_lock(&matrix->lock);
-    if (code < 0)
-        matrix->err = *err; /* those that started leave */
+    if (code < 0) { /* those that started leave */
+        matrix->err = *err;
+        matrix->failed = true;
+    }
     pthread_mutex_unlock(&matrix->lock);
     for (unsigned i = 0; i < started;) {
         if (atomic_load(&workers[i].left)) {
@@ -573,7 +630,7 @@ int assay_matrix_run(struct assay_matrix *matrix,
         nanosleep(&(struct timespec){0, 5 * 1000 * 1000}, NULL);
     }
     free(workers);
-    if (code == 0 && matrix->err.code) {
+    if (code == 0 && matrix->failed) {
         *err = matrix->err;
         code = err->code;
     }

@@ -64,6 +64,10 @@ struct assay_matrix_cell {
     uint64_t twins;     /* of entropy: second values that are equal to the first of their pair */
     char said[160];     /* the subject's message where it noticed */
     const char *reason; /* of void trials */
+    uint64_t broke_off; /* void trials whose child ended in the set-up */
+    char broke_off_at[120];
+    uint64_t suspects[2]; /* of BITS: the trials that broke the promise */
+    unsigned suspect_count;
     bool busy, done, hung;
 };
 
@@ -75,6 +79,7 @@ struct assay_matrix {
     uint64_t trials, start_ns;
     pthread_mutex_t lock;
     struct assay_error err; /* of the first child that could not be had */
+    _Atomic bool failed;    /* there is one */
 };
 
 int assay_matrix_create(const struct assay_matrix_config *config, struct assay_matrix *ret_matrix,
@@ -107,6 +112,10 @@ double assay_matrix_entropy_most(const struct assay_matrix_cell *cell);
 /* True where the trials contradict what the profile promises, at the stated error. */
 bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
                               const struct assay_profile *profile);
+/* True where there was no time for a trial, or a promise is left open: undecided, or each child
+ * ended before its misuse. What a subject lacks is not open. */
+bool assay_matrix_is_open(const struct assay_matrix_cell *cell,
+                          const struct assay_profile *profile);
 /* The same in words: "promises 'zeroes_on_free', but of 12 times S10 (at once) ...". */
 void assay_matrix_contradiction(const struct assay_matrix_cell *cell,
                                 const struct assay_profile *profile, char *ret_text, size_t room);

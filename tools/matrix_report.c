@@ -152,6 +152,14 @@ static void figure_text(FILE *out, const struct assay_matrix_cell *cell)
     fprintf(out, "%llu / %.0f", (unsigned long long)f.least, f.mean);
 }
 
+static bool is_unanimous(const struct assay_matrix_cell *cell)
+{
+    unsigned kinds = 0;
+    for (unsigned o = ASSAY_MISUSE_DETECTED; o < ASSAY_MISUSE_COUNT; o++)
+        kinds += cell->outcomes[o] > 0;
+    return kinds <= 1;
+}
+
 static json_t *cell_text(const struct assay_matrix_cell *cell, bool contradicts)
 {
     char *text = NULL;
@@ -159,7 +167,12 @@ static json_t *cell_text(const struct assay_matrix_cell *cell, bool contradicts)
     FILE *out = open_memstream(&text, &size);
     double n = (double)(cell->trials - cell->outcomes[ASSAY_MISUSE_VOID]);
     ASSAY_CHECK(out);
-    switch (assay_matrix_state(cell)) {
+    enum assay_matrix_state state = assay_matrix_state(cell);
+    bool settled = state == ASSAY_MATRIX_DETECTED || state == ASSAY_MATRIX_NEUTRALISED ||
+                   state == ASSAY_MATRIX_EFFECT;
+    if (settled && !is_unanimous(cell))
+        state = ASSAY_MATRIX_MIXED; /* rare ones are told too */
+    switch (state) {
     case ASSAY_MATRIX_DETECTED: fprintf(out, "D%s", where(cell)); break;
     case ASSAY_MATRIX_NEUTRALISED: fputs("N", out); break;
     case ASSAY_MATRIX_EFFECT: effects_text(out, cell, n, false); break;
@@ -167,7 +180,8 @@ static json_t *cell_text(const struct assay_matrix_cell *cell, bool contradicts)
     case ASSAY_MATRIX_MIXED: mixed_text(out, cell, n); break;
     case ASSAY_MATRIX_UNDECIDED:
         mixed_text(out, cell, n);
-        fputs(" ?", out);
+        if (!contradicts)
+            fputs(" ?", out);
         break;
     default: fputs("-", out); break;
     }
@@ -310,9 +324,11 @@ json_t *assay_matrix_summary(const struct assay_matrix *matrix, json_t *rows, do
         const char *id = assay_property_info(p)->id;
         bool any = false, undecided_one = false;
         for (size_t c = 0; c < matrix->cell_count; c++)
-            undecided_one |= matrix->cells[c].info->row == p &&
-                             (matrix->cells[c].trials == 0 ||
-                              assay_matrix_state(&matrix->cells[c]) == ASSAY_MATRIX_UNDECIDED);
+            undecided_one |=
+                matrix->cells[c].info->row == p &&
+                (assay_matrix_is_open(&matrix->cells[c],
+                                      &matrix->config.profiles[matrix->cells[c].subject]) ||
+                 assay_matrix_state(&matrix->cells[c]) == ASSAY_MATRIX_UNDECIDED);
         if (undecided_one)
             json_array_append_new(open, json_string(id));
         json_array_foreach(rows, i, row) any |=

@@ -142,12 +142,18 @@ static void cell_text(const struct assay_matrix_cell *cell, const struct assay_p
                       char *text, size_t room)
 {
     bool detects = cell->info->promise == ASSAY_PROMISE_DETECTS;
+    uint64_t kept = detects ? cell->outcomes[ASSAY_MISUSE_DETECTED]
+                            : valid(cell) - cell->outcomes[ASSAY_MISUSE_EFFECT];
     char so_far[120];
     switch (assay_matrix_kept(cell, profile)) {
     case ASSAY_NEVER: break_text(cell, text, room); break;
     case ASSAY_ALWAYS:
-        snprintf(text, room, "%s in %llu trials each", detects ? "noticed" : "prevented",
-                 (unsigned long long)valid(cell));
+        if (kept == valid(cell))
+            snprintf(text, room, "%s in %llu trials each", detects ? "noticed" : "prevented",
+                     (unsigned long long)valid(cell));
+        else
+            snprintf(text, room, "%s %llu of %llu times", detects ? "noticed" : "prevented",
+                     (unsigned long long)kept, (unsigned long long)valid(cell));
         break;
     default:
         break_text(cell, so_far, sizeof so_far);
@@ -238,8 +244,8 @@ static void conclude(struct assay_measuring *measure, const struct assay_matrix 
         enum assay_decision decision = assay_matrix_kept(cell, &measure->profile);
         kept += decision == ASSAY_ALWAYS;
         broken += decision == ASSAY_NEVER;
-        undecided += decision == ASSAY_UNDECIDED && valid(cell) > 0;
-        if (valid(cell) == 0) {
+        undecided += decision == ASSAY_UNDECIDED && (valid(cell) > 0 || cell->broke_off > 0);
+        if (valid(cell) == 0 && cell->broke_off == 0) {
             untried++;
             why = cell->reason ? cell->reason : why;
         }

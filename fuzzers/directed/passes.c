@@ -128,6 +128,28 @@ static void put_pass_equal(struct assay_directed *d)
         d, (struct assay_event){.kind = ASSAY_OP_TURNOVER, .size = BYTES, .arg = TURNED});
 }
 
+/* 1 to 64 MiB, one of each doubling, where an allocator may have caches and arenas of their own;
+ * and small ones, by which one that hands nothing out twice is told. */
+static void put_pass_huge(struct assay_directed *d)
+{
+    enum { LEAST_LOG2 = 20, MOST_LOG2 = 26, HUGE_ONES = MOST_LOG2 - LEAST_LOG2, SMALL_TOO = 8 };
+    struct assay_random draw = d->draw;
+    uint32_t objects[HUGE_ONES + 3 + SMALL_TOO], n = 0;
+    for (unsigned i = 0; i < SMALL_TOO; i++)
+        objects[n++] = assay_directed_malloc(d, 100);
+    for (unsigned log2 = LEAST_LOG2; log2 < MOST_LOG2; log2++)
+        objects[n++] = assay_directed_malloc(d, (UINT64_C(1) << log2) +
+                                                    assay_random_below(&draw, UINT64_C(1) << log2));
+    objects[n++] = put_zeroed(d, (1 << 20) + assay_random_below(&draw, 3 << 20));
+    if (assay_directed_offers(d, ASSAY_OP_POSIX_MEMALIGN))
+        objects[n++] = put_aligned(d, 2 << 20, (1 << 20) + assay_random_below(&draw, 3 << 20));
+    if (assay_directed_offers(d, ASSAY_OP_REALLOC))
+        objects[n++] = assay_directed_realloc(d, assay_directed_malloc(d, 1 << 20),
+                                              (2 << 20) + assay_random_below(&draw, 4 << 20));
+    for (unsigned i = 0; i < n; i++)
+        assay_directed_release(d, objects[i % 2 ? n - 1 - i / 2 : i / 2]);
+}
+
 /* Each function is asked for more than the address space has, which most find out when they map it:
  * what they had taken by then is lost where the way back forgets it. */
 static void put_pass_refused(struct assay_directed *d)
@@ -175,6 +197,7 @@ static void put_pass_of(struct assay_directed *d, unsigned kind)
     case PASSES_EQUAL: put_pass_equal(d); break;
     case PASSES_ALIGNED: put_pass_aligned(d); break;
     case PASSES_RESIZED: put_pass_resized(d); break;
+    case PASSES_HUGE: put_pass_huge(d); break;
     case PASSES_REFUSED: put_pass_refused(d); break;
     case PASSES_UNADVISED: put_pass_unadvised(d); break;
     default: put_pass(d, kind);

@@ -116,6 +116,12 @@ static void write_head(const struct reproducer_writer *w)
                     "wrong. */");
 }
 
+/* Of memory that is never written the address space has as much. */
+static bool grows_in_space(const struct reproducer_writer *w)
+{
+    return reproducer_is_growth(w) && w->r->violation->offset == ASSAY_MEASURE_SPACE;
+}
+
 static void write_frame(const struct reproducer_writer *w)
 {
     reproducer_line(w, "#define _GNU_SOURCE\n"
@@ -140,7 +146,7 @@ static void write_frame(const struct reproducer_writer *w)
         reproducer_line(w, "#include <limits.h>\n#include <pthread.h>\n#include <sched.h>\n\n"
                            "static __thread int quiet; /* in a loop: calls alone */\n");
     else
-        reproducer_line(w, "\nenum { quiet = 0 };\n");
+        fprintf(w->out, "\nenum { quiet = %d };\n\n", grows_in_space(w));
     fprintf(w->out,
             "struct object {\n"
             "    unsigned char *at;\n"

@@ -235,7 +235,9 @@ void reproducer_born(const struct reproducer_writer *w)
     fprintf(w->out,
             "    if (quiet || bytes >> 30)\n        o->pattern = 0; /* not looked at */\n    else\n"
             "        fill(o, 0, %s);\n",
-            reproducer_checks(w, CHECK_SLACK) ? "o->usable > bytes ? o->usable : bytes" : "bytes");
+            reproducer_checks(w, CHECK_SLACK) ? "o->usable > bytes ? o->usable : bytes"
+            : reproducer_is_growth(w)         ? "bytes >> 16 ? 65536 : bytes"
+                                              : "bytes");
     if (w->slack)
         reproducer_line(w, "    if (!quiet)\n"
                            "        fill_slack(o);");

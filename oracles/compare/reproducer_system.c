@@ -148,7 +148,7 @@ static const struct {
                                 "    const char *at = strstr(text, \"\\nAnonymous:\");\n"
                                 "    return at ? strtoull(at + 11, NULL, 10) * 1024 : 0;\n"
                                 "}\n\n"
-                                "enum { SLACK = 65536 };\n",
+                                "enum { SLACK = 65536, MUCH = 512 << 20 };\n",
                                 "memory grows"},
     [ASSAY_MEASURE_MAPPINGS] = {"static unsigned long long measure(void)\n"
                                 "{\n"
@@ -161,7 +161,7 @@ static const struct {
                                 "    close(fd);\n"
                                 "    return lines;\n"
                                 "}\n\n"
-                                "enum { SLACK = 16 };\n",
+                                "enum { SLACK = 16, MUCH = 8192 };\n",
                                 "mappings grow"},
     [ASSAY_MEASURE_SPACE] = {"/* of the address space */\n"
                              "static unsigned long long measure(void)\n"
@@ -174,7 +174,8 @@ static const struct {
                              "    close(fd);\n"
                              "    return strtoull(text, NULL, 10) * 4096;\n"
                              "}\n\n"
-                             "enum { SLACK = 16 << 20 };\n",
+                             "enum { SLACK = 16 << 20 };\n"
+                             "static const unsigned long long MUCH = 4ULL << 30;\n",
                              "the address space grows"},
 };
 
@@ -192,7 +193,7 @@ void reproducer_growth(const struct reproducer_writer *w, const char *name, size
         "    static unsigned long long after[64];\n"
         "    int k = 63 - __builtin_clzl(passes);\n"
         "    after[k] = measure();\n"
-        "    if (passes < %zu)\n"
+        "    if (passes < 8 || (passes < %zu && after[k] - after[k - 3] < MUCH))\n"
         "        return;\n"
         "    long long last = (long long)(after[k] - after[k - 1]);\n"
         "    long long before = (long long)(after[k - 1] - after[k - 2]);\n"

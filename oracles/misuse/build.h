@@ -35,6 +35,8 @@ void assay_misuse_check(struct assay_misuse *m, uint32_t object, uint64_t size,
 uint32_t assay_misuse_objects(struct assay_misuse *m, unsigned count, uint64_t size);
 /* Allocations after a misuse, to see what they get. */
 void assay_misuse_observe(struct assay_misuse *m, unsigned count, uint64_t size);
+/* The same of many sizes, two of each: what was freed may come back as something larger. */
+void assay_misuse_observe_sizes(struct assay_misuse *m);
 /* What the last executed stages told. 0: it was refused. */
 uint64_t assay_misuse_address(const struct assay_misuse *m, uint32_t object);
 /* The object among [first, first + count) that stands nearest behind (or before) another; *ret_next

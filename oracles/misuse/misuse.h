@@ -37,7 +37,8 @@ enum assay_effect {
     ASSAY_EFFECT_LEAK,       /* bytes of a dead object can be read */
     ASSAY_EFFECT_POINTER,    /* a word that points into a mapping of the process can be read */
     ASSAY_EFFECT_RECLAIMED,  /* the freed range was handed out again */
-    ASSAY_EFFECT_ADJACENT,   /* two objects are at most 16 bytes apart */
+    ASSAY_EFFECT_ADJACENT,   /* no third object fits between two, or they are at most 16 bytes apart
+                              */
     ASSAY_EFFECT_ACCESSIBLE, /* an access that should fault did not */
     ASSAY_EFFECT_ANSWERED,   /* a question about no object was answered */
     ASSAY_EFFECT_UNNOTICED,  /* damage was there to see and was not seen */
@@ -76,6 +77,7 @@ struct assay_mark {
 struct assay_mapping {
     uint64_t from, to;
     bool readable, writable, executable;
+    bool anonymous; /* of no file, and not the stack's or the kernel's */
     bool allocator; /* the data of the subject's own image */
 };
 
@@ -179,6 +181,7 @@ struct assay_misuse_verdict {
     enum assay_how how;       /* NONE: it was not noticed */
     size_t at;                /* the op of the detection or the effect */
     const char *reason;       /* of VOID */
+    bool broke_off;           /* VOID because the child ended in the set-up, at op `at` */
 };
 
 /* How the child ended: state RUNNING or ENDED means that it came through. at: index of the op in

@@ -115,12 +115,29 @@ ASSAY_BUILDER(distance)
 
 ASSAY_BUILDER(executable)
 {
-    static const uint64_t sizes[] = {0, 24, 2000, 40000, LARGE_BYTES};
+    static const uint64_t sizes[] = {0, 24, 2000, 40000, LARGE_BYTES, 3 << 20, 48 << 20};
+    enum { LARGEST = sizeof sizes / sizeof *sizes - 1 }; /* of malloc alone */
+    static const uint8_t kinds[] = {ASSAY_OP_MALLOC, ASSAY_OP_CALLOC, ASSAY_OP_POSIX_MEMALIGN,
+                                    ASSAY_OP_ALIGNED_ALLOC, ASSAY_OP_REALLOC};
     (void)variant;
     if (m->stage > 0)
         return false;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        assay_misuse_malloc(m, sizes[i], SETUP);
+    for (size_t k = 0; k < sizeof kinds; k++)
+        for (size_t i = 0; i < LARGEST + (k == 0) && !(m->missing >> kinds[k] & 1); i++) {
+            struct assay_event op = {.kind = kinds[k], .size = sizes[i]};
+            if (op.kind == ASSAY_OP_CALLOC)
+                op.arg = 1;
+            if (op.kind == ASSAY_OP_POSIX_MEMALIGN || op.kind == ASSAY_OP_ALIGNED_ALLOC)
+                op.arg = PAGE;
+            if (op.kind == ASSAY_OP_ALIGNED_ALLOC)
+                op.size = (op.size + PAGE) & -(uint64_t)PAGE;
+            if (op.kind == ASSAY_OP_REALLOC) {
+                op.object = assay_misuse_malloc(m, 1, SETUP);
+                op.size++;
+            }
+            op.born = ++m->objects;
+            assay_misuse_put(m, op, (struct assay_mark){.moment = SETUP});
+        }
     assay_misuse_put(
         m, (struct assay_event){.kind = ASSAY_OP_MALLOC, .size = m->size, .born = ++m->objects},
         (struct assay_mark){
@@ -183,15 +200,30 @@ static uint64_t slot_bytes(const struct assay_misuse *m, uint32_t first, unsigne
     return least < m->size ? m->size : least;
 }
 
-/* The words within the radius of a live object that are in its mapping, put as reads. */
+static bool goes_on_in(const struct assay_misuse *m, size_t i, uint64_t from)
+{
+    return i < m->map_count && m->maps[i].from == from && m->maps[i].anonymous &&
+           m->maps[i].readable;
+}
+
+/* The words within the radius of a live object to which memory reaches without a gap (advice and
+ * names split it into several mappings), put as reads. */
 static void read_around(struct assay_misuse *m, uint64_t address, uint64_t radius)
 {
     uint64_t from = address - radius, to = address + m->size + radius;
-    for (size_t i = 0; i < m->map_count; i++)
-        if (address >= m->maps[i].from && address < m->maps[i].to) {
-            from = from < m->maps[i].from ? m->maps[i].from : from;
-            to = to > m->maps[i].to ? m->maps[i].to : to;
-        }
+    size_t low = 0, high;
+    while (low < m->map_count && m->maps[low].to <= address)
+        low++;
+    high = low;
+    if (low == m->map_count || m->maps[low].from > address)
+        return;
+    while (low > 0 && goes_on_in(m, low - 1, m->maps[low - 1].from) &&
+           m->maps[low - 1].to == m->maps[low].from)
+        low--;
+    while (goes_on_in(m, high + 1, m->maps[high].to))
+        high++;
+    from = from < m->maps[low].from ? m->maps[low].from : from;
+    to = to > m->maps[high].to ? m->maps[high].to : to;
     from &= ~(uint64_t)(WORD - 1);
     for (uint64_t at = from; at + WORD <= to; at += WORD)
         assay_misuse_put(

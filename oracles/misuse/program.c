@@ -109,6 +109,14 @@ void assay_misuse_observe(struct assay_misuse *m, unsigned count, uint64_t size)
         assay_misuse_malloc(m, size, i == 0 ? NEXT_MALLOC : LATER);
 }
 
+void assay_misuse_observe_sizes(struct assay_misuse *m)
+{
+    enum { STEP = 16, FINE_MOST = 1024, MOST = 256 * 1024 };
+    for (uint64_t size = STEP - WORD; size <= MOST; size += size < FINE_MOST ? STEP : size)
+        for (unsigned i = 0; i < 2; i++)
+            assay_misuse_malloc(m, size, LATER);
+}
+
 uint64_t assay_misuse_address(const struct assay_misuse *m, uint32_t object)
 {
     for (size_t i = 0; i < m->n; i++)

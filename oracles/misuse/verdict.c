@@ -216,13 +216,20 @@ static bool look(struct judging *j, size_t i)
     return true;
 }
 
+static void break_off(struct assay_misuse_verdict *v, size_t at)
+{
+    v->reason = "the child ended before the misuse";
+    v->broke_off = true;
+    v->at = at;
+}
+
 static void look_at_end(struct judging *j, const struct assay_misuse_end *end)
 {
     size_t at = end->at < j->m->n ? end->at : j->m->n - 1;
     bool setup = j->m->marks[at].moment == ASSAY_MOMENT_SETUP;
     if (setup && end->state != ASSAY_SESSION_OVERWRITTEN) {
         if (!decided(j))
-            j->v->reason = "the child ended before the misuse";
+            break_off(j->v, at);
         return;
     }
     switch (end->state) {
@@ -263,6 +270,8 @@ void assay_misuse_judge(const struct assay_misuse *m, const struct assay_misuse_
     bool goes_on = true;
     size_t begun = died && executed < m->n ? executed + 1 : executed;
     *ret_verdict = (struct assay_misuse_verdict){.reason = why_void(m, begun)};
+    if (ret_verdict->reason && died && !m->reason && m->n > 0)
+        break_off(ret_verdict, end->at < m->n ? end->at : m->n - 1);
     if (m->n == 0 || ret_verdict->reason)
         return;
     j.live = calloc(m->n + 1, sizeof *j.live);

@@ -24,6 +24,7 @@ static void after_damage(struct assay_misuse *m, uint32_t first, uint32_t a, uin
     if (b)
         assay_misuse_release(m, b, NEIGHBOUR_FREE);
     assay_misuse_observe(m, OBSERVERS, m->size);
+    assay_misuse_observe_sizes(m);
     for (uint32_t object = first; object < first + OBJECTS; object++)
         if (object != a && object != b)
             assay_misuse_check(m, object, m->size, corrupt);
@@ -128,6 +129,7 @@ static void use_heap(struct assay_misuse *m)
         if (i % 4)
             assay_misuse_release(m, object, LATER);
     }
+    assay_misuse_observe_sizes(m);
 }
 
 static uint64_t metadata_address(const struct assay_misuse *m)
