@@ -399,11 +399,11 @@ static bool look_into(struct job *job, uint64_t in_child, uint32_t hang_ms)
     return confirmed;
 }
 
-static void doubt(struct job *job, uint64_t in_child, const char *what)
+static void doubt(struct job *job, uint64_t in_child, unsigned property, const char *what)
 {
     char where[48];
     snprintf(where, sizeof where, "program %" PRIu64, recipe_of(job, in_child).number);
-    assay_fuzz_doubt(job->state, where, what);
+    assay_fuzz_doubt(job->state, property, where, what);
 }
 
 static void look_into_report(struct job *job, uint64_t in_child)
@@ -411,7 +411,7 @@ static void look_into_report(struct job *job, uint64_t in_child)
     char what[256];
     assay_finding_line(what, sizeof what, &job->suspicion);
     if (!look_into(job, in_child, ASSAY_FUZZ_HANG_MS))
-        doubt(job, in_child, what);
+        doubt(job, in_child, job->suspicion.property, what);
 }
 
 /* The op of the child's program that its child ended in, and whether it is the last. */
@@ -458,7 +458,7 @@ static void doubt_death(struct job *job, uint64_t in_child,
                                                       : "ended the process",
              status->state == ASSAY_SESSION_CRASHED ? sigabbrev_np(status->signal) : "",
              status->stderr_text[0] ? ", and the subject wrote to its standard error" : "");
-    doubt(job, in_child, what);
+    doubt(job, in_child, ASSAY_PROPERTY_C26, what);
 }
 
 /* The suspicion came early. If it does not come back, the op was slow, here and now: no finding,

@@ -69,7 +69,8 @@ struct assay_fuzz_state {
     struct {
         char where[48]; /* "program 17", a directed program, a file of the engine */
         char what[256];
-    } doubts[8]; /* of the unconfirmed, the first ones */
+        unsigned property; /* ASSAY_PROPERTY_NONE: not known */
+    } doubts[8];           /* of the unconfirmed, the first ones */
     size_t doubt_count;
     _Atomic bool unfrozen;          /* randomness of a child was not frozen */
     _Atomic bool mapping_by_name;   /* mapping calls failed where they were made by name alone */

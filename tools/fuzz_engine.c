@@ -188,7 +188,8 @@ static void look_at(struct fleet *fleet, const struct engine *engine, const char
         assay_program_decode(data, (size_t)n, &engine->state->limits, &program);
         const struct assay_fuzz_program suspect = {.ops = program.ops, .count = program.count};
         if (!assay_fuzz_suspect(fleet->state, &suspect, 0, NULL))
-            assay_fuzz_doubt(fleet->state, name, "the engine's judge or process");
+            assay_fuzz_doubt(fleet->state, ASSAY_PROPERTY_NONE, name,
+                             "the engine's judge or process");
     }
     free(data);
 }

@@ -215,12 +215,14 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
     pthread_mutex_unlock(&state->lock);
 }
 
-void assay_fuzz_doubt(struct assay_fuzz_state *state, const char *where, const char *what)
+void assay_fuzz_doubt(struct assay_fuzz_state *state, unsigned property, const char *where,
+                      const char *what)
 {
     size_t most = sizeof state->doubts / sizeof state->doubts[0];
     pthread_mutex_lock(&state->lock);
     if (state->doubt_count < most) {
         size_t at = state->doubt_count++;
+        state->doubts[at].property = property;
         snprintf(state->doubts[at].where, sizeof state->doubts[at].where, "%s", where);
         snprintf(state->doubts[at].what, sizeof state->doubts[at].what, "%s", what);
     }
@@ -233,7 +235,7 @@ void assay_fuzz_doubt_violation(struct assay_fuzz_state *state, const char *wher
 {
     char line[256];
     assay_finding_line(line, sizeof line, violation);
-    assay_fuzz_doubt(state, where, line);
+    assay_fuzz_doubt(state, violation->property, where, line);
 }
 
 /* What races do is chance: what says most of the bug is told. */

@@ -355,8 +355,26 @@ void assay_fuzz_emit_findings(struct assay_emit *emit, const struct assay_fuzz_s
     }
 }
 
+static void collect_doubts(struct assay_output_run *run, const struct assay_fuzz_state *state)
+{
+    char text[400];
+    uint64_t all = atomic_load(&state->unconfirmed);
+    for (size_t i = 0; i < state->doubt_count; i++) {
+        snprintf(text, sizeof text, "suspected: %s: %s, which did not come back in a fresh child",
+                 state->doubts[i].where, state->doubts[i].what);
+        assay_output_doubt(run, state->doubts[i].property, text);
+    }
+    if (all > state->doubt_count) {
+        struct assay_human more;
+        snprintf(text, sizeof text, "%s more did not come back in a fresh child",
+                 assay_human_of(&more, all - state->doubt_count, "suspicion", "suspicions"));
+        assay_output_doubt(run, ASSAY_PROPERTY_NONE, text);
+    }
+}
+
 void assay_fuzz_collect(struct assay_output_run *run, const struct assay_fuzz_state *state)
 {
+    collect_doubts(run, state);
     for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
         char path[PATH_MAX + 64];

@@ -106,13 +106,18 @@ static void *make(size_t size)
 
 const struct assay_subject assay_subject = {.name = "once", .malloc = make, .free = free};
 END
-run 4 env ONCE="$work/once.file" assay fuzz --subject adapter:once.c --programs random --runs 300 --seed 1 --out once
+run 4 env ONCE="$work/once.file" assay fuzz --subject adapter:once.c --programs random --runs 300 --seed 1 --out once \
+    --junit once.xml --sarif once.sarif
 grep -q "^1 suspicion did not come back in a fresh child" out || fail "nothing of a suspicion"
 grep -q "^suspected: program [0-9]*: C26 malloc.*ABRT" out || fail "not what it was"
 python3 -c '
 import json
 s = json.load(open("once/stats.json"))
-assert s["unconfirmed"] == 1 and len(s["doubts"]) == 1 and "ABRT" in s["doubts"][0]["what"], s'
+assert s["unconfirmed"] == 1 and len(s["doubts"]) == 1 and "ABRT" in s["doubts"][0]["what"], s
+told = json.load(open("once.sarif"))["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+assert [t["associatedRule"]["id"] for t in told if t["level"] == "warning" and "ABRT" in t["message"]["text"]] == ["C26"], told'
+grep -q '<testsuite .* failures="0" errors="1"' once.xml || fail "no error in a JUnit file"
+grep -q '<testcase name="C26 .*suspicion 1' once.xml || fail "not in the case of its property"
 
 # a subject that writes all over what it shares with its runner
 for command in "replay p.trace --subject" "diff p.trace --a glibc --b" "diff p.trace --b glibc --a" "fuzz --runs 50 --out s --subject"; do
