@@ -56,8 +56,8 @@ void assay_fuzz_state_free(struct assay_fuzz_state *state)
 bool assay_fuzz_over(const struct assay_fuzz_state *state)
 {
     const struct assay_fuzz_config *config = state->config;
-    return *config->interrupted || state->err.code != 0 ||
-           (config->first_only && state->first_finding_s >= 0) ||
+    return *config->interrupted || atomic_load(&state->failed) ||
+           (config->first_only && atomic_load(&state->found)) ||
            (config->max_hangs && atomic_load(&state->hangs) >= config->max_hangs) ||
            (config->max_time_ns && assay_now_ns() - state->start_ns >= config->max_time_ns);
 }

@@ -72,6 +72,8 @@ struct assay_fuzz_state {
         unsigned property; /* ASSAY_PROPERTY_NONE: not known */
     } doubts[8];           /* of the unconfirmed, the first ones */
     size_t doubt_count;
+    _Atomic bool failed;            /* err is set, */
+    _Atomic bool found;             /* and first_finding_s: what jobs ask without the lock */
     _Atomic bool unfrozen;          /* randomness of a child was not frozen */
     _Atomic bool mapping_by_name;   /* mapping calls failed where they were made by name alone */
     _Atomic uint64_t out_of_memory; /* children ended at their memory limit: no violation */

@@ -258,7 +258,7 @@ static void run_fleet(struct fleet *fleet, bool quiet, struct assay_error *err)
     bool running = true;
     assay_progress_begin(&progress, "fuzz", "calls", 0, config->max_time_ns, quiet);
     while (
-        running && !*config->interrupted && err->code == 0 && fleet->state->err.code == 0 &&
+        running && !*config->interrupted && err->code == 0 && !atomic_load(&fleet->state->failed) &&
         (!config->max_time_ns || assay_now_ns() - fleet->state->start_ns < config->max_time_ns)) {
         char note[96];
         struct assay_human done;

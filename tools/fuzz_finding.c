@@ -37,6 +37,7 @@ void assay_fuzz_give_up(struct assay_fuzz_state *state, const struct assay_error
     pthread_mutex_lock(&state->lock);
     if (state->err.code == 0)
         state->err = *err;
+    atomic_store(&state->failed, true);
     pthread_mutex_unlock(&state->lock);
 }
 
@@ -140,6 +141,8 @@ bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violati
         ++*hung;
     if (told && state->first_finding_s < 0)
         state->first_finding_s = (double)(assay_now_ns() - state->start_ns) / 1e9;
+    if (told)
+        atomic_store(&state->found, true);
     pthread_mutex_unlock(&state->lock);
     return told;
 }
