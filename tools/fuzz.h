@@ -83,6 +83,9 @@ struct assay_fuzz_state {
         unsigned times;
     } folded[64]; /* kinds that were a consequence of that */
     size_t folded_count;
+    /* wrote to standard error in legal programs and lived: children, and the first line */
+    unsigned wrote;
+    char first_wrote[256];
     _Atomic bool races; /* a directed program has shown a finding that is a race */
     struct assay_fuzz_directed_state *directed; /* in the order of directed.def */
     size_t directed_count;

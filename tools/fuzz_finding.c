@@ -233,6 +233,15 @@ void assay_fuzz_doubt(struct assay_fuzz_state *state, unsigned property, const c
     atomic_fetch_add(&state->unconfirmed, 1);
 }
 
+void assay_fuzz_wrote(struct assay_fuzz_state *state, const char *text)
+{
+    pthread_mutex_lock(&state->lock);
+    if (state->wrote++ == 0)
+        snprintf(state->first_wrote, sizeof state->first_wrote, "%.*s", (int)strcspn(text, "\n"),
+                 text);
+    pthread_mutex_unlock(&state->lock);
+}
+
 void assay_fuzz_doubt_violation(struct assay_fuzz_state *state, const char *where,
                                 const struct assay_violation *violation)
 {

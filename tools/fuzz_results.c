@@ -156,6 +156,10 @@ json_t *assay_fuzz_stats(const struct assay_fuzz_state *state,
     json_object_set_new(object, "unconfirmed",
                         json_integer((json_int_t)atomic_load(&state->unconfirmed)));
     json_object_set_new(object, "doubts", doubts_array(state));
+    json_object_set_new(object, "wrote_to_stderr",
+                        state->wrote ? json_pack("{s:i, s:o}", "processes", (int)state->wrote,
+                                                 "first", assay_emit_string(state->first_wrote))
+                                     : json_null());
     json_object_set_new(object, "out_of_memory",
                         json_integer((json_int_t)atomic_load(&state->out_of_memory)));
     json_object_set_new(object, "ended_early",
@@ -308,6 +312,10 @@ void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
     for (size_t i = 0; i < state->doubt_count; i++)
         fprintf(out, "suspected: %s: %s\n", assay_printable(&where, state->doubts[i].where),
                 assay_printable(&what, state->doubts[i].what));
+    if (state->wrote)
+        fprintf(out, "the subject wrote to standard error in legal programs, in %s: '%s'\n",
+                assay_human_of(&a, state->wrote, "process", "processes"),
+                assay_printable(&what, state->first_wrote));
     if (state->folded_count)
         fprintf(out,
                 "%s more showed only where usable bytes are written, as a finding says that they "
