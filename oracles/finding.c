@@ -53,6 +53,8 @@ static const char *op_that_counts(const struct assay_violation *violation, unsig
 {
     bool content = violation->relation >= ASSAY_RELATION_CONTENT_ZEROED &&
                    violation->relation <= ASSAY_RELATION_CONTENT_UNKNOWN;
+    if (violation->relation == ASSAY_RELATION_REPORT) /* who wrote it, when, was not seen */
+        return "any";
     bool usable =
         violation->property == ASSAY_PROPERTY_C06 || violation->property == ASSAY_PROPERTY_C09;
     return (scheme > 2 && violation->property == ASSAY_PROPERTY_C08 && content) ||
@@ -65,7 +67,9 @@ static const char *op_that_counts(const struct assay_violation *violation, unsig
  */
 static const char *size_class_that_counts(const struct assay_violation *violation)
 {
-    return violation->property == ASSAY_PROPERTY_C20 ? "any" : assay_finding_size_class(violation);
+    return violation->property == ASSAY_PROPERTY_C20 || violation->relation == ASSAY_RELATION_REPORT
+               ? "any"
+               : assay_finding_size_class(violation);
 }
 
 void assay_finding_fingerprint(const struct assay_violation *violation,
@@ -78,8 +82,9 @@ void assay_finding_fingerprint(const struct assay_violation *violation,
  * one place, one finds the other's content, or the subject stumbles over it. */
 static const char *raced(const struct assay_violation *violation)
 {
-    bool stopped =
-        violation->relation == ASSAY_RELATION_CRASH || violation->relation == ASSAY_RELATION_ABORT;
+    bool stopped = violation->relation == ASSAY_RELATION_CRASH ||
+                   violation->relation == ASSAY_RELATION_ABORT ||
+                   violation->relation == ASSAY_RELATION_REPORT;
     switch (violation->property) {
     case ASSAY_PROPERTY_C05:
     case ASSAY_PROPERTY_C06:
@@ -385,6 +390,9 @@ static void seen_text(char *text, size_t bytes, const struct assay_violation *v)
                      v->object, v->offset);
         return;
     case ASSAY_RELATION_HANG: snprintf(text, bytes, "the call never came back"); return;
+    case ASSAY_RELATION_REPORT:
+        snprintf(text, bytes, "a report of corruption was written, by this op or before it");
+        return;
     case ASSAY_RELATION_UNDETECTED:
         snprintf(text, bytes, "expected the program to be stopped, seen silence");
         return;
@@ -468,6 +476,7 @@ static json_t *evidence_json(const struct assay_violation *v)
     case ASSAY_RELATION_OVERLAP_PARTIAL:
     case ASSAY_RELATION_NOT_NULL:
     case ASSAY_RELATION_UNDETECTED:
+    case ASSAY_RELATION_REPORT:
     case ASSAY_RELATION_HANG: break;
     case ASSAY_RELATION_NULL:
     case ASSAY_RELATION_WRONG_ERRNO:

@@ -124,8 +124,13 @@ static inline __attribute__((always_inline)) void judge_op(struct assay_judge *j
         judge->good_asked = event->size;
         judge->good_size = event->value;
     }
-    if (kind == ASSAY_OP_MALLOC && __builtin_expect(judge->good_asked == event->size, 0))
+    if (kind == ASSAY_OP_MALLOC && __builtin_expect(judge->good_asked == event->size, 0)) {
         c.good_size = judge->good_size;
+        c.good_told = judge->good_told;
+        if ((event->flags & ASSAY_FLAG_USABLE) && event->usable_extra > 0 &&
+            c.bytes + (uint64_t)event->usable_extra == c.good_size)
+            judge->good_told = c.good_size;
+    }
 
     if (__builtin_expect(event->signal != 0, 0)) {
         struct assay_case copy = c;

@@ -113,6 +113,7 @@ enum assay_relation {
     ASSAY_RELATION_ABORT,
     ASSAY_RELATION_UNDETECTED,
     ASSAY_RELATION_OTHER,
+    ASSAY_RELATION_REPORT, /* a report of corruption was written */
     ASSAY_RELATION_COUNT
 };
 const char *assay_relation_name(unsigned relation);
@@ -149,6 +150,9 @@ void assay_judge_end(struct assay_judge *judge);
 void assay_judge_crash(struct assay_judge *judge, int signal);
 /* Before that: the process had as many mappings as the system grants. */
 void assay_judge_no_mappings(struct assay_judge *judge);
+/* The subject had written a report of corruption when the program was through, whose last op was
+ * `last`: C26, if all of it was legal. */
+void assay_judge_said(struct assay_judge *judge, const struct assay_event *last);
 /* Forgets all objects; counters stay. Time proportional to what the last program touched. For the
  * next program. */
 void assay_judge_reset(struct assay_judge *judge);

@@ -75,6 +75,7 @@ struct assay_case {
     uint64_t alignment;  /* asked for, 0 = none */
     uint64_t live_bytes; /* before the op */
     uint64_t good_size;  /* what was answered just before for a request of this size, 0 = nothing */
+    uint64_t good_told;  /* the good size of an earlier malloc, all of which was usable there */
     uint64_t used_least, used_most; /* STATISTICS: what lives takes so many bytes; most: 0 = open */
     uint32_t overlap;               /* live object that shares requested bytes with the new one */
     uint32_t overlap_usable;        /* live object that shares usable bytes only */
@@ -108,7 +109,7 @@ static inline __attribute__((always_inline)) void assay_case_clear(struct assay_
     c->operand = c->dead = NULL;
     c->resources = NULL;
     c->judged = c->op_index = c->last_call = c->bytes = c->alignment = c->live_bytes = 0;
-    c->good_size = c->used_least = c->used_most = 0;
+    c->good_size = c->good_told = c->used_least = c->used_most = 0;
     c->overlap = c->overlap_usable = c->overlap_rounded = 0;
     c->overlap_flags = c->kind = c->scarcity = c->exact = 0;
     c->overflow = c->succeeded = c->null_operand = c->foreign = false;

@@ -28,7 +28,7 @@ static const char *const relation_names[ASSAY_RELATION_COUNT] = {
     "none",          "overlap-same-start", "overlap-partial", "null",
     "not-null",      "wrong-errno",        "content-zeroed",  "content-foreign",
     "content-stale", "content-unknown",    "crash",           "hang",
-    "abort",         "undetected",         "other",
+    "abort",         "undetected",         "other",           "report",
 };
 
 static const struct assay_property_edge edges[] = {

@@ -107,9 +107,18 @@ static bool on_progress(void *self, uint64_t events)
     return !assay_interrupted;
 }
 
-static int exit_code(const struct assay_replay_command *options,
-                     const struct assay_replay_result *result)
+/* The reason goes to people and to the files of the run. */
+static int inconclusive(struct assay_output_run *run, const char *why)
 {
+    assay_complain("%s", why);
+    assay_output_doubt(run, ASSAY_PROPERTY_NONE, why);
+    return ASSAY_EXIT_INCONCLUSIVE;
+}
+
+static int exit_code(const struct assay_replay_command *options,
+                     const struct assay_replay_result *result, struct assay_output_run *run)
+{
+    char why[PATH_MAX + 128];
     if (assay_interrupted) {
         return assay_interrupt_end();
     }
@@ -118,10 +127,11 @@ static int exit_code(const struct assay_replay_command *options,
     const struct assay_session_status *last = &result->last;
     if (result->end == ASSAY_REPLAY_OUT_OF_MEMORY) {
         struct assay_human limit;
-        assay_complain("'%s' used more than %s at op %llu; --memory sets another limit",
-                       options->subject, assay_human_bytes(&limit, options->memory_bytes),
-                       (unsigned long long)last->op_index);
-        return ASSAY_EXIT_INCONCLUSIVE;
+        snprintf(why, sizeof why,
+                 "'%.*s' used more than %s at op %llu; --memory sets another limit", PATH_MAX,
+                 options->subject, assay_human_bytes(&limit, options->memory_bytes),
+                 (unsigned long long)last->op_index);
+        return inconclusive(run, why);
     }
     if (result->end == ASSAY_REPLAY_DIED && options->unchecked) {
         assay_complain("'%s' died at op %llu (signal %d); without --unchecked it is judged",
@@ -129,13 +139,15 @@ static int exit_code(const struct assay_replay_command *options,
         return ASSAY_EXIT_CANNOT_RUN;
     }
     if (result->unconfirmed == 0 && result->end == ASSAY_REPLAY_DIED) {
-        assay_complain("'%s' died at op %llu, which is accepted: the rest was not judged",
-                       options->subject, (unsigned long long)last->op_index);
-        return ASSAY_EXIT_INCONCLUSIVE;
+        snprintf(why, sizeof why,
+                 "'%.*s' died at op %llu, which is accepted: the rest was not judged", PATH_MAX,
+                 options->subject, (unsigned long long)last->op_index);
+        return inconclusive(run, why);
     }
     if (result->unconfirmed > 0) {
-        assay_complain("a suspicion about '%s' did not repeat in a fresh child", options->subject);
-        return ASSAY_EXIT_INCONCLUSIVE;
+        snprintf(why, sizeof why, "a suspicion about '%.*s' did not repeat in a fresh child",
+                 PATH_MAX, options->subject);
+        return inconclusive(run, why);
     }
     return ASSAY_EXIT_CLEAN;
 }
@@ -245,7 +257,7 @@ static int conclude(struct assay_replay_command *options,
         assay_output_print_clusters(stdout, run);
     assay_replay_tell_summary(options, emit, result, run,
                               assay_output_unused(suppressions, options->suppressions));
-    run->exit_code = exit_code(options, result);
+    run->exit_code = exit_code(options, result, run);
     int code = assay_output_write(&options->output, run, err);
     return code < 0 ? code : run->exit_code;
 }

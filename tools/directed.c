@@ -238,6 +238,8 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
     if (result.mapping_by_name)
         atomic_store(&state->mapping_by_name, true);
     assay_trial_free(trial);
+    if (result.wrote[0])
+        assay_fuzz_wrote(state, result.wrote);
     if (code == 0 && result.died && !result.violated)
         atomic_fetch_add(
             result.state == ASSAY_SESSION_MEMORY ? &state->out_of_memory : &state->ended_early, 1);

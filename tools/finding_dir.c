@@ -2,7 +2,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -305,17 +308,68 @@ static void remove_folder(const char *path)
     rmdir(path);
 }
 
+/* What a process left behind that was killed over the same finding. */
+static void remove_leftovers(const char *folder, const char *fingerprint)
+{
+    char path[PATH_MAX];
+    size_t length = strlen(fingerprint);
+    DIR *all = opendir(folder);
+    for (const struct dirent *entry; all && (entry = readdir(all)) != NULL;) {
+        const char *name = entry->d_name;
+        char *end;
+        if (name[0] != '.' || strncmp(name + 1, fingerprint, length) != 0 ||
+            name[1 + length] != '.')
+            continue;
+        long pid = strtol(name + length + 2, &end, 10);
+        if (strcmp(end, ".partial") == 0 && pid > 0 && pid != getpid() &&
+            kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
+            join(path, folder, name);
+            remove_folder(path);
+        }
+    }
+    if (all)
+        closedir(all);
+}
+
+/* At every moment one of the two stands there whole. The old one's place is then `temporary`. Where
+ * the file system cannot exchange, the old one steps aside, and back if the new one cannot come. */
+static int put_in_place(const char *temporary, const char *path, const char *aside)
+{
+    if (rename(temporary, path) == 0)
+        return 0;
+    if (errno != ENOTEMPTY && errno != EEXIST)
+        return -1;
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE) == 0) {
+        remove_folder(temporary);
+        return 0;
+    }
+    if (rename(path, aside) != 0)
+        return -1;
+    if (rename(temporary, path) != 0) {
+        int error = errno;
+        rename(aside, path);
+        errno = error;
+        return -1;
+    }
+    remove_folder(aside);
+    return 0;
+}
+
 int assay_finding_dir_write(const char *folder, const struct assay_finding_record *record,
                             char ret_path[PATH_MAX], struct assay_error *err)
 {
-    char fingerprint[ASSAY_FINGERPRINT_BYTES], temporary[PATH_MAX];
+    char fingerprint[ASSAY_FINGERPRINT_BYTES], temporary[PATH_MAX], aside[PATH_MAX];
     struct hints hints;
     int code = 0;
     assay_finding_fingerprint(&record->violation, fingerprint);
     join(ret_path, folder, fingerprint);
-    int n = snprintf(temporary, sizeof temporary, "%s/.%s.partial", folder, fingerprint);
+    int n = snprintf(temporary, sizeof temporary, "%s/.%s.%ld.partial", folder, fingerprint,
+                     (long)getpid());
+    ASSAY_CHECK(n > 0 && n < PATH_MAX);
+    n = snprintf(aside, sizeof aside, "%s/.%s.%ld.old", folder, fingerprint, (long)getpid());
     ASSAY_CHECK(n > 0 && n < PATH_MAX);
     make_hints(&hints, ret_path, record);
+    remove_leftovers(folder, fingerprint);
     remove_folder(temporary);
     if (mkdir(temporary, 0777) != 0) {
         code = assay_fail_errno(err, "cannot create '%s'", ret_path);
@@ -330,8 +384,7 @@ int assay_finding_dir_write(const char *folder, const struct assay_finding_recor
         remove_folder(temporary);
         goto out;
     }
-    remove_folder(ret_path);
-    if (rename(temporary, ret_path) != 0) {
+    if (put_in_place(temporary, ret_path, aside) != 0) {
         code = assay_fail_errno(err, "cannot write '%s'", ret_path);
         remove_folder(temporary);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "oracles/said.h"
 #include "tools/directed.h"
 #include "tools/fuzz_cause.h"
 #include "tools/fuzz_finding.h"
@@ -56,8 +57,8 @@ void assay_fuzz_state_free(struct assay_fuzz_state *state)
 bool assay_fuzz_over(const struct assay_fuzz_state *state)
 {
     const struct assay_fuzz_config *config = state->config;
-    return *config->interrupted || state->err.code != 0 ||
-           (config->first_only && state->first_finding_s >= 0) ||
+    return *config->interrupted || atomic_load(&state->failed) ||
+           (config->first_only && atomic_load(&state->found)) ||
            (config->max_hangs && atomic_load(&state->hangs) >= config->max_hangs) ||
            (config->max_time_ns && assay_now_ns() - state->start_ns >= config->max_time_ns);
 }
@@ -97,6 +98,7 @@ struct job {
     uint64_t ended, suspect; /* programs told to the guide; the one under suspicion */
     struct assay_violation suspicion;
     bool damaged, suspected;
+    uint64_t said_bytes; /* that it wrote to its standard error */
     uint32_t suspect_hang_ms;
     uint64_t life;       /* programs of a child that is suspected of nothing: ever more */
     unsigned short_ones; /* children that have lived so long */
@@ -275,6 +277,7 @@ static bool start_child(struct job *job)
     job->first = job->next;
     job->calls = job->programs = job->ended = job->suspect = 0;
     job->seen = 0;
+    job->said_bytes = 0;
     job->damaged = job->suspected = false;
     if (job->guide)
         assay_fuzz_guide_child(job->guide);
@@ -333,6 +336,32 @@ static void look_at_report(struct job *job, uint64_t last)
     }
     if (job->seen > ASSAY_REPORT_VIOLATIONS / 2)
         job->damaged = true;
+}
+
+/* What it has written since the last look. Which program it was in is not known: the one that runs
+ * now, or one that was shortly before it. */
+static void look_at_said(struct job *job)
+{
+    char text[4096], line[256];
+    const struct assay_judge_report *report = assay_session_report(job->session);
+    const struct assay_fuzz_config *config = job->state->config;
+    uint64_t before = job->said_bytes;
+    job->said_bytes = assay_session_said(job->session, before, text, sizeof text);
+    if (job->said_bytes <= before || job->damaged || config->limits.misuse ||
+        !assay_said_corruption(text, line, sizeof line))
+        return;
+    const struct assay_violation violation = {
+        .property = ASSAY_PROPERTY_C26, .kind = ASSAY_OP_CHECK, .relation = ASSAY_RELATION_REPORT};
+    if (assay_finding_accepted(&violation, &config->profile) ||
+        assay_fuzz_suppressed(job->state, &violation)) {
+        assay_fuzz_enter(job->state, &violation);
+        return;
+    }
+    if (assay_fuzz_known(job->state, &violation))
+        return;
+    job->suspect = atomic_load(&report->programs);
+    job->suspicion = violation;
+    job->suspected = job->damaged = true;
 }
 
 /* Tells the guide of the oldest chunk that it does not know. False: there is none. */
@@ -399,11 +428,11 @@ static bool look_into(struct job *job, uint64_t in_child, uint32_t hang_ms)
     return confirmed;
 }
 
-static void doubt(struct job *job, uint64_t in_child, const char *what)
+static void doubt(struct job *job, uint64_t in_child, unsigned property, const char *what)
 {
     char where[48];
     snprintf(where, sizeof where, "program %" PRIu64, recipe_of(job, in_child).number);
-    assay_fuzz_doubt(job->state, where, what);
+    assay_fuzz_doubt(job->state, property, where, what);
 }
 
 static void look_into_report(struct job *job, uint64_t in_child)
@@ -411,7 +440,7 @@ static void look_into_report(struct job *job, uint64_t in_child)
     char what[256];
     assay_finding_line(what, sizeof what, &job->suspicion);
     if (!look_into(job, in_child, ASSAY_FUZZ_HANG_MS))
-        doubt(job, in_child, what);
+        doubt(job, in_child, job->suspicion.property, what);
 }
 
 /* The op of the child's program that its child ended in, and whether it is the last. */
@@ -458,7 +487,7 @@ static void doubt_death(struct job *job, uint64_t in_child,
                                                       : "ended the process",
              status->state == ASSAY_SESSION_CRASHED ? sigabbrev_np(status->signal) : "",
              status->stderr_text[0] ? ", and the subject wrote to its standard error" : "");
-    doubt(job, in_child, what);
+    doubt(job, in_child, ASSAY_PROPERTY_C26, what);
 }
 
 /* The suspicion came early. If it does not come back, the op was slow, here and now: no finding,
@@ -508,6 +537,15 @@ static uint64_t behind_death(const struct job *job, uint64_t sent)
     return job->first + (in_child < sent ? in_child + 1 : sent) * job->state->config->jobs;
 }
 
+/* Where misuse is injected it may say what it likes. */
+static void tell_wrote(struct job *job)
+{
+    char text[256];
+    if (!job->state->config->limits.misuse &&
+        assay_session_said(job->session, 0, text, sizeof text))
+        assay_fuzz_wrote(job->state, text);
+}
+
 /* One child, from its first program to what is made of its end. */
 static void run_child(struct job *job)
 {
@@ -522,8 +560,10 @@ static void run_child(struct job *job)
         alive = send_program(job);
         tell_begun(job);
         sent++;
-        if (sent % 16 == 0)
+        if (sent % 16 == 0) {
             tell(job, false);
+            look_at_said(job);
+        }
         if (alive && !job->guide)
             look_at_report(job, UINT64_MAX);
     }
@@ -545,6 +585,13 @@ static void run_child(struct job *job)
     }
     if (!left)
         look_at_report(job, UINT64_MAX);
+    if (!left && alive)
+        look_at_said(job);
+    bool reported = job->suspected && job->suspicion.relation == ASSAY_RELATION_REPORT;
+    if (reported && job->suspect >= sent) /* all were through */
+        job->suspect = sent - 1;
+    if (alive && (!left || reported))
+        tell_wrote(job);
     if (job->suspected)
         look_into_report(job, job->suspect);
     else if (!job->damaged && !alive)

@@ -69,8 +69,11 @@ struct assay_fuzz_state {
     struct {
         char where[48]; /* "program 17", a directed program, a file of the engine */
         char what[256];
-    } doubts[8]; /* of the unconfirmed, the first ones */
+        unsigned property; /* ASSAY_PROPERTY_NONE: not known */
+    } doubts[8];           /* of the unconfirmed, the first ones */
     size_t doubt_count;
+    _Atomic bool failed;            /* err is set, */
+    _Atomic bool found;             /* and first_finding_s: what jobs ask without the lock */
     _Atomic bool unfrozen;          /* randomness of a child was not frozen */
     _Atomic bool mapping_by_name;   /* mapping calls failed where they were made by name alone */
     _Atomic uint64_t out_of_memory; /* children ended at their memory limit: no violation */
@@ -80,6 +83,9 @@ struct assay_fuzz_state {
         unsigned times;
     } folded[64]; /* kinds that were a consequence of that */
     size_t folded_count;
+    /* wrote to standard error in legal programs and lived: children, and the first line */
+    unsigned wrote;
+    char first_wrote[256];
     _Atomic bool races; /* a directed program has shown a finding that is a race */
     struct assay_fuzz_directed_state *directed; /* in the order of directed.def */
     size_t directed_count;

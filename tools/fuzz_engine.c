@@ -188,7 +188,8 @@ static void look_at(struct fleet *fleet, const struct engine *engine, const char
         assay_program_decode(data, (size_t)n, &engine->state->limits, &program);
         const struct assay_fuzz_program suspect = {.ops = program.ops, .count = program.count};
         if (!assay_fuzz_suspect(fleet->state, &suspect, 0, NULL))
-            assay_fuzz_doubt(fleet->state, name, "the engine's judge or process");
+            assay_fuzz_doubt(fleet->state, ASSAY_PROPERTY_NONE, name,
+                             "the engine's judge or process");
     }
     free(data);
 }
@@ -257,7 +258,7 @@ static void run_fleet(struct fleet *fleet, bool quiet, struct assay_error *err)
     bool running = true;
     assay_progress_begin(&progress, "fuzz", "calls", 0, config->max_time_ns, quiet);
     while (
-        running && !*config->interrupted && err->code == 0 && fleet->state->err.code == 0 &&
+        running && !*config->interrupted && err->code == 0 && !atomic_load(&fleet->state->failed) &&
         (!config->max_time_ns || assay_now_ns() - fleet->state->start_ns < config->max_time_ns)) {
         char note[96];
         struct assay_human done;

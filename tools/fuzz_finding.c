@@ -37,6 +37,7 @@ void assay_fuzz_give_up(struct assay_fuzz_state *state, const struct assay_error
     pthread_mutex_lock(&state->lock);
     if (state->err.code == 0)
         state->err = *err;
+    atomic_store(&state->failed, true);
     pthread_mutex_unlock(&state->lock);
 }
 
@@ -140,6 +141,8 @@ bool assay_fuzz_enter(struct assay_fuzz_state *state, const struct assay_violati
         ++*hung;
     if (told && state->first_finding_s < 0)
         state->first_finding_s = (double)(assay_now_ns() - state->start_ns) / 1e9;
+    if (told)
+        atomic_store(&state->found, true);
     pthread_mutex_unlock(&state->lock);
     return told;
 }
@@ -215,12 +218,14 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
     pthread_mutex_unlock(&state->lock);
 }
 
-void assay_fuzz_doubt(struct assay_fuzz_state *state, const char *where, const char *what)
+void assay_fuzz_doubt(struct assay_fuzz_state *state, unsigned property, const char *where,
+                      const char *what)
 {
     size_t most = sizeof state->doubts / sizeof state->doubts[0];
     pthread_mutex_lock(&state->lock);
     if (state->doubt_count < most) {
         size_t at = state->doubt_count++;
+        state->doubts[at].property = property;
         snprintf(state->doubts[at].where, sizeof state->doubts[at].where, "%s", where);
         snprintf(state->doubts[at].what, sizeof state->doubts[at].what, "%s", what);
     }
@@ -228,12 +233,21 @@ void assay_fuzz_doubt(struct assay_fuzz_state *state, const char *where, const c
     atomic_fetch_add(&state->unconfirmed, 1);
 }
 
+void assay_fuzz_wrote(struct assay_fuzz_state *state, const char *text)
+{
+    pthread_mutex_lock(&state->lock);
+    if (state->wrote++ == 0)
+        snprintf(state->first_wrote, sizeof state->first_wrote, "%.*s", (int)strcspn(text, "\n"),
+                 text);
+    pthread_mutex_unlock(&state->lock);
+}
+
 void assay_fuzz_doubt_violation(struct assay_fuzz_state *state, const char *where,
                                 const struct assay_violation *violation)
 {
     char line[256];
     assay_finding_line(line, sizeof line, violation);
-    assay_fuzz_doubt(state, where, line);
+    assay_fuzz_doubt(state, violation->property, where, line);
 }
 
 /* What races do is chance: what says most of the bug is told. */

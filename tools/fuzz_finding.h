@@ -35,9 +35,12 @@ bool assay_fuzz_suppressed(struct assay_fuzz_state *state, const struct assay_vi
 /* True if the run has seen this kind. */
 bool assay_fuzz_known(struct assay_fuzz_state *state, const struct assay_violation *violation);
 /* A suspicion did not come back: counted, and kept to be told of. */
-void assay_fuzz_doubt(struct assay_fuzz_state *state, const char *where, const char *what);
+void assay_fuzz_doubt(struct assay_fuzz_state *state, unsigned property, const char *where,
+                      const char *what);
 void assay_fuzz_doubt_violation(struct assay_fuzz_state *state, const char *where,
                                 const struct assay_violation *violation);
+/* A child wrote that to its standard error, in legal programs that it survived. */
+void assay_fuzz_wrote(struct assay_fuzz_state *state, const char *text);
 /* What hangs takes its whole time each time that it is tried: true, and counted, where calls of the
  * kind were seen to hang some times; a further one is taken for the same. */
 bool assay_fuzz_hang_known(struct assay_fuzz_state *state, const struct assay_event *op);

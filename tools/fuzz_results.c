@@ -156,6 +156,10 @@ json_t *assay_fuzz_stats(const struct assay_fuzz_state *state,
     json_object_set_new(object, "unconfirmed",
                         json_integer((json_int_t)atomic_load(&state->unconfirmed)));
     json_object_set_new(object, "doubts", doubts_array(state));
+    json_object_set_new(object, "wrote_to_stderr",
+                        state->wrote ? json_pack("{s:i, s:o}", "processes", (int)state->wrote,
+                                                 "first", assay_emit_string(state->first_wrote))
+                                     : json_null());
     json_object_set_new(object, "out_of_memory",
                         json_integer((json_int_t)atomic_load(&state->out_of_memory)));
     json_object_set_new(object, "ended_early",
@@ -308,6 +312,10 @@ void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
     for (size_t i = 0; i < state->doubt_count; i++)
         fprintf(out, "suspected: %s: %s\n", assay_printable(&where, state->doubts[i].where),
                 assay_printable(&what, state->doubts[i].what));
+    if (state->wrote)
+        fprintf(out, "the subject wrote to standard error in legal programs, in %s: '%s'\n",
+                assay_human_of(&a, state->wrote, "process", "processes"),
+                assay_printable(&what, state->first_wrote));
     if (state->folded_count)
         fprintf(out,
                 "%s more showed only where usable bytes are written, as a finding says that they "
@@ -355,8 +363,26 @@ void assay_fuzz_emit_findings(struct assay_emit *emit, const struct assay_fuzz_s
     }
 }
 
+static void collect_doubts(struct assay_output_run *run, const struct assay_fuzz_state *state)
+{
+    char text[400];
+    uint64_t all = atomic_load(&state->unconfirmed);
+    for (size_t i = 0; i < state->doubt_count; i++) {
+        snprintf(text, sizeof text, "suspected: %s: %s, which did not come back in a fresh child",
+                 state->doubts[i].where, state->doubts[i].what);
+        assay_output_doubt(run, state->doubts[i].property, text);
+    }
+    if (all > state->doubt_count) {
+        struct assay_human more;
+        snprintf(text, sizeof text, "%s more did not come back in a fresh child",
+                 assay_human_of(&more, all - state->doubt_count, "suspicion", "suspicions"));
+        assay_output_doubt(run, ASSAY_PROPERTY_NONE, text);
+    }
+}
+
 void assay_fuzz_collect(struct assay_output_run *run, const struct assay_fuzz_state *state)
 {
+    collect_doubts(run, state);
     for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
         char path[PATH_MAX + 64];

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "oracles/finding_report.h"
+#include "oracles/said.h"
 #include "tools/judge_blob.h"
 #include "traces/core/clock.h"
 
@@ -17,8 +18,9 @@ struct replay {
     struct assay_judge_blob blob;
     uint64_t deadline_ns;
     double run_ns, bare_ns, bare_events;
-    unsigned passes; /* over the trace, confirmations apart */
-    uint64_t shown;  /* events of passes that have ended */
+    struct assay_event last; /* that was confirmed, as executed */
+    unsigned passes;         /* over the trace, confirmations apart */
+    uint64_t shown;          /* events of passes that have ended */
     const struct assay_replay_image *image;
     struct assay_judge *judge;    /* of the confirming pass */
     struct assay_crash_site site; /* of the confirming child's end */
@@ -83,7 +85,10 @@ static void collect(struct replay *replay, struct assay_session *session)
 {
     struct assay_sink sink = assay_judge_sink(replay->judge);
     size_t n;
-    while (assay_session_collect(session, &n)) {
+    const struct assay_event *events;
+    while ((events = assay_session_collect(session, &n)) != NULL) {
+        if (n > 0)
+            replay->last = events[n - 1];
         assay_session_feed(session, &sink);
         assay_session_release(session);
     }
@@ -120,6 +125,14 @@ static bool died(const struct assay_session_status *status)
 {
     return status->state == ASSAY_SESSION_CRASHED || status->state == ASSAY_SESSION_HUNG ||
            status->state == ASSAY_SESSION_EXITED;
+}
+
+/* Of an image that the child came through. */
+static bool reports_corruption(const struct assay_session_status *status)
+{
+    char line[256];
+    return status->state == ASSAY_SESSION_ENDED &&
+           assay_said_corruption(status->stderr_text, line, sizeof line);
 }
 
 static void add_left_out(struct assay_replay_left_out *sum, struct assay_replay_left_out more)
@@ -161,7 +174,7 @@ static void take_run(struct replay *replay, const struct assay_session *session,
     }
     uint32_t stored = atomic_load(&report->stored);
     result->suspicions += stored < ASSAY_REPORT_VIOLATIONS ? stored : ASSAY_REPORT_VIOLATIONS;
-    *ret_suspicious = stored > 0 || died(status);
+    *ret_suspicious = stored > 0 || died(status) || reports_corruption(status);
 }
 
 static int run_image(struct replay *replay, size_t image, bool *ret_suspicious,
@@ -262,6 +275,8 @@ static int confirm_image(struct replay *replay, size_t image, struct assay_error
     if (code == 0) {
         if (died(&status))
             judge_death(replay, session, &status);
+        else if (reports_corruption(&status))
+            assay_judge_said(replay->judge, &replay->last);
         /* where it died again the judge excuses it */
         bool again = died(&status) && replay->result->end == ASSAY_REPLAY_DIED;
         if (assay_finding_set_count(replay->result->findings) == before && !again)

@@ -536,7 +536,8 @@ int assay_shrink(const struct assay_shrink *shrink, struct assay_event *ops, siz
                         .deadline_ns = shrink->deadline_ns,
                         .races = shrink->trial.environment.preempted,
                         .chancy = shrink->trial.environment.preempted || loops(ops, *count),
-                        .always_fresh = result->first.relation == ASSAY_RELATION_HANG,
+                        .always_fresh = result->first.relation == ASSAY_RELATION_HANG ||
+                                        result->first.relation == ASSAY_RELATION_REPORT,
                         .last = *result};
     struct before before = {
         .ops = malloc(*count * sizeof *before.ops), .count = *count, .result = *result};

@@ -7,6 +7,7 @@
 
 #include "oracles/compare/behaviour.h"
 #include "oracles/finding.h"
+#include "oracles/said.h"
 #include "tools/judge_blob.h"
 #include "tools/processes.h"
 
@@ -20,9 +21,11 @@ struct assay_trial {
     struct assay_trial_result *result; /* of the run in progress */
     struct assay_event *results;       /* where to write back what was executed; NULL: nowhere */
     size_t executed, wanted;
-    uint32_t *of_born; /* of threads side by side: by object, which of the ops bears it */
-    uint64_t compared; /* ops of programs that were run twice */
-    bool frozen;       /* all that can be, in the last run */
+    uint32_t *of_born;       /* of threads side by side: by object, which of the ops bears it */
+    uint64_t compared;       /* ops of programs that were run twice */
+    bool frozen;             /* all that can be, in the last run */
+    struct assay_event last; /* of the program, as executed */
+    uint64_t said_bytes;     /* what the child had written before the program */
     struct assay_processes processes; /* of an order in which programs fork */
 };
 
@@ -140,6 +143,7 @@ static int start(struct assay_trial *trial, struct assay_error *err)
     struct assay_session_config config;
     assay_session_close(trial->session);
     trial->session = NULL;
+    trial->said_bytes = 0;
     assay_trial_configure(&trial->config, false, &config, &trial->blob);
     return assay_session_start(&config, &trial->session, err);
 }
@@ -194,6 +198,8 @@ static bool collect(struct assay_trial *trial)
     if (trial->results)
         write_back(trial, events, n);
     trial->executed += n;
+    if (n > 0)
+        trial->last = events[n - 1];
     assay_session_feed(trial->session, &sink);
     assay_session_release(trial->session);
     return true;
@@ -234,6 +240,20 @@ static void judge_processes(struct assay_trial *trial, const struct assay_sessio
     assay_processes_reset(&trial->processes);
 }
 
+/* Of a program that the child came through. */
+static void judge_said(struct assay_trial *trial)
+{
+    char text[4096];
+    struct assay_trial_result *result = trial->result;
+    uint64_t before = trial->said_bytes;
+    trial->said_bytes = assay_session_said(trial->session, before, text, sizeof text);
+    if (trial->said_bytes <= before)
+        return;
+    snprintf(result->wrote, sizeof result->wrote, "%.*s", (int)strcspn(text, "\n"), text);
+    if (!result->violated && assay_said_corruption(text, result->said, sizeof result->said))
+        assay_judge_said(trial->judge, &trial->last);
+}
+
 /* Sends the ops, or nothing but the end, and judges what comes back. Returns 1 if the child goes
  * on. */
 static int run(struct assay_trial *trial, const struct assay_event *ops, size_t n, bool last,
@@ -268,6 +288,8 @@ static int run(struct assay_trial *trial, const struct assay_event *ops, size_t 
     if (status.state == ASSAY_SESSION_ENDED) {
         if (in_turns(trial) && last)
             judge_processes(trial, NULL);
+        if (last)
+            judge_said(trial);
         return 1;
     }
     if (assay_session_check(trial->session, err) < 0) {

@@ -32,7 +32,9 @@ struct assay_trial_result {
     struct assay_circumstances circumstances; /* of the first */
     enum assay_session_state state;
     int signal;
-    char said[256]; /* first line of what the child wrote to stderr, as it was */
+    char said[256];  /* first line of what the child wrote to stderr when it died, or of its report
+                        of corruption, as it was */
+    char wrote[256]; /* first line of what it wrote in a program that it survived */
 };
 
 struct assay_trial;

@@ -227,9 +227,10 @@ static void put_sized(struct assay_directed *d, uint64_t edge)
         assay_directed_release(d, d->objects - i);
 }
 
+/* Downwards: a good size of the class above shows what that can hold before the edge claims it. */
 static void put_good_sizes(struct assay_directed *d, uint64_t edge)
 {
-    for (uint64_t size = edge - 1; size <= edge + 1; size++) {
+    for (uint64_t size = edge + 1; size >= edge - 1; size--) {
         assay_directed_put(d, (struct assay_event){.kind = ASSAY_OP_GOOD_SIZE, .size = size});
         release(d, assay_directed_malloc(d, size));
     }

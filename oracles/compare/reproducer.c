@@ -66,8 +66,8 @@ static unsigned checks_of(const struct assay_violation *v)
                                                            : 0;
     case ASSAY_PROPERTY_C29:
     case ASSAY_PROPERTY_C31:
-    case ASSAY_PROPERTY_C26:
     case ASSAY_PROPERTY_S01: return 0;
+    case ASSAY_PROPERTY_C26: return v->relation == ASSAY_RELATION_REPORT ? CHECK_SAID : 0;
     default: return CHECK_CONTENT; /* C08, C12, C23 */
     }
 }

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "oracles/said.h"
+
 /* Beyond this, checking each birth against every object takes its time; so does filling this much.
  */
 #define LONG_OPS    10000
@@ -46,7 +48,8 @@ static void write_run(const struct reproducer_writer *w, size_t parts)
     if (reproducer_checks(w, CHECK_CONTENT))
         reproducer_line(w, "    check_all();");
     /* seen where the program ends, which is where the executor frees what is left */
-    if (w->r->violation->event.kind == ASSAY_OP_NONE && !w->turns && w->used[ASSAY_OP_MALLOC])
+    if ((w->r->violation->event.kind == ASSAY_OP_NONE || reproducer_checks(w, CHECK_SAID)) &&
+        !w->turns && w->used[ASSAY_OP_MALLOC])
         reproducer_line(w, "    for (unsigned k = 1; k <= HIGHEST; k++)\n"
                            "        if (objects[k].live)\n"
                            "            free(objects[k].at);");
@@ -143,6 +146,25 @@ static void write_verdict(const struct reproducer_writer *w)
         reproducer_line(w, "    return died(\"not this bug: died of signal\", number, 2);");
 }
 
+/* What it writes to standard error goes to a file without a name, and is looked at in the end. */
+static void write_said(const struct reproducer_writer *w)
+{
+    reproducer_line(w, "static void look_at_said(int file)\n"
+                       "{\n"
+                       "    static char text[1 << 20];\n"
+                       "    static const char *const words[] = {");
+    for (size_t i = 0; assay_said_word(i); i++)
+        fprintf(w->out, "        \"%s\",\n", assay_said_word(i));
+    reproducer_line(w,
+                    "    };\n"
+                    "    ssize_t n = pread(file, text, sizeof text - 1, 0);\n"
+                    "    for (unsigned i = 0; i < sizeof words / sizeof *words && n > 0; i++)\n"
+                    "        if (strcasestr(text, words[i]))\n"
+                    "            show(\"a legal program makes it write a report of corruption\", "
+                    "0, 0);\n"
+                    "}\n");
+}
+
 static void write_attempt(const struct reproducer_writer *w)
 {
     bool brief = is_hang(w) && !is_long(w) && !w->turns; /* loops take their time */
@@ -157,10 +179,16 @@ static void write_attempt(const struct reproducer_writer *w)
         reproducer_line(w, "        /* or, where it spins, in SIGPROF */\n"
                            "        struct itimerval spins = {{0, 0}, {0, 300000}};\n"
                            "        setitimer(ITIMER_PROF, &spins, NULL);");
-    reproducer_line(w, "        look_up();\n"
-                       "        surround(variant);\n"
-                       "        run();\n"
-                       "        _exit(FINISHED);\n"
+    bool said = reproducer_checks(w, CHECK_SAID);
+    reproducer_line(w, "        look_up();");
+    if (said)
+        reproducer_line(w, "        int file = memfd_create(\"said\", 0);\n"
+                           "        dup2(file, 2);");
+    reproducer_line(w, "        surround(variant);\n"
+                       "        run();");
+    if (said)
+        reproducer_line(w, "        look_at_said(file);");
+    reproducer_line(w, "        _exit(FINISHED);\n"
                        "    }\n"
                        "    if (child < 0 || waitpid(child, &status, 0) != child)\n"
                        "        return 2;\n"
@@ -245,6 +273,8 @@ void reproducer_main(const struct reproducer_writer *w, size_t parts)
          elsewhere = !random && !twice && !once && !is_long(w);
     write_run(w, parts);
     write_surround(w);
+    if (reproducer_checks(w, CHECK_SAID))
+        write_said(w);
     write_attempt(w);
     if (twice)
         write_places(w);

@@ -31,6 +31,16 @@ enum assay_outcome assay_oracle_C24(const struct assay_case *c, struct assay_ver
     return assay_violated(v, ASSAY_RELATION_OVERLAP_PARTIAL, 0, c->event->address);
 }
 
+/* Allocators that give what was requested as usable hide what a class can hold; not those that have
+ * told it of another object of this class. */
+static bool hides_capacity(const struct assay_case *c)
+{
+    return c->event->usable_extra == 0 &&
+           (c->profile->usable_is_requested == ASSAY_ANSWER_YES ||
+            (c->profile->usable_is_requested == ASSAY_ANSWER_UNKNOWN &&
+             c->good_told != c->good_size));
+}
+
 /* An answer of 0 says that such a request is refused. */
 enum assay_outcome assay_oracle_C25(const struct assay_case *c, struct assay_verdict *v)
 {
@@ -44,8 +54,8 @@ enum assay_outcome assay_oracle_C25(const struct assay_case *c, struct assay_ver
     if (!c->succeeded || c->good_size == 0 || !(c->event->flags & ASSAY_FLAG_USABLE))
         return ASSAY_OUTCOME_NOT_APPLICABLE;
     uint64_t most = c->profile->good_size_exact_to;
-    if ((most != 0 && c->bytes > most) || c->event->usable_extra == 0)
-        return ASSAY_OUTCOME_NOT_APPLICABLE; /* the latter may hide what a class could hold */
+    if ((most != 0 && c->bytes > most) || hides_capacity(c))
+        return ASSAY_OUTCOME_NOT_APPLICABLE;
     uint64_t usable = c->bytes + (uint64_t)(int64_t)c->event->usable_extra;
     if (usable != c->good_size)
         return assay_violated(v, ASSAY_RELATION_OTHER, usable, c->good_size);

@@ -14,6 +14,21 @@ static void emit(struct assay_judge *judge, const struct assay_violation *violat
         judge->config.report(judge->config.report_self, violation);
 }
 
+void assay_judge_said(struct assay_judge *judge, const struct assay_event *last)
+{
+    struct assay_violation violation = {.property = ASSAY_PROPERTY_C26,
+                                        .kind = ASSAY_OP_CHECK, /* seen when all was through */
+                                        .relation = ASSAY_RELATION_REPORT,
+                                        .object = last->born ? last->born : last->object,
+                                        .op_index = judge->op_index ? judge->op_index - 1 : 0,
+                                        .event = *last};
+    const struct assay_object *object = assay_model_get(&judge->model, violation.object);
+    if (judge->tainted || !judge->config.legal || !(judge->judged >> ASSAY_PROPERTY_C26 & 1))
+        return;
+    violation.size_band = object ? size_band(object->requested) : 0;
+    emit(judge, &violation);
+}
+
 /* Nothing but refused requests can have touched the object since it was known to be whole. */
 static bool blame_refusal(const struct assay_judge *judge, const struct assay_judge_ground *ground,
                           uint32_t number)

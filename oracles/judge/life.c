@@ -91,6 +91,7 @@ void assay_judge_reset(struct assay_judge *judge)
     assay_model_reset(&judge->model);
     judge->op_index = judge->widest = 0;
     judge->good_asked = UINT64_MAX;
+    judge->good_told = 0;
     judge->ground = (struct assay_judge_ground){.last_call = UINT64_MAX};
     judge->tainted = judge->misuse_next = judge->unsettled = judge->no_mappings = false;
     assay_resources_reset(&judge->resources);

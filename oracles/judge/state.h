@@ -37,8 +37,9 @@ struct assay_judge {
     struct assay_model model;
     uint64_t op_index;
     uint64_t good_asked,
-        good_size;   /* the last good size and what it is of; asked UINT64_MAX: none */
-    uint64_t widest; /* by which bounds of an object were rounded, for C37 */
+        good_size;      /* the last good size and what it is of; asked UINT64_MAX: none */
+    uint64_t good_told; /* the last that came true with more than was asked for; 0: none */
+    uint64_t widest;    /* by which bounds of an object were rounded, for C37 */
     struct assay_judge_ground ground;
     struct assay_resources resources;
     uint8_t context; /* enum assay_context, of ops of context_thread */

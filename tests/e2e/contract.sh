@@ -4,7 +4,7 @@
 # 3 and nothing under the final name when the disk is full; a subject that writes over its runner is told, never believed.
 # usage: contract.sh BIN_FOLDER LIB_FOLDER
 set -euo pipefail
-bin=$(realpath "$1") lib=$(realpath "$2")
+bin=$(realpath "$1") lib=$(realpath "$2") here=$(cd "$(dirname "$0")" && pwd)
 export PATH="$bin:$PATH" ASSAY_PROGRESS=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -106,13 +106,38 @@ static void *make(size_t size)
 
 const struct assay_subject assay_subject = {.name = "once", .malloc = make, .free = free};
 END
-run 4 env ONCE="$work/once.file" assay fuzz --subject adapter:once.c --programs random --runs 300 --seed 1 --out once
+run 4 env ONCE="$work/once.file" assay fuzz --subject adapter:once.c --programs random --runs 300 --seed 1 --out once \
+    --junit once.xml --sarif once.sarif
 grep -q "^1 suspicion did not come back in a fresh child" out || fail "nothing of a suspicion"
 grep -q "^suspected: program [0-9]*: C26 malloc.*ABRT" out || fail "not what it was"
 python3 -c '
 import json
 s = json.load(open("once/stats.json"))
-assert s["unconfirmed"] == 1 and len(s["doubts"]) == 1 and "ABRT" in s["doubts"][0]["what"], s'
+assert s["unconfirmed"] == 1 and len(s["doubts"]) == 1 and "ABRT" in s["doubts"][0]["what"], s
+told = json.load(open("once.sarif"))["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+assert [t["associatedRule"]["id"] for t in told if t["level"] == "warning" and "ABRT" in t["message"]["text"]] == ["C26"], told'
+grep -q '<testsuite .* failures="0" errors="1"' once.xml || fail "no error in a JUnit file"
+grep -q '<testcase name="C26 .*suspicion 1' once.xml || fail "not in the case of its property"
+
+# what a subject writes in legal programs: a report of corruption breaks C26, a warning is told
+run 1 assay replay p.trace --subject "$lib/zoo/libsays_corrupt.so"
+grep -q "^ERROR: assay: C26 .* report: a report of corruption was written" out || fail "no finding of a report"
+run 0 assay replay p.trace --subject "$lib/zoo/libcorrect_warns.so"
+run 0 assay fuzz --subject "$lib/zoo/libcorrect_warns.so" --profile "$here/../zoo/correct_warns.ini" --runs 64 --programs random \
+    --seed 1 --out warns
+grep -q "^the subject wrote to standard error in legal programs, in [0-9]* process[es]*: 'zoo: warning" out || fail "no note"
+python3 -c '
+import json
+wrote = json.load(open("warns/stats.json"))["wrote_to_stderr"]
+assert wrote["processes"] >= 1 and wrote["first"] == "zoo: warning: a free list is long", wrote'
+run 1 assay fuzz --subject "$lib/zoo/libsays_corrupt.so" --profile "$here/../zoo/says_corrupt.ini" --max-time 20s --programs random \
+    --seed 1 --out says
+finding=$(echo says/findings/*)
+grep -q "^the subject said: zoo: double free or corruption" "$finding/report.txt" || fail "not what it said"
+run 1 assay reproduce "$finding"
+cc -w -o says/reproducer "$finding/reproducer.c"
+run 1 env LD_PRELOAD="$lib/zoo/libsays_corrupt.so" says/reproducer
+run 0 says/reproducer
 
 # a subject that writes all over what it shares with its runner
 for command in "replay p.trace --subject" "diff p.trace --a glibc --b" "diff p.trace --b glibc --a" "fuzz --runs 50 --out s --subject"; do

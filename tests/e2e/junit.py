@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A JUnit file has the structure that report services read: elements and their order, the attributes that the common schema
-requires, counts that add up. usage: junit.py FILE [FAILURES]"""
+requires, counts that add up. usage: junit.py FILE [FAILURES [ERRORS]]"""
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -16,6 +16,7 @@ ELEMENTS = {
     "testcase": ({"name", "classname", "time"}, set(), [("skipped", 0, 1), ("error", 0, 1), ("failure", 0, 1)]),
     "skipped": (set(), {"message"}, []),
     "failure": ({"type"}, {"message"}, []),
+    "error": ({"type"}, {"message"}, []),
     "system-out": (set(), set(), []),
     "system-err": (set(), set(), []),
 }
@@ -38,18 +39,22 @@ def main():
     root = ET.parse(sys.argv[1]).getroot()
     assert root.tag == "testsuites"
     check(root)
-    failures = 0
+    failures = errors = 0
     for suite in root:
         cases = suite.findall("testcase")
         assert int(suite.get("tests")) == len(cases)
         assert int(suite.get("failures")) == len(suite.findall("testcase/failure"))
+        assert int(suite.get("errors")) == len(suite.findall("testcase/error"))
         assert int(suite.get("skipped")) == len(suite.findall("testcase/skipped"))
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", suite.get("timestamp"))
         names = [c.get("classname") + c.get("name") for c in cases]
         assert len(set(names)) == len(names), "names are unique"
         failures += int(suite.get("failures"))
-    assert int(root.get("failures")) == failures
+        errors += int(suite.get("errors"))
+    assert int(root.get("failures")) == failures and int(root.get("errors")) == errors
     assert len(sys.argv) < 3 or failures == int(sys.argv[2]), f"{failures} failures"
+    wanted = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    assert len(sys.argv) < 3 or errors == wanted, f"{errors} errors"
     print(f"{root.get('tests')} cases, {failures} failures")
 
 

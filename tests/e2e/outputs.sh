@@ -14,9 +14,9 @@ run() { # EXPECTED COMMAND...
     "$@" >out 2>err </dev/null || status=$?
     [ "$status" = "$expected" ] || fail "$*: exit $status, expected $expected"
 }
-holds() { # RESULTS FAILURES: of o.sarif and o.xml
+holds() { # RESULTS FAILURES [ERRORS]: of o.sarif and o.xml
     python3 "$here/sarif.py" o.sarif "$1" >out 2>err || fail "o.sarif"
-    python3 "$here/junit.py" o.xml "$2" >out 2>err || fail "o.xml"
+    python3 "$here/junit.py" o.xml "$2" "${3-0}" >out 2>err || fail "o.xml"
     [ -z "$(find . -name '*.partial*')" ] || fail "a partial file is left"
     [ -z "${ASSAY_KEEP_SARIF-}" ] || cp o.sarif "$ASSAY_KEEP_SARIF/$((kept += 1)).sarif"
     rm o.sarif o.xml
@@ -81,8 +81,10 @@ for line in open("out"):
 run 0 assay replay p.trace --subject "$lib/zoo/libusable_large.so" --suppressions fingerprints.txt "${to[@]}"
 grep -q 'suppressed: it is known' out || fail "replay's reason"
 holds "$(wc -l <fingerprints.txt)" 0
-run 4 assay replay p.trace --subject "$lib/support/crashes.so" --suppressions <(echo "C26 * * = it dies")
+run 4 assay replay p.trace --subject "$lib/support/crashes.so" --suppressions <(echo "C26 * * = it dies") "${to[@]}"
 grep -q "died at op 49, which is accepted" err || fail "a suppressed death"
+grep -q 'died at op 49, which is accepted.*type="suspected"' o.xml || fail "the end is no error"
+holds 1 0 1
 run 3 assay replay p.trace --subject glibc --suppressions <(echo "C26 nonsense * = reason")
 grep -q "line 1: no op is called 'nonsense'" err || fail "a wrong line"
 echo "the outputs hold"

@@ -17,6 +17,9 @@ static void zoo_count(const void *p);
 #ifndef ZOO_ZERO_FROM /* where rezalloc begins to zero */
 #define ZOO_ZERO_FROM(p, usable) (usable)
 #endif
+#ifndef ZOO_GOOD_SMALL /* the request whose class a small one's good size names */
+#define ZOO_GOOD_SMALL(bytes) (bytes)
+#endif
 #ifndef ZOO_GOOD_LARGE
 #define ZOO_GOOD_LARGE(bytes)                                                                      \
     ((((bytes) + ZOO_HEADER_BYTES + 16 + ZOO_PAGE - 1) & ~(size_t)(ZOO_PAGE - 1)) -                \
@@ -52,7 +55,8 @@ ZOO_EXPORT size_t malloc_good_size(size_t bytes)
 {
     if (bytes > ZOO_LIMIT)
         return 0;
-    return bytes > ZOO_SMALL_MAX ? ZOO_GOOD_LARGE(bytes) : zoo_class_bytes(zoo_class_of(bytes));
+    return bytes > ZOO_SMALL_MAX ? ZOO_GOOD_LARGE(bytes)
+                                 : zoo_class_bytes(zoo_class_of(ZOO_GOOD_SMALL(bytes)));
 }
 
 ZOO_EXPORT struct mallinfo2 mallinfo2(void)

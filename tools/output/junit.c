@@ -1,5 +1,6 @@
 /* JUnit XML as test-report services read it: one suite, a case per property that was judged or not
- * and per finding of it; attributes and order of elements are those of the common schema. */
+ * and per finding of it and per suspicion that did not come back, which is an error: whether it
+ * holds was not learned; attributes and order of elements are those of the common schema. */
 #include <string.h>
 #include <unistd.h>
 
@@ -120,8 +121,45 @@ static bool is_of(const json_t *finding, unsigned property)
 }
 
 struct counts {
-    unsigned cases, failures, skipped;
+    unsigned cases, failures, errors, skipped;
 };
+
+/* Numbered: cases have different names, suspicions may be alike. */
+static void doubt(FILE *out, const struct assay_output_run *run, size_t i)
+{
+    const struct assay_output_doubt *doubt = &run->doubts[i];
+    fputs("    <testcase name=\"", out);
+    if (doubt->property != ASSAY_PROPERTY_NONE) {
+        const struct assay_property_info *info = assay_property_info(doubt->property);
+        fprintf(out, "%s ", info->id);
+        put_text(out, info->statement);
+        fputc(' ', out);
+    }
+    fprintf(out, "[suspicion %zu]\" classname=\"assay.%s.%s\" time=\"0\">\n      <error", i + 1,
+            run->command,
+            doubt->property == ASSAY_PROPERTY_NONE
+                ? "suspicion"
+                : assay_severity_name(assay_property_info(doubt->property)->severity));
+    put_attribute(out, "message", utf8(doubt->text));
+    fputs(" type=\"suspected\"/>\n    </testcase>\n", out);
+}
+
+/* Those of one property; out NULL: only counts them. Returns how many. */
+static unsigned doubts(FILE *out, const struct assay_output_run *run, unsigned p,
+                       struct counts *counts)
+{
+    unsigned own = 0;
+    for (size_t i = 0; i < run->doubt_count; i++) {
+        if (run->doubts[i].property != p)
+            continue;
+        own++;
+        if (out)
+            doubt(out, run, i);
+    }
+    counts->cases += own;
+    counts->errors += own;
+    return own;
+}
 
 /* The cases of one property; out NULL: only counts them. */
 static void property(FILE *out, const struct assay_output_run *run, unsigned p,
@@ -147,6 +185,7 @@ static void property(FILE *out, const struct assay_output_run *run, unsigned p,
         else
             put_failure(out, finding->object, finding->artifact);
     }
+    own += doubts(out, run, p, counts);
     if (own > 0)
         return;
     bool held = run->judged[p] && run->evaluations[p] > 0;
@@ -174,16 +213,17 @@ void assay_junit_print(FILE *out, const struct assay_output_run *run)
         snprintf(host, sizeof host, "localhost");
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
         property(NULL, run, p, &counts);
+    doubts(NULL, run, ASSAY_PROPERTY_NONE, &counts);
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", out);
     fprintf(out,
-            "<testsuites name=\"assay %s\" tests=\"%u\" failures=\"%u\" errors=\"0\" "
+            "<testsuites name=\"assay %s\" tests=\"%u\" failures=\"%u\" errors=\"%u\" "
             "time=\"%.3f\">\n",
-            run->command, counts.cases, counts.failures, seconds);
+            run->command, counts.cases, counts.failures, counts.errors, seconds);
     fprintf(out, "  <testsuite id=\"0\" package=\"assay\" name=\"assay.%s\"", run->command);
     fprintf(out, " timestamp=\"%s\"", start);
     put_attribute(out, "hostname", utf8(host));
-    fprintf(out, " tests=\"%u\" failures=\"%u\" errors=\"0\" skipped=\"%u\" time=\"%.3f\">\n",
-            counts.cases, counts.failures, counts.skipped, seconds);
+    fprintf(out, " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n",
+            counts.cases, counts.failures, counts.errors, counts.skipped, seconds);
     fputs("    <properties>\n      <property name=\"subject\"", out);
     put_attribute(out, "value", utf8(run->subject));
     fputs("/>\n", out);
@@ -192,6 +232,7 @@ void assay_junit_print(FILE *out, const struct assay_output_run *run)
             run->exit_code);
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
         property(out, run, p, &again);
+    doubts(out, run, ASSAY_PROPERTY_NONE, &again);
     fputs("    <system-out></system-out>\n    <system-err></system-err>\n", out);
     fputs("  </testsuite>\n</testsuites>\n", out);
 }

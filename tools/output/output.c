@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "oracles/crash_site.h"
+#include "tools/command.h"
 #include "tools/options.h"
 #include "tools/whole_file.h"
 #include "traces/core/clock.h"
@@ -78,8 +79,25 @@ void assay_output_add(struct assay_output_run *run, json_t *finding, const char 
     run->count++;
 }
 
+void assay_output_doubt(struct assay_output_run *run, unsigned property, const char *text)
+{
+    struct assay_output_doubt *grown =
+        realloc(run->doubts, (run->doubt_count + 1) * sizeof *run->doubts);
+    ASSAY_CHECK(grown);
+    run->doubts = grown;
+    run->doubts[run->doubt_count] =
+        (struct assay_output_doubt){.property = property, .text = strdup(text)};
+    ASSAY_CHECK(run->doubts[run->doubt_count].text);
+    run->doubt_count++;
+}
+
 void assay_output_free(struct assay_output_run *run)
 {
+    for (size_t i = 0; i < run->doubt_count; i++)
+        free(run->doubts[i].text);
+    free(run->doubts);
+    run->doubts = NULL;
+    run->doubt_count = 0;
     for (size_t i = 0; i < run->count; i++) {
         json_decref(run->findings[i].object);
         free(run->findings[i].artifact);
@@ -259,6 +277,9 @@ int assay_output_write(const struct assay_output_options *options, struct assay_
 {
     int code = 0;
     run->end_ns = assay_clock_ns(CLOCK_REALTIME);
+    if (run->exit_code == ASSAY_EXIT_INCONCLUSIVE && run->doubt_count == 0)
+        assay_output_doubt(run, ASSAY_PROPERTY_NONE,
+                           "the run is inconclusive: nothing ran, or something had no occasion");
     if (options->sarif)
         code = assay_whole_file(options->sarif, print_sarif, run, err);
     if (code == 0 && options->junit)

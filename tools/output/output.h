@@ -37,6 +37,12 @@ struct assay_output_finding {
     char *artifact; /* file that shows it: reproducer, trace; malloc'ed */
 };
 
+/* What leaves the run open: a suspicion that did not come back. */
+struct assay_output_doubt {
+    unsigned property; /* ASSAY_PROPERTY_NONE: of none */
+    char *text;        /* malloc'ed */
+};
+
 struct assay_output_run {
     const char *command; /* "fuzz" */
     int argc;
@@ -50,12 +56,16 @@ struct assay_output_run {
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     struct assay_output_finding *findings; /* accepted and suppressed ones too */
     size_t count;
+    struct assay_output_doubt *doubts;
+    size_t doubt_count;
 };
 
 /* Starts the clock. */
 void assay_output_begin(struct assay_output_run *run, const char *command, int argc, char **argv);
 /* Takes the reference; artifact is copied, NULL if there is none. */
 void assay_output_add(struct assay_output_run *run, json_t *finding, const char *artifact);
+/* text is copied. */
+void assay_output_doubt(struct assay_output_run *run, unsigned property, const char *text);
 /* {"write-wild": [fingerprint, ...], ...}: the crashes among them, gathered by class. New
  * reference.
  */
@@ -69,7 +79,8 @@ json_t *assay_output_unused(const struct assay_suppressions *suppressions, const
  * makes by itself (--out), a file may be meant to stand in it; NULL: none. */
 int assay_output_ready(const struct assay_output_options *options, const char *folder,
                        struct assay_error *err);
-/* Writes what the options want, stops the clock. Returns 0 or ASSAY_E_*; on failure no file of that
+/* Writes what the options want, stops the clock. A run that ends as inconclusive has a doubt, if
+ * only that. Returns 0 or ASSAY_E_*; on failure no file of that
  * name is new. */
 int assay_output_write(const struct assay_output_options *options, struct assay_output_run *run,
                        struct assay_error *err);

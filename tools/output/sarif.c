@@ -269,6 +269,17 @@ static json_t *result(const struct assay_output_finding *finding)
 
 /* ---- the run ---- */
 
+static json_t *doubtful(const struct assay_output_doubt *doubt)
+{
+    json_t *entry =
+        made(json_pack("{s:s, s:o}", "level", "warning", "message", message(doubt->text)));
+    if (doubt->property != ASSAY_PROPERTY_NONE)
+        put(entry, "associatedRule",
+            made(json_pack("{s:s, s:i}", "id", assay_property_info(doubt->property)->id, "index",
+                           (int)doubt->property - 1)));
+    return entry;
+}
+
 static json_t *invocation(const struct assay_output_run *run)
 {
     char start[32], end[32], *line = NULL, why[256];
@@ -299,6 +310,8 @@ static json_t *invocation(const struct assay_output_run *run)
                                        assay_property_info(p)->id, "index", (int)p - 1))) == 0);
         free(text);
     }
+    for (size_t i = 0; i < run->doubt_count; i++)
+        ASSAY_CHECK(json_array_append_new(notifications, doubtful(&run->doubts[i])) == 0);
     json_t *object = made(json_pack(
         "{s:o, s:o, s:b, s:i, s:s, s:s, s:o}", "commandLine", assay_emit_string(line), "arguments",
         arguments, "executionSuccessful", run->exit_code <= 1, "exitCode", run->exit_code,

@@ -26,16 +26,22 @@ static uint64_t cpu_ns(pid_t pid)
     return clock_getcpuclockid(pid, &clock) == 0 ? assay_clock_ns(clock) : 0;
 }
 
-void assay_session_read_stderr(struct assay_session *session)
+uint64_t assay_session_said(const struct assay_session *session, uint64_t from, char *ret_text,
+                            size_t bytes)
 {
     off_t end = lseek(session->stderr_fd, 0, SEEK_CUR); /* shared with the child's descriptor */
+    uint64_t all = end > 0 ? (uint64_t)end : 0, rest = all > from ? all - from : 0;
+    ssize_t n =
+        pread(session->stderr_fd, ret_text, rest < bytes - 1 ? rest : bytes - 1, (off_t)from);
+    ret_text[n > 0 ? n : 0] = '\0';
+    return all;
+}
+
+void assay_session_read_stderr(struct assay_session *session)
+{
     struct assay_session_status *status = &session->status;
-    status->stderr_bytes = end > 0 ? (uint64_t)end : 0;
-    size_t want = status->stderr_bytes < sizeof status->stderr_text - 1
-                      ? status->stderr_bytes
-                      : sizeof status->stderr_text - 1;
-    ssize_t n = pread(session->stderr_fd, status->stderr_text, want, 0);
-    status->stderr_text[n > 0 ? n : 0] = '\0';
+    status->stderr_bytes =
+        assay_session_said(session, 0, status->stderr_text, sizeof status->stderr_text);
 }
 
 static void end_with(struct assay_session *session, enum assay_session_state state, int wait_status)

@@ -152,6 +152,51 @@ static void c25_usable_sizes_that_are_requested_ones(void **state)
     ASSERT_ONLY(&s, C25, OTHER);
 }
 
+/* What hides nothing has no excuse: the subject showed it, or its profile says so. */
+static void c25_class_edges(void **state)
+{
+    (void)state;
+    PUT(&s, GOOD_SIZE, .size = 16, .value = 32);
+    BEAR(MALLOC, 1, 16, BASE, 0);
+    BEAR(MALLOC, 2, 17, BASE + 64, 15); /* no good size of it was asked for */
+    PUT(&s, GOOD_SIZE, .size = 16, .value = 32);
+    BEAR(MALLOC, 3, 16, BASE + 128, 0);
+    ASSERT_NONE(&s);
+    PUT(&s, GOOD_SIZE, .size = 17, .value = 32);
+    BEAR(MALLOC, 4, 17, BASE + 192, 15);
+    PUT(&s, GOOD_SIZE, .size = 32, .value = 32);
+    BEAR(MALLOC, 5, 32, BASE + 256, 0);
+    ASSERT_NONE(&s);
+    PUT(&s, GOOD_SIZE, .size = 64, .value = 80); /* of this class nothing is known */
+    BEAR(MALLOC, 6, 64, BASE + 320, 0);
+    ASSERT_NONE(&s);
+    PUT(&s, GOOD_SIZE, .size = 16, .value = 32);
+    BEAR(MALLOC, 7, 16, BASE + 384, 0);
+    ASSERT_ONLY(&s, C25, OTHER);
+    assay_judge_reset(s.judge); /* each program for itself */
+    PUT(&s, GOOD_SIZE, .size = 16, .value = 32);
+    BEAR(MALLOC, 1, 16, BASE, 0);
+    ASSERT_NONE(&s);
+}
+
+static void c25_class_edges_by_profile(void **state)
+{
+    struct assay_profile profile;
+    (void)state;
+    for (unsigned answer = ASSAY_ANSWER_NO; answer <= ASSAY_ANSWER_YES; answer++) {
+        stream_close(&s);
+        assay_profile_generic(&profile);
+        profile.usable_is_requested = (uint8_t)answer;
+        stream_open(&s, STREAM_HAS_ALL, &profile);
+        PUT(&s, GOOD_SIZE, .size = 16, .value = 32);
+        BEAR(MALLOC, 1, 16, BASE, 0);
+        if (answer == ASSAY_ANSWER_NO)
+            ASSERT_ONLY(&s, C25, OTHER);
+        else
+            ASSERT_NONE(&s);
+    }
+}
+
 static void c34_bytes_in_use(void **state)
 {
     enum { MIB = 1 << 20 };
@@ -247,6 +292,8 @@ int main(void)
         TEST(c24_a_size_that_is_not_taken),
         TEST(c25_good_size),
         TEST(c25_usable_sizes_that_are_requested_ones),
+        TEST(c25_class_edges),
+        TEST(c25_class_edges_by_profile),
         TEST(c34_bytes_in_use),
         TEST(c34_without_a_promise),
         TEST(c34_heap_walk),

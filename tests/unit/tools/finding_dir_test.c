@@ -1,7 +1,10 @@
 /* Finding folders: what is put in comes out, whole or not at all. */
 #include <dirent.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +16,8 @@
 #include "tools/finding_dir.h"
 
 static char folder[] = "/tmp/assay-finding-dir-XXXXXX";
+static _Atomic bool replaced;
+static _Atomic unsigned missed;
 static struct assay_subject_spec spec = {.name = "glibc"};
 static const struct assay_event ops[] = {{.kind = ASSAY_OP_MALLOC, .born = 1, .size = 40},
                                          {.kind = ASSAY_OP_FREE, .object = 1}};
@@ -65,6 +70,46 @@ static long size_of(const char *path)
     return stat(path, &status) == 0 ? (long)status.st_size : -1;
 }
 
+static void *look(void *argument)
+{
+    const char *file = argument;
+    while (!atomic_load(&replaced))
+        if (access(file, R_OK) != 0)
+            atomic_fetch_add(&missed, 1);
+    return NULL;
+}
+
+/* Whoever is killed while a finding is written anew leaves the old one or the new one. */
+static void a_finding_is_there_while_it_is_replaced(void **state)
+{
+    enum { TIMES = 200 };
+    const struct assay_finding_record record = make_record(NULL);
+    char path[PATH_MAX], file[PATH_MAX + 16], left[PATH_MAX];
+    struct assay_error err;
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(assay_finding_dir_write(folder, &record, path, &err), 0);
+    snprintf(file, sizeof file, "%s/finding.json", path);
+    assert_int_equal(pthread_create(&thread, NULL, look, file), 0);
+    for (int i = 0; i < TIMES; i++)
+        assert_int_equal(assay_finding_dir_write(folder, &record, path, &err), 0);
+    atomic_store(&replaced, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(atomic_load(&missed), 0);
+    /* what a process that is gone had begun is cleared away, and what another is writing is not */
+    snprintf(left, sizeof left, "%s/.%s.%d.partial", folder, strrchr(path, '/') + 1, 1 << 30);
+    assert_int_equal(mkdir(left, 0700), 0);
+    snprintf(file, sizeof file, "%s/.%s.%ld.partial", folder, strrchr(path, '/') + 1,
+             (long)getppid());
+    assert_int_equal(mkdir(file, 0700), 0);
+    assert_int_equal(assay_finding_dir_write(folder, &record, path, &err), 0);
+    assert_int_equal(access(left, F_OK), -1);
+    assert_int_equal(access(file, F_OK), 0);
+    rmdir(file);
+    assert_int_equal(entries(folder), 1);
+    remove_all(path);
+}
+
 static void long_profile_is_kept_whole(void **state)
 {
     char from[PATH_MAX], path[PATH_MAX], kept[PATH_MAX + 16];
@@ -107,6 +152,7 @@ static void unreadable_profile_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(long_profile_is_kept_whole),
+                                       cmocka_unit_test(a_finding_is_there_while_it_is_replaced),
                                        cmocka_unit_test(unreadable_profile_is_an_error)};
     if (!mkdtemp(folder))
         return 1;

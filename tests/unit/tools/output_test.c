@@ -55,6 +55,10 @@ static int start(void **state)
     json_t *known = finding("C05", "00000000000000cc");
     json_object_set_new(known, "suppressed", json_string("<known> & wanted"));
     assay_output_add(&run, known, NULL);
+    assay_output_doubt(&run, ASSAY_PROPERTY_C02, "suspected: program 7: C02 <malloc>\x01");
+    assay_output_doubt(&run, ASSAY_PROPERTY_C02, "suspected: program 7: C02 <malloc>\x01");
+    assay_output_doubt(&run, ASSAY_PROPERTY_C05, "suspected: program 9: C05 free");
+    assay_output_doubt(&run, ASSAY_PROPERTY_NONE, "an \xff engine");
     return 0;
 }
 
@@ -103,6 +107,16 @@ static void sarif(void **state)
                         "reproducer.c");
     assert_string_equal(at(one, "results.1.partialFingerprints.assay/v1"), "00000000000000bb");
     assert_string_equal(at(one, "results.2.suppressions.0.justification"), "<known> & wanted");
+    const json_t *told = json_object_get(json_array_get(json_object_get(one, "invocations"), 0),
+                                         "toolExecutionNotifications");
+    size_t last = json_array_size(told) - 1;
+    for (size_t i = 0; i <= last; i++)
+        assert_string_equal(at(json_array_get(told, i), "level"),
+                            i + 4 > last ? "warning" : "note");
+    assert_string_equal(at(json_array_get(told, last - 1), "message.text"),
+                        "suspected: program 9: C05 free");
+    assert_string_equal(at(json_array_get(told, last - 1), "associatedRule.id"), "C05");
+    assert_string_equal(at(json_array_get(told, last), "associatedRule.id"), "-");
     /* every result's rule stands where it says */
     const json_t *results = json_object_get(one, "results");
     for (size_t i = 0; i < json_array_size(results); i++) {
@@ -129,16 +143,22 @@ static unsigned occurrences(const char *text, const char *word)
 
 static void junit(void **state)
 {
-    char *text = NULL, count[40];
+    char *text = NULL, count[64];
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     (void)state;
     run.end_ns = run.start_ns + 1500000000u;
     assay_junit_print(out, &run);
     assert_int_equal(fclose(out), 0);
-    snprintf(count, sizeof count, "tests=\"%u\" failures=\"2\"", occurrences(text, "<testcase"));
+    snprintf(count, sizeof count, "tests=\"%u\" failures=\"2\" errors=\"4\"",
+             occurrences(text, "<testcase"));
     assert_int_equal(occurrences(text, count), 2);
     assert_int_equal(occurrences(text, "<failure"), 2);
+    assert_int_equal(occurrences(text, "<error"), 4);
+    assert_int_equal(occurrences(text, "testcase name=\"C02 "), 2); /* none that held beside them */
+    assert_int_equal(occurrences(text, "testcase name=\"C05 "), 3);
+    assert_int_equal(occurrences(text, "testcase name=\"[suspicion 4]\""), 1);
+    assert_int_equal(occurrences(text, "program 7: C02 &lt;malloc&gt;?\" type=\"suspected\""), 2);
     assert_non_null(strstr(text, "suppressed: &lt;known&gt; &amp; wanted"));
     assert_non_null(strstr(text, "evaluated 0 times"));
     /* each with its own reason: no such function, no such fact, no promise, no such program */

@@ -363,6 +363,49 @@ static void damage_is_a_fact_with_evidence(void **state)
     stop();
 }
 
+/* What is whole around a wrong byte is the object's own content, not an older one. */
+static void a_wrong_byte_is_nobodys_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (unsigned written = 0; written < 2; written++)
+        for (uint64_t at = 0; at < 40; at++) {
+            start(&whole, ASSAY_TOUCH_FULL, false);
+            RUN(OP(MALLOC, .size = 100, .born = 1),
+                OP(WRITE, .object = 1, .arg = written ? 16 : 0, .size = written ? 8 : 0),
+                OP(MALLOC, .size = 100, .born = 2));
+            ((char *)(uintptr_t)ops[0].address)[at] ^= 0x5a;
+            struct assay_event check = {.kind = ASSAY_OP_CHECK, .object = 1};
+            assay_executor_run(executor, &check, 1, &sink);
+            assert_non_null(evidence());
+            assert_int_equal(evidence()->object, 1);
+            assert_int_equal(evidence()->arg, at);
+            assert_int_equal(evidence()->born, 0);
+            stop();
+        }
+}
+
+static void an_older_content_is_told_from_any_byte_on(void **state)
+{
+    (void)state;
+    for (uint64_t at = 0; at < 8; at++) {
+        start(&whole, ASSAY_TOUCH_FULL, false);
+        struct assay_event birth = {.kind = ASSAY_OP_MALLOC, .size = 100, .born = 1},
+                           write = {.kind = ASSAY_OP_WRITE, .object = 1, .arg = 16, .size = 32},
+                           check = {.kind = ASSAY_OP_CHECK, .object = 1};
+        char older[32];
+        assay_executor_run(executor, &birth, 1, &sink);
+        char *object = (char *)(uintptr_t)birth.address;
+        memcpy(older, object + 16, sizeof older);
+        assay_executor_run(executor, &write, 1, &sink);
+        memcpy(object + 16 + at, older + at, sizeof older - at); /* a write that got lost */
+        assay_executor_run(executor, &check, 1, &sink);
+        assert_non_null(evidence());
+        assert_in_range(evidence()->arg, 16 + at, 16 + at + 2);
+        assert_int_equal(evidence()->born, 1);
+        stop();
+    }
+}
+
 static void a_sibling_is_swept_before_long_and_all_at_the_end(void **state)
 {
     (void)state;
@@ -650,6 +693,8 @@ int main(void)
         cmocka_unit_test(missing_apis_and_what_hangs_on_them_are_skipped),
         cmocka_unit_test(failures_leave_no_object_and_old_ones_alone),
         cmocka_unit_test(damage_is_a_fact_with_evidence),
+        cmocka_unit_test(a_wrong_byte_is_nobodys_wherever_it_stands),
+        cmocka_unit_test(an_older_content_is_told_from_any_byte_on),
         cmocka_unit_test(a_sibling_is_swept_before_long_and_all_at_the_end),
         cmocka_unit_test(overlap_names_whose_pattern_stands_there),
         cmocka_unit_test(dirty_calloc_and_lossy_realloc_are_facts),
