@@ -153,11 +153,11 @@ static void threads_that_block_signals_go_on(void **state)
     (void)state;
     for (unsigned i = 0; i < TIMES; i++) {
         assert_int_equal(end_of(ASSAY_BINARY_DIR "/lib/zoo/libcorrect_worker.so", false), 0);
-        assert_int_equal(end_of(ASSAY_BINARY_DIR "/lib/zoo/librace_worker.so", true), 0);
+        assert_int_equal(end_of(ASSAY_BINARY_DIR "/lib/zoo/libcorrect_masks.so", true), 0);
     }
 #if defined(__x86_64__) /* where breakpoints are */
     for (unsigned i = 0; i < TRIES && signal == 0; i++)
-        signal = end_of(ASSAY_BINARY_DIR "/lib/zoo/librace_worker.so", false);
+        signal = end_of(ASSAY_BINARY_DIR "/lib/zoo/libcorrect_masks.so", false);
     assert_int_equal(signal, SIGTRAP);
 #endif
     (void)signal;
