@@ -276,7 +276,8 @@ static int verdict(const struct assay_fuzz_totals *totals, const struct assay_fu
         ended &&
         (totals->programs == 0 ||
          atomic_load(&state->ended_early) + atomic_load(&state->out_of_memory) >= totals->programs);
-    if (atomic_load(&state->unconfirmed) || nothing_ran || assay_fuzz_idle(totals))
+    bool no_race_tried = atomic_load(&state->races_trapped) && !atomic_load(&state->races_tried);
+    if (atomic_load(&state->unconfirmed) || nothing_ran || no_race_tried || assay_fuzz_idle(totals))
         return ASSAY_EXIT_INCONCLUSIVE;
     return ASSAY_EXIT_CLEAN;
 }

@@ -207,6 +207,42 @@ static bool is_news(struct assay_fuzz_state *state, const struct assay_violation
            !assay_fuzz_suppressed(state, violation);
 }
 
+/* Once more without breakpoints, where a thread of the subject runs into one that blocks SIGTRAP:
+ * so do those that come after. */
+static int run_untrapped(struct assay_fuzz_state *state, const struct assay_directed_info *info,
+                         struct assay_directed *d, size_t listed, uint64_t round,
+                         struct assay_trial_config *trial_config, struct assay_trial_result *result,
+                         struct staged *staged, struct assay_error *err)
+{
+    const struct assay_fuzz_config *config = state->config;
+    bool again = false;
+    int code = 0;
+    do {
+        struct assay_trial *trial = NULL;
+        assay_directed_begin(d, config->seed + round, listed, config->spec->missing_apis,
+                             &config->profile);
+        trial_config->environment.stepped =
+            trial_config->environment.preempted && atomic_load(&state->stepped);
+        code = assay_trial_create(trial_config, &trial, err);
+        if (code == 0)
+            code = run_stages(state, info, d, trial, result, staged, err);
+        if (code == 0)
+            count_judged(state, trial);
+        assay_trial_free(trial);
+        again =
+            code == 0 && result->trapped && !result->violated && !trial_config->environment.stepped;
+        if (again)
+            atomic_store(&state->stepped, true);
+    } while (again && !assay_fuzz_over(state));
+    if (code < 0 || !(info->flags & ASSAY_DIRECTED_RACES) || d->n == 0)
+        return code;
+    bool trapped = result->trapped && !result->violated;
+    if (trapped)
+        d->reason = "a thread of the subject blocks SIGTRAP, and its process ended of that";
+    atomic_fetch_add(trapped ? &state->races_trapped : &state->races_tried, 1);
+    return code;
+}
+
 /* round: 0 = as it stands in the list, else again, from another seed. */
 static void run_one(struct assay_fuzz_state *state, const struct assay_directed_info *info,
                     struct assay_directed *d, size_t listed, uint64_t round, uint64_t number)
@@ -215,29 +251,20 @@ static void run_one(struct assay_fuzz_state *state, const struct assay_directed_
     struct assay_trial_result result = {0};
     struct staged staged = {0};
     struct assay_error err = {0};
-    struct assay_trial *trial = NULL;
-    const struct assay_trial_config trial_config = {.subject = config->spec,
-                                                    .profile = &config->profile,
-                                                    .seed = ASSAY_TRIAL_SEED,
-                                                    .max_objects = ASSAY_DIRECTED_MAX_OBJECTS,
-                                                    .hang_ms = ASSAY_FUZZ_HANG_MS,
-                                                    .environment =
-                                                        assay_directed_environment(info)};
+    struct assay_trial_config trial_config = {.subject = config->spec,
+                                              .profile = &config->profile,
+                                              .seed = ASSAY_TRIAL_SEED,
+                                              .max_objects = ASSAY_DIRECTED_MAX_OBJECTS,
+                                              .hang_ms = ASSAY_FUZZ_HANG_MS,
+                                              .environment = assay_directed_environment(info)};
     const char *why_not = why_no_races(state, info);
     if (why_not) {
         note(state, listed, why_not);
         return;
     }
-    assay_directed_begin(d, config->seed + round, listed, config->spec->missing_apis,
-                         &config->profile);
-    int code = assay_trial_create(&trial_config, &trial, &err);
-    if (code == 0)
-        code = run_stages(state, info, d, trial, &result, &staged, &err);
-    if (code == 0)
-        count_judged(state, trial);
+    int code = run_untrapped(state, info, d, listed, round, &trial_config, &result, &staged, &err);
     if (result.mapping_by_name)
         atomic_store(&state->mapping_by_name, true);
-    assay_trial_free(trial);
     if (result.wrote[0])
         assay_fuzz_wrote(state, result.wrote);
     if (code == 0 && result.died && !result.violated)

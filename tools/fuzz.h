@@ -86,8 +86,10 @@ struct assay_fuzz_state {
     /* wrote to standard error in legal programs and lived: children, and the first line */
     unsigned wrote;
     char first_wrote[256];
-    _Atomic bool races; /* a directed program has shown a finding that is a race */
-    struct assay_fuzz_directed_state *directed; /* in the order of directed.def */
+    _Atomic bool races;   /* a directed program has shown a finding that is a race */
+    _Atomic bool stepped; /* a thread of the subject blocks SIGTRAP: races go without breakpoints */
+    _Atomic uint64_t races_trapped, races_tried; /* died of it all the same; did not */
+    struct assay_fuzz_directed_state *directed;  /* in the order of directed.def */
     size_t directed_count;
     struct assay_error err;     /* of the first job that could not go on; code 0: none */
     char written[64][PATH_MAX]; /* folders of the findings, in order */

@@ -167,6 +167,63 @@ static void look_at_plain_calls(struct assay_fuzz_state *state, struct assay_fuz
     *result = last;
 }
 
+/* What makes the ops that follow run at another time than where they stand. */
+static bool moves_ops(const struct assay_event *op)
+{
+    return op->kind == ASSAY_OP_FORK ||
+           (op->kind == ASSAY_OP_CONTEXT && op->arg >= ASSAY_CONTEXT_ATEXIT &&
+            op->arg <= ASSAY_CONTEXT_CHILD);
+}
+
+/* As ops of one thread. Returns how many; 0: processes or handlers have a part, or it is one. */
+static size_t put_on_one_thread(const struct assay_fuzz_program *program,
+                                struct assay_event *ret_ops)
+{
+    size_t n = 0;
+    bool several = false;
+    for (size_t i = 0; i < program->count; i++) {
+        const struct assay_event *op = &program->ops[i];
+        if (op->process || moves_ops(op))
+            return 0;
+        several |= op->thread != 0;
+        if (op->kind == ASSAY_OP_THREAD_START || op->kind == ASSAY_OP_THREAD_EXIT ||
+            op->kind == ASSAY_OP_CONTEXT)
+            continue;
+        ret_ops[n] = *op;
+        ret_ops[n++].thread = 0;
+    }
+    return several ? n : 0;
+}
+
+/* Such a call loses content where one thread makes all calls, too: then what that is called is
+ * told. */
+static void look_on_one_thread(struct assay_fuzz_state *state, struct assay_fuzz_program *program,
+                               struct assay_trial_result *result, uint32_t hang_ms)
+{
+    static _Thread_local struct assay_trial_result last;
+    struct assay_fuzz_program alone = *program;
+    const struct assay_violation *first = &result->first;
+    int same;
+    if (first->property != ASSAY_PROPERTY_C28 || !is_content(first) ||
+        program->environment.preempted)
+        return;
+    alone.environment =
+        (struct assay_environment){.whole_content = program->environment.whole_content};
+    alone.ops = malloc(program->count * sizeof *alone.ops);
+    alone.count = alone.ops ? put_on_one_thread(program, alone.ops) : 0;
+    if (alone.count > 0 &&
+        count_shown(state, &alone, &state->config->profile, hang_ms, first, &same, &last) ==
+            TIMES &&
+        last.first.kind == first->kind && last.first.relation == first->relation &&
+        last.first.size_band == first->size_band) {
+        memcpy(program->ops, alone.ops, alone.count * sizeof *alone.ops);
+        program->count = alone.count;
+        program->environment = alone.environment;
+        *result = last;
+    }
+    free(alone.ops);
+}
+
 static bool is_refused_resize(const struct assay_event *op)
 {
     uint64_t bytes = 0;
@@ -208,6 +265,7 @@ bool assay_fuzz_is_consequence(struct assay_fuzz_state *state, struct assay_fuzz
 {
     if (assay_fuzz_known(state, &result->first))
         return false;
+    look_on_one_thread(state, program, result, hang_ms);
     look_at_plain_calls(state, program, result, hang_ms);
     look_without_refusals(state, program, result, hang_ms);
     return !assay_fuzz_known(state, &result->first) &&

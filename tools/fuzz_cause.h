@@ -4,7 +4,8 @@
  * what is usable: whatever shows then, and not where these bytes are left alone, is a consequence
  * of what C04, C06 or C09 says, or, where these have said nothing yet, is told in their place.
  * Content of an aligned object that a resize loses (C16) is C12's where an object that is not
- * aligned loses the same byte, and reallocarray's is realloc's. What ends the program at an
+ * aligned loses the same byte, and reallocarray's is realloc's. Content that is lost across threads
+ * (C28) is what it is called where one thread loses it, too. What ends the program at an
  * object that survived a refused resize (C13) is C26 where it does without that resize. All are
  * tried, so that another bug is not hidden. */
 #ifndef ASSAY_FUZZ_CAUSE_H

@@ -166,6 +166,9 @@ json_t *assay_fuzz_stats(const struct assay_fuzz_state *state,
                         json_integer((json_int_t)atomic_load(&state->ended_early)));
     json_object_set_new(object, "mapping_calls_by_name",
                         json_boolean(atomic_load(&state->mapping_by_name)));
+    json_object_set_new(object, "races_stepped", json_boolean(atomic_load(&state->stepped)));
+    json_object_set_new(object, "races_trapped",
+                        json_integer((json_int_t)atomic_load(&state->races_trapped)));
     json_object_set_new(object, "hangs_dropped",
                         json_integer((json_int_t)atomic_load(&state->hangs)));
     return object;
@@ -328,6 +331,13 @@ void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
     if (atomic_load(&state->mapping_by_name))
         fprintf(out, "mapping calls failed only where they were made by name, not in the C library "
                      "itself; 'assay doctor' says why\n");
+    if (atomic_load(&state->stepped))
+        fprintf(out, "a thread of the subject blocks SIGTRAP, so breakpoints end its process: "
+                     "threads that call at the same time were interrupted by single steps alone\n");
+    if (atomic_load(&state->races_trapped))
+        fprintf(out, "a thread of the subject blocks SIGTRAP: %s of such threads ended of that%s\n",
+                assay_human_of(&a, atomic_load(&state->races_trapped), "program", "programs"),
+                atomic_load(&state->races_tried) ? "" : ", so no race was looked for");
     if (atomic_load(&state->out_of_memory))
         fprintf(
             out, "%s ended at the memory limit and replaced\n",

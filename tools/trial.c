@@ -210,7 +210,7 @@ static void judge_death(struct assay_trial *trial, const struct assay_session_st
     struct assay_trial_result *result = trial->result;
     if (trial->config.environment.preempted && status->signal == SIGTRAP &&
         !assay_session_crash(trial->session)) {
-        result->died = true; /* of a breakpoint of ours, where it had blocked all signals */
+        result->died = result->trapped = true;
         return;
     }
     size_t length = strcspn(status->stderr_text, "\n");
@@ -418,6 +418,12 @@ int assay_trial_run(struct assay_trial *trial, const struct assay_event *ops, si
     int code = assay_trial_begin(trial, fresh || twice, ret_result, err);
     if (code == 0 && n > 0)
         code = twice ? run_twice(trial, ops, n, err) : run(trial, ops, n, true, err);
+    if (code == 0 && ret_result->trapped && !ret_result->violated &&
+        !trial->config.environment.stepped) {
+        trial->config.environment.stepped = true;
+        code = assay_trial_begin(trial, true, ret_result, err);
+        code = code < 0 ? code : run(trial, ops, n, true, err);
+    }
     trial->result = NULL;
     return code < 0 ? code : 0;
 }

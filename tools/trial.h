@@ -26,7 +26,8 @@ enum { ASSAY_TRIAL_SEED = 1, ASSAY_TRIAL_MEMORY_MIB = 2048 };
 
 struct assay_trial_result {
     bool violated;
-    bool died;            /* the child ended in this program */
+    bool died;    /* the child ended in this program */
+    bool trapped; /* died so of a breakpoint, where a thread of the subject blocks SIGTRAP */
     bool mapping_by_name; /* mapping calls failed where they were made by name alone */
     struct assay_violation first;
     struct assay_circumstances circumstances; /* of the first */
@@ -43,7 +44,8 @@ struct assay_trial;
 int assay_trial_create(const struct assay_trial_config *config, struct assay_trial **ret_trial,
                        struct assay_error *err);
 /* Runs the program, in a new child if fresh (or if there is none); in two where the environment
- * says twice. The ops are not changed. Returns 0, or ASSAY_E_SUBJECT and others when no child could
+ * says twice; once more and without breakpoints where a trapped one showed nothing. The ops are not
+ * changed. Returns 0, or ASSAY_E_SUBJECT and others when no child could
  * be had. */
 int assay_trial_run(struct assay_trial *trial, const struct assay_event *ops, size_t n, bool fresh,
                     struct assay_trial_result *ret_result, struct assay_error *err);

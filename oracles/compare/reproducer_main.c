@@ -141,9 +141,11 @@ static void write_verdict(const struct reproducer_writer *w)
                            "        return died(\"bug: the damaged heap ends in signal\", number, "
                            "1);");
     else
-        reproducer_line(w, "    (void)late;");
+        reproducer_line(w, "    if (!late)\n"
+                           "        return died(\"not this bug: died of signal\", number, 2);");
     if (!is_hang(w)) /* else it is told */
-        reproducer_line(w, "    return died(\"not this bug: died of signal\", number, 2);");
+        reproducer_line(
+            w, "    return died(\"not decided: it took too long, until signal\", number, 2);");
 }
 
 /* What it writes to standard error goes to a file without a name, and is looked at in the end. */

@@ -22,6 +22,7 @@ enum {
     SELDOM = 256,          /* one in so many calls, later, */
     SELDOM_RARE = 8,       /* and of what is rare */
     OF_ALL = 4,            /* one breakpoint in so many is of all ways */
+    STAYS = 4,             /* without breakpoints one call in so many stays at a step */
     STEPS_OF_CALL = 2000,  /* of one call */
     YOUNG_CALLS = 8,       /* so many threads' first calls set the process up */
     YOUNG_STORES_LOG2 = 5, /* they stay at one of so many stores, */
@@ -29,7 +30,8 @@ enum {
 };
 
 static struct {
-    uintptr_t from, to; /* the code, which may be written; empty: there is none */
+    bool steps_only;
+    uintptr_t from, to; /* the code; it may be written, unless steps_only; empty: there is none */
     uint8_t *sites[SITES];
     _Atomic uint32_t count;
     struct { /* by the way they were learnt on, */
@@ -42,9 +44,10 @@ static struct {
     _Atomic uint32_t steps;
     _Atomic bool learning; /* some thread is in steps to learn */
     _Atomic uint32_t young_calls;
-    _Atomic uint32_t lock; /* of what follows */
-    uint8_t *at;           /* NULL: none stands */
-    uint8_t instruction;   /* its first byte */
+    _Atomic bool one_stays; /* steps_only: as one breakpoint stands at a time */
+    _Atomic uint32_t lock;  /* of what follows */
+    uint8_t *at;            /* NULL: none stands */
+    uint8_t instruction;    /* its first byte */
     uint64_t since;
 } state;
 
@@ -54,6 +57,7 @@ static struct sigaction former;
 static __thread uint32_t thread_steps;
 static __thread struct {
     uint32_t stores, steps; /* still to come before it stays; 0: it does not count them */
+    bool alone;             /* until then no other does, steps_only */
 } thread_stays;
 static __thread bool thread_learns;
 static __thread enum assay_breakpoint_way thread_way;
@@ -123,12 +127,20 @@ static void learn(uint8_t *at)
         append(state.ways[thread_way].stores, &state.ways[thread_way].store_count, at);
 }
 
+static void stay_no_more(void)
+{
+    thread_stays.stores = thread_stays.steps = 0;
+    if (thread_stays.alone)
+        atomic_store(&state.one_stays, false);
+    thread_stays.alone = false;
+}
+
 void assay_breakpoint_learnt(void)
 {
     if (thread_learns)
         atomic_store(&state.learning, false);
     thread_learns = false;
-    thread_stays.stores = thread_stays.steps = 0;
+    stay_no_more();
 }
 
 static bool is_to_stay(void)
@@ -159,6 +171,7 @@ static void stay_if_due(const uint8_t *next, bool calls_system)
         return;
     thread_stays.stores = thread_stays.steps = 0;
     tell_breakpoint();
+    stay_no_more();
 }
 
 static void step(ucontext_t *machine)
@@ -218,8 +231,8 @@ static int find_code(struct dl_phdr_info *info, size_t size, void *argument)
             code - from >= header->p_memsz)
             continue;
         uintptr_t first = from & ~(uintptr_t)(PAGE - 1);
-        if (mprotect((void *)first, from + header->p_memsz - first,
-                     PROT_READ | PROT_WRITE | PROT_EXEC) == 0) {
+        if (state.steps_only || mprotect((void *)first, from + header->p_memsz - first,
+                                         PROT_READ | PROT_WRITE | PROT_EXEC) == 0) {
             state.from = from;
             state.to = from + header->p_memsz;
         }
@@ -228,10 +241,12 @@ static int find_code(struct dl_phdr_info *info, size_t size, void *argument)
     return 0;
 }
 
-void assay_breakpoint_install(const void *code, bool (*on_step)(void), void (*on_breakpoint)(void))
+void assay_breakpoint_install(const void *code, bool steps_only, bool (*on_step)(void),
+                              void (*on_breakpoint)(void))
 {
     struct sigaction action;
     uintptr_t address = (uintptr_t)code;
+    state.steps_only = steps_only;
     tell_step = on_step;
     tell_breakpoint = on_breakpoint;
     memset(&action, 0, sizeof action);
@@ -279,6 +294,13 @@ bool assay_breakpoint_steps(uint64_t random, enum assay_breakpoint_way way)
     if (state.from == state.to)
         return false;
     thread_steps = 0;
+    if (state.steps_only) {
+        thread_stays.alone =
+            (is_rare(way) || random % STAYS == 0) && !atomic_exchange(&state.one_stays, true);
+        if (thread_stays.alone)
+            draw_stay(random / STAYS);
+        return thread_stays.alone;
+    }
     if (way == ASSAY_BREAKPOINT_BEGINS && atomic_fetch_add(&state.young_calls, 1) < YOUNG_CALLS)
         draw_stay(random);
     if (steps > STEPS_MOST || (steps > STEPS_MANY && random % seldom) ||
@@ -291,9 +313,10 @@ bool assay_breakpoint_steps(uint64_t random, enum assay_breakpoint_way way)
 #else
 void assay_breakpoint_learnt(void) {}
 
-void assay_breakpoint_install(const void *code, bool (*on_step)(void), void (*on_breakpoint)(void))
+void assay_breakpoint_install(const void *code, bool steps_only, bool (*on_step)(void),
+                              void (*on_breakpoint)(void))
 {
-    (void)code, (void)on_step, (void)on_breakpoint;
+    (void)code, (void)steps_only, (void)on_step, (void)on_breakpoint;
 }
 
 void assay_breakpoint_set(uint64_t random, uint64_t time, enum assay_breakpoint_way way)

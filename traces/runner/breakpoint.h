@@ -12,9 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Once per process. on_step: behind each instruction of a thread in steps; false: it makes no more.
- * on_breakpoint: at the instruction, which is back by then. Both in a signal handler. */
-void assay_breakpoint_install(const void *code, bool (*on_step)(void), void (*on_breakpoint)(void));
+/* Once per process. steps_only: none is ever set; calls in steps stay at a place in their stead.
+ * on_step: behind each instruction of a thread in steps; false: it makes no more. on_breakpoint: at
+ * the instruction, which is back by then. Both in a signal handler. */
+void assay_breakpoint_install(const void *code, bool steps_only, bool (*on_step)(void),
+                              void (*on_breakpoint)(void));
 /* What a thread is about to do. The last two are rare. */
 enum assay_breakpoint_way {
     ASSAY_BREAKPOINT_TAKES,

@@ -11,6 +11,7 @@ struct assay_environment {
     enum assay_order order;
     bool mapping_calls; /* REFUSE ops have their effect; serial order only */
     bool preempted;     /* threads are interrupted inside the subject's calls; partial order only */
+    bool stepped;       /* and by single steps alone: the subject dies at breakpoints */
     bool whole_content; /* objects are filled and checked whole (ASSAY_TOUCH_WHOLE_MAX) */
     bool twice; /* run in two fresh processes whose answers are compared (C36); serial order only */
 };

@@ -110,7 +110,7 @@ struct assay_parallel *assay_parallel_create(struct assay_arena *arena, struct a
     if (parallel->preempted) {
         const struct assay_subject through = assay_preempt_subject(config->subject);
         parallel->subject = *config->subject;
-        assay_preempt_install(config->subject);
+        assay_preempt_install(config->subject, shared->stepped != 0);
         assay_preempt_thread(&thread_worker->preempted, config->subject, &parallel->steps);
         assay_executor_call_through(base, &through);
     }

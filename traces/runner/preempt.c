@@ -71,11 +71,11 @@ static void on_breakpoint(void)
     errno = kept;
 }
 
-void assay_preempt_install(const struct assay_subject *subject)
+void assay_preempt_install(const struct assay_subject *subject, bool steps_only)
 {
     const void *code = NULL;
     memcpy(&code, &subject->malloc, sizeof code);
-    assay_breakpoint_install(code, on_step, on_breakpoint);
+    assay_breakpoint_install(code, steps_only, on_step, on_breakpoint);
 }
 
 void assay_preempt_thread(struct assay_preempted *self, const struct assay_subject *subject,

@@ -8,8 +8,10 @@
  * time, and nothing else: nothing of the subject is called meanwhile, and errno is kept. Where a
  * processor has no such steps (it is x86 that has) threads are left to the scheduler.
  *
- * A subject that blocks all signals dies at a breakpoint, of SIGTRAP and without a record: the
- * host takes that for what it is. */
+ * A thread of the subject that blocks SIGTRAP dies at a breakpoint, with its process and without a
+ * record. Who blocks it by the C library's names does not get it blocked (signal_names.c). Of who
+ * asks the kernel the host takes that death for what it is, and begins anew with steps_only: no
+ * breakpoint stands then, and what stays is a call made in steps. */
 #ifndef ASSAY_PREEMPT_H
 #define ASSAY_PREEMPT_H
 
@@ -33,7 +35,7 @@ struct assay_preempted {
 };
 
 /* Once per process. */
-void assay_preempt_install(const struct assay_subject *subject);
+void assay_preempt_install(const struct assay_subject *subject, bool steps_only);
 /* The calling thread, zeroed memory of its caller. */
 void assay_preempt_thread(struct assay_preempted *self, const struct assay_subject *subject,
                           _Atomic uint64_t *clock);

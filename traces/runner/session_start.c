@@ -55,6 +55,7 @@ static int make_shared(struct assay_session *session, int *ret_fd, struct assay_
     shared->prefault = config->prefault;
     shared->mapping_calls = config->environment.mapping_calls;
     shared->preempted = config->environment.preempted;
+    shared->stepped = config->environment.stepped;
     shared->seed = config->seed;
     shared->missing_apis = session->subject.missing_apis;
     shared->bindings = session->subject.bindings;

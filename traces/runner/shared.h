@@ -45,7 +45,7 @@ struct assay_shared {
     /* configuration, written by the host before the runner starts */
     uint32_t touch, order, max_objects;
     uint8_t content_full, ask_usable, usable_writable, judge, want_results, bare, adapter, frozen,
-        prefault, mapping_calls, preempted;
+        prefault, mapping_calls, preempted, stepped;
     uint64_t seed;
     uint64_t missing_apis;
     struct assay_bindings bindings;

@@ -215,6 +215,39 @@ static void the_process_is_part_of_the_bug(void **state)
     assert_int_equal(run_on_subject(), 1);
 }
 
+/* What its own alarm ends has shown nothing: neither this bug nor that there is another. */
+static void its_own_alarm_decides_nothing(void **state)
+{
+    static const char source[] =
+        "#include <stddef.h>\n#include <signal.h>\nstatic char heap[1 << 16];\n"
+        "void *malloc(size_t n) { if (n == 333) raise(SIGALRM); if (n == 555) raise(SIGUSR1);\n"
+        "    return heap; }\n"
+        "void free(void *p) { (void)p; }\n";
+    static const struct {
+        uint64_t size;
+        uint16_t property;
+        const char *says;
+    } cases[] = {{333, ASSAY_PROPERTY_C05, "not decided: it took too long"},
+                 {333, ASSAY_PROPERTY_C19, "not decided: it took too long"},
+                 {555, ASSAY_PROPERTY_C19, "not this bug: died of signal"}};
+    (void)state;
+    build_subject(source);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char command[400];
+        const struct assay_event op = {.kind = ASSAY_OP_MALLOC, .born = 1, .size = cases[i].size};
+        const struct assay_violation violation = {.property = cases[i].property,
+                                                  .kind = ASSAY_OP_MALLOC,
+                                                  .relation = ASSAY_RELATION_OTHER};
+        write_one(&violation, &op, 1);
+        (void)compile_and_run("gcc", "-O0");
+        assert_int_equal(run_on_subject(), 2);
+        snprintf(command, sizeof command,
+                 "LD_PRELOAD=%s/subject.so %s/reproducer 2>&1 | grep -q '%s'", folder, folder,
+                 cases[i].says);
+        assert_int_equal(system(command), 0);
+    }
+}
+
 /* What a resize of an aligned object gives is aligned for the next resize as well. */
 static void alignment_is_kept_over_resizes(void **state)
 {
@@ -393,6 +426,7 @@ int main(void)
         cmocka_unit_test(every_property_compiles_and_is_quiet),
         cmocka_unit_test(verdicts_follow_the_program),
         cmocka_unit_test(the_process_is_part_of_the_bug),
+        cmocka_unit_test(its_own_alarm_decides_nothing),
         cmocka_unit_test(alignment_is_kept_over_resizes),
         cmocka_unit_test(usable_bytes_are_written),
         cmocka_unit_test(many_ops_compile),
