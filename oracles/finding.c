@@ -155,6 +155,24 @@ bool assay_finding_known(const json_t *finding, struct assay_violation *ret_viol
     return v.property && v.kind && v.relation && sized;
 }
 
+bool assay_finding_named(const struct assay_violation *violation, unsigned property, unsigned kind,
+                         unsigned relation)
+{
+    char own[ASSAY_FINGERPRINT_BYTES], meant[ASSAY_FINGERPRINT_BYTES];
+    struct assay_violation named = *violation;
+    if (property != violation->property)
+        return false;
+    if (violation->races)
+        return (!kind || kind == violation->kind) && (!relation || relation == violation->relation);
+    if (kind)
+        named.kind = (uint8_t)kind;
+    if (relation)
+        named.relation = (uint8_t)relation;
+    assay_finding_fingerprint(violation, own);
+    assay_finding_fingerprint(&named, meant);
+    return strcmp(own, meant) == 0;
+}
+
 const char *assay_finding_accepted(const struct assay_violation *violation,
                                    const struct assay_profile *profile)
 {
@@ -162,9 +180,7 @@ const char *assay_finding_accepted(const struct assay_violation *violation,
         return "the profile does not promise that what is freed is merged";
     for (uint32_t i = 0; i < profile->accepted_count && i < ASSAY_PROFILE_ACCEPTED_MAX; i++) {
         const struct assay_accepted *accepted = &profile->accepted[i];
-        if (accepted->property == violation->property &&
-            (accepted->kind == 0 || accepted->kind == violation->kind) &&
-            (accepted->relation == 0 || accepted->relation == violation->relation))
+        if (assay_finding_named(violation, accepted->property, accepted->kind, accepted->relation))
             return accepted->reason;
     }
     return NULL;

@@ -208,10 +208,19 @@ static bool fits(struct entry *entry, const struct assay_violation *violation, c
 {
     if (entry->fingerprint[0])
         return names(entry, violation);
-    return entry->property == violation->property &&
-           (entry->kind == 0 || entry->kind == violation->kind) &&
-           (entry->relation == 0 || entry->relation == violation->relation) &&
+    return assay_finding_named(violation, entry->property, entry->kind, entry->relation) &&
            fits_subject(entry, subject);
+}
+
+static void keep_nearest(struct entry *entry, const struct assay_violation *violation)
+{
+    char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    if (entry->property != violation->property)
+        return;
+    assay_finding_fingerprint(violation, fingerprint);
+    snprintf(entry->shown.nearest, sizeof entry->shown.nearest, "%s %s %s, fingerprint %s",
+             assay_property_info(violation->property)->id, assay_op_info(violation->kind)->name,
+             assay_relation_name(violation->relation), fingerprint);
 }
 
 const struct assay_suppression *assay_suppressed(struct assay_suppressions *suppressions,
@@ -220,8 +229,11 @@ const struct assay_suppression *assay_suppressed(struct assay_suppressions *supp
 {
     for (size_t i = 0; i < suppressions->count; i++) {
         struct entry *entry = &suppressions->entries[i];
-        if (!fits(entry, violation, subject))
+        if (!fits(entry, violation, subject)) {
+            if (count)
+                keep_nearest(entry, violation);
             continue;
+        }
         entry->shown.used += count;
         return &entry->shown;
     }

@@ -183,7 +183,7 @@ static void make_hints(struct hints *hints, const char *path,
 }
 
 static int write_report(const char *folder, const struct assay_finding_record *record,
-                        const struct hints *hints, struct assay_error *err)
+                        const struct hints *hints, const char *fingerprint, struct assay_error *err)
 {
     struct assay_printable said;
     FILE *out = create(folder, "report.txt", err);
@@ -215,6 +215,8 @@ static int write_report(const char *folder, const struct assay_finding_record *r
     fprintf(out, "\n\nprogram:\n");
     put_program(out, record);
     fprintf(out, "\nreproduce: %s\nnext: %s\n", hints->reproduce, hints->next);
+    fprintf(out, "if it is known, a line of the file of --suppressions: %s = why it is accepted\n",
+            fingerprint);
     return finish(out, "report.txt", err);
 }
 
@@ -323,7 +325,7 @@ int assay_finding_dir_write(const char *folder, const struct assay_finding_recor
     }
     if ((code = write_trace(temporary, record, err)) < 0 ||
         (code = write_text(temporary, record, err)) < 0 ||
-        (code = write_report(temporary, record, &hints, err)) < 0 ||
+        (code = write_report(temporary, record, &hints, fingerprint, err)) < 0 ||
         (code = write_reproducer(temporary, record, fingerprint, err)) < 0 ||
         (record->profile_path && (code = copy_profile(temporary, record->profile_path, err)) < 0) ||
         (code = write_json(temporary, record, &hints, err)) < 0) {

@@ -381,23 +381,32 @@ static bool is_answer(const struct assay_measuring *measure,
     return false;
 }
 
+/* A line of the list means it already. */
+static bool is_listed(const json_t *candidates, const struct assay_violation *violation)
+{
+    struct assay_violation other;
+    const json_t *candidate;
+    size_t i;
+    json_array_foreach(candidates, i, candidate)
+    {
+        if (assay_finding_known(json_object_get(candidate, "finding"), &other) &&
+            assay_finding_named(violation, other.property, other.kind, other.relation))
+            return true;
+    }
+    return false;
+}
+
 static void list_candidates(struct assay_measuring *measure, const struct assay_fuzz_state *state)
 {
     for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
         const struct assay_violation *violation = &finding->violation;
         char line[96], text[400];
-        bool listed = false;
-        size_t at;
-        const json_t *other;
-        if (finding->accepted || is_answer(measure, violation))
+        if (finding->accepted || is_answer(measure, violation) ||
+            is_listed(measure->candidates, violation))
             continue;
         snprintf(line, sizeof line, "%s %s %s", assay_property_info(violation->property)->id,
                  assay_op_info(violation->kind)->name, assay_relation_name(violation->relation));
-        json_array_foreach(measure->candidates, at, other) listed |=
-            strcmp(json_string_value(json_object_get(other, "line")), line) == 0;
-        if (listed)
-            continue;
         assay_finding_line(text, sizeof text, violation);
         json_array_append_new(measure->candidates,
                               json_pack("{s:s, s:o, s:o}", "line", line, "reason",
