@@ -386,6 +386,7 @@ int assay_cmd_fuzz(int argc, char **argv)
         assay_output_print_clusters(text, &run);
         if (code == 0)
             fprintf(text, "written: '%s/stats.json'\n", assay_printable(&shown[0], options.out));
+        assay_fuzz_print_verdict(text, &totals, &state);
         assay_fuzz_emit_findings(&options.common.emit, &state);
         assay_emit_object(&options.common.emit, "assay.fuzz", object);
         if (code == 0)
