@@ -295,13 +295,13 @@ static const char *name_of(const struct options *options, const struct assay_sub
 static int find_subject(const char *subject, struct assay_subject_names *names,
                         struct assay_subject_spec *ret_spec, struct assay_error *err)
 {
-    int code = assay_subject_find_named(subject, names, ret_spec, err);
+    int code = assay_subject_for(subject, names, ret_spec, err);
     if (code == ASSAY_E_SUBJECT && !names->prefix[0] &&
         assay_subject_prefix(subject, names->prefix)) {
         struct assay_printable shown;
         fprintf(stderr, "functions named %smalloc, %sfree, ...\n",
                 assay_printable(&shown, names->prefix), shown.text);
-        code = assay_subject_find_named(subject, names, ret_spec, err);
+        code = assay_subject_for(subject, names, ret_spec, err);
     }
     return code < 0 ? code : assay_subject_probe(ret_spec, err);
 }

@@ -164,7 +164,7 @@ int assay_cmd_reproduce(int argc, char **argv)
     int code =
         ini ? assay_profile_load(ini, &profile, &err) : assay_profile_find(given, &profile, &err);
     const struct assay_subject_names *names = code == 0 ? &profile.names : NULL;
-    if (assay_subject_find_named(given, names, &spec, &of_subject) < 0 ||
+    if (assay_subject_for(given, names, &spec, &of_subject) < 0 ||
         assay_subject_probe(&spec, &of_subject) < 0) {
         assay_finding_dir_free(&dir);
         return subject_error(&of_subject);
