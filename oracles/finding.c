@@ -463,7 +463,10 @@ void assay_finding_text(FILE *out, const struct assay_violation *violation, cons
     seen_text(seen, sizeof seen, violation);
     fprintf(out, "%s violated by %s: %s\n", info->id, assay_printable(&shown, subject),
             info->statement);
-    fprintf(out, "  op %" PRIu64 ": %s\n", violation->op_index, op);
+    fprintf(out, "  op %" PRIu64 ": %s", violation->op_index, op);
+    if (violation->races)
+        fprintf(out, " by thread %u", violation->event.thread);
+    fputc('\n', out);
     fprintf(out, "  %s\n", seen);
     fprintf(out, "  severity %s, size class %s, relation %s, fingerprint %s\n",
             assay_severity_name(info->severity), assay_finding_size_class(violation),

@@ -11,6 +11,7 @@
 #include "oracles/compare/passes.h"
 #include "oracles/compare/reproducer.h"
 #include "oracles/sequential.h"
+#include "tools/human.h"
 #include "tools/shell.h"
 #include "tools/trial.h"
 #include "traces/core/printable.h"
@@ -81,12 +82,21 @@ unsigned assay_finding_dir_trials(unsigned hits, unsigned trials)
     return assay_trials_to_see(assay_wilson(hits, trials, 1.96).low, 0.001, TRIALS_MOST);
 }
 
-static void put_ops(FILE *out, const struct assay_event *ops, size_t n)
+size_t assay_finding_dir_repeats(const struct assay_event *ops, size_t count)
+{
+    struct assay_passes passes;
+    return assay_passes_find(ops, count, &passes) ? passes.count : 0;
+}
+
+/* threads: the first thread is named as well. */
+static void put_ops(FILE *out, const struct assay_event *ops, size_t n, bool threads)
 {
     char line[ASSAY_TEXT_EVENT_MAX];
     for (size_t i = 0; i < n; i++) {
         assay_text_format(&ops[i], line);
-        fprintf(out, "%s\n", line);
+        int name = (int)strcspn(line, " ");
+        fprintf(out, "%.*s%s%s\n", name, line, threads && ops[i].thread == 0 ? " thread=0" : "",
+                line + name);
     }
 }
 
@@ -101,7 +111,10 @@ static void put_program(FILE *out, const struct assay_finding_record *record)
 {
     struct assay_passes passes;
     bool repeats = assay_passes_find(record->ops, record->count, &passes);
-    put_ops(out, record->ops, repeats ? passes.length : record->count);
+    bool threads = false;
+    for (size_t i = 0; i < record->count && !threads; i++)
+        threads = record->ops[i].thread != 0;
+    put_ops(out, record->ops, repeats ? passes.length : record->count, threads);
     if (repeats)
         fprintf(out, "(the same %zu times%s)\n", passes.count,
                 passes.measures ? ", measured after 1, 2, 4, 8 ... times" : "");
@@ -114,7 +127,7 @@ static int write_text(const char *folder, const struct assay_finding_record *rec
     if (!out)
         return err->code;
     fprintf(out, "%s\n", ASSAY_TEXT_MAGIC);
-    put_ops(out, record->ops, record->count);
+    put_ops(out, record->ops, record->count, false);
     return finish(out, "program.txt", err);
 }
 
@@ -204,8 +217,11 @@ static int write_report(const char *folder, const struct assay_finding_record *r
     if (record->floor > 0)
         fprintf(out, "; a smaller program was taken where it does so in %.0f %% or more",
                 100 * record->floor);
-    fprintf(out, "; %zu of %zu op%s left", record->count, record->ops_found,
-            record->ops_found == 1 ? " is" : "s are");
+    struct assay_human left, found;
+    fprintf(out, "; %s left of %s",
+            assay_human_ops(&left, record->count,
+                            assay_finding_dir_repeats(record->ops, record->count)),
+            assay_human_ops(&found, record->ops_found, record->repeats_found));
     if (!record->minimised)
         fprintf(out, " (not fully minimised: %s)", why_whole(record));
     if (record->history)

@@ -86,9 +86,10 @@ struct assay_fuzz_state {
     struct assay_error err;     /* of the first job that could not go on; code 0: none */
     char written[64][PATH_MAX]; /* folders of the findings, in order */
     size_t written_count;
-    size_t written_ops[64][2];  /* of each, before and after minimising, */
-    double written_seconds[64]; /* how long that took, */
-    bool written_minimal[64];   /* and whether nothing more can be taken away */
+    size_t written_ops[64][2];     /* of each, before and after minimising, */
+    size_t written_repeats[64][2]; /* how often they do the same (0: they do not), */
+    double written_seconds[64];    /* how long that took, */
+    bool written_minimal[64];      /* and whether nothing more can be taken away */
 };
 
 int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuzz_config *config,

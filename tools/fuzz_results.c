@@ -243,8 +243,8 @@ static void print_minimising(FILE *out, const struct assay_fuzz_state *state, co
         if (strcmp(state->written[i], folder) == 0)
             fprintf(out, "%s: %s -> %s in %.1f s\n",
                     state->written_minimal[i] ? "minimised" : "not fully minimised",
-                    assay_human_of(&a, state->written_ops[i][0], "op", "ops"),
-                    assay_human_of(&b, state->written_ops[i][1], "op", "ops"),
+                    assay_human_ops(&a, state->written_ops[i][0], state->written_repeats[i][0]),
+                    assay_human_ops(&b, state->written_ops[i][1], state->written_repeats[i][1]),
                     state->written_seconds[i]);
 }
 
