@@ -142,9 +142,7 @@ bool assay_finding_known(const json_t *finding, struct assay_violation *ret_viol
     const char *op = word_of(finding, "op");
     bool sized = false;
     v.kind = (uint8_t)assay_op_by_name(op, strlen(op));
-    for (unsigned r = 1; r < ASSAY_RELATION_COUNT; r++)
-        if (strcmp(assay_relation_name(r), word_of(finding, "relation")) == 0)
-            v.relation = (uint8_t)r;
+    v.relation = (uint8_t)assay_relation_by_name(word_of(finding, "relation"));
     for (size_t i = 0; i < sizeof bands / sizeof *bands && !sized; i++) {
         v.size_band = bands[i];
         sized = strcmp(assay_finding_size_class(&v), word_of(finding, "size_class")) == 0;

@@ -511,8 +511,7 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
         return no_finding(path, file, err);
     json_t *object = json_load_file(file, 0, &json_error);
     if (!object)
-        return assay_fail(err, ASSAY_E_FORMAT, "'%s' line %d: %s", file, json_error.line,
-                          json_error.text);
+        return assay_fail(err, ASSAY_E_FORMAT, "%s:%d: %s", file, json_error.line, json_error.text);
     int code = 0;
     if ((code = read_string(object, "subject", ret_dir->subject, PATH_MAX, file, err)) == 0 &&
         (code = read_string(object, "property", ret_dir->property, sizeof ret_dir->property, file,

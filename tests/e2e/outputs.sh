@@ -85,5 +85,5 @@ holds "$(wc -l <fingerprints.txt)" 0
 run 4 assay replay p.trace --subject "$lib/support/crashes.so" --suppressions <(echo "C26 * * = it dies")
 grep -q "died at op 49, which is accepted" err || fail "a suppressed death"
 run 3 assay replay p.trace --subject glibc --suppressions <(echo "C26 nonsense * = reason")
-grep -q "line 1: no op is called 'nonsense'" err || fail "a wrong line"
+grep -q ":1: no op is called 'nonsense'" err || fail "a wrong line"
 echo "the outputs hold"

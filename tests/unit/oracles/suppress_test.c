@@ -87,14 +87,17 @@ static void what_is_none(void **state)
     static const struct {
         const char *text, *error;
     } cases[] = {
-        {"C19 free wrong-errno\n", "line 1: no '= reason'"},
-        {"\n# c\nC19 free wrong-errno =  \n", "line 3: no reason behind '='"},
-        {" = reason\n", "line 1: nothing before '='"},
-        {"C19 = reason\n", "line 1: expected a fingerprint, or property op relation [subject]"},
-        {"C99 free * = reason\n", "line 1: no property is called 'C99'"},
-        {"C19 fre * = reason\n", "line 1: no op is called 'fre'"},
-        {"C19 free wrong = reason\n", "line 1: no relation is called 'wrong'"},
-        {"C19 free * a b = reason\n", "line 1: 'b' is one word too many"},
+        {"C19 free wrong-errno\n", ":1: no '= reason'; a line is 'C22 pvalloc not-null = wraps"},
+        {"\n# c\nC19 free wrong-errno =  \n", ":3: no reason behind '='"},
+        {" = reason\n", ":1: nothing before '='"},
+        {"C19 = reason\n", ":1: expected a fingerprint, or property op relation [subject]"},
+        {"C99 free * = reason\n", ":1: no property is called 'C99'"},
+        {"C19 fre * = reason\n", ":1: no op is called 'fre'; did you mean 'free'?"},
+        {"C19 free wrong = reason\n",
+         ":1: no relation is called 'wrong'; 'assay list relations' names them"},
+        {"C19 free wrong-erno = reason\n",
+         ":1: no relation is called 'wrong-erno'; did you mean 'wrong-errno'?"},
+        {"C19 free * a b = reason\n", ":1: 'b' is one word too many"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
