@@ -238,9 +238,11 @@ int assay_profile_load(const char *path, struct assay_profile *profile, struct a
     assay_profile_generic(&loading.profile);
     int line = ini_parse_file(file, take_line, &loading);
     bool unreadable = ferror(file);
+    int why = errno;
     fclose(file);
+    errno = why;
     if (unreadable)
-        return assay_fail(err, ASSAY_E_SYSTEM, "cannot read the profile '%s'", path);
+        return assay_fail_errno(err, "cannot read the profile '%s'", path);
     if (line != 0)
         return assay_fail(err, ASSAY_E_FORMAT, "%s:%d: %s", path, line,
                           loading.message[0] ? loading.message : "not 'key = value'");

@@ -470,31 +470,56 @@ static int renew_fingerprint(const json_t *object, struct assay_finding_dir *dir
     return 0;
 }
 
-static bool holds_findings(const char *path)
+/* The names of the findings that a folder holds, some of them; "" if it holds none. */
+static void list_findings(const char *path, char *ret_text, size_t room)
 {
+    enum { SHOWN = 4 };
     char file[PATH_MAX];
-    bool found = false;
+    unsigned count = 0;
+    size_t used = 0;
     DIR *folder = opendir(path);
-    for (const struct dirent *entry; folder && !found && (entry = readdir(folder)) != NULL;)
-        found = entry->d_name[0] != '.' &&
-                snprintf(file, sizeof file, "%s/%s/finding.json", path, entry->d_name) < PATH_MAX &&
-                access(file, R_OK) == 0;
+    ret_text[0] = '\0';
+    for (const struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
+        if (entry->d_name[0] == '.' ||
+            snprintf(file, sizeof file, "%s/%s/finding.json", path, entry->d_name) >= PATH_MAX ||
+            access(file, R_OK) != 0 || ++count > SHOWN)
+            continue;
+        used += (size_t)snprintf(ret_text + used, room - used, "%s%.20s", count > 1 ? " " : "",
+                                 entry->d_name);
+    }
+    if (count > SHOWN)
+        snprintf(ret_text + used, room - used, " and %u more", count - SHOWN);
     if (folder)
         closedir(folder);
-    return found;
+}
+
+static bool is_run(const char *path)
+{
+    char file[PATH_MAX];
+    join(file, path, "stats.json");
+    return access(file, R_OK) == 0;
 }
 
 /* A run's folder, or the one in it that holds findings, is easily taken for one of them. */
 static int no_finding(const char *path, const char *file, struct assay_error *err)
 {
-    char inner[PATH_MAX];
-    int code = assay_fail_errno(err, "'%s' is not a finding: cannot read '%s'", path, file);
+    char inner[PATH_MAX], above[PATH_MAX], listed[160];
+    int code = assay_fail_errno(err, "'%.160s' is not a finding: cannot read '%.160s'", path, file);
     join(inner, path, "findings");
-    if (holds_findings(inner))
-        return assay_fail(err, code, "'%s' is a run's folder: name one of the findings in '%s'",
-                          path, inner);
-    if (holds_findings(path))
-        return assay_fail(err, code, "'%s' holds findings: name one of its folders", path);
+    join(above, path, "..");
+    list_findings(inner, listed, sizeof listed);
+    if (listed[0])
+        return assay_fail(err, code, "'%.100s' is a run's folder: name a finding in '%.110s': %s",
+                          path, inner, listed);
+    list_findings(path, listed, sizeof listed);
+    if (listed[0])
+        return assay_fail(err, code, "'%.200s' holds findings: name one of its folders: %s", path,
+                          listed);
+    if (is_run(path) || is_run(above))
+        return assay_fail(err, code,
+                          "'%.200s' is of a run that has no finding; the folder of one holds "
+                          "finding.json and program.trace",
+                          path);
     return code;
 }
 

@@ -3,6 +3,8 @@
 assay fuzz --subject glibc --programs directed --max-time 60ms --out d --json 2>err >out; python3 -c 'import json; d = json.loads(open("out").readlines()[-1])["directed"]; print(d["run"] + len(d["not_run"]) + len(d["not_reached"]) == d["of"], len(d["not_reached"]) > 0, "not reached before the end: %s and %d more, named in stats.json\n" % (" ".join(d["not_reached"][:12]), len(d["not_reached"]) - 12) in open("err").read())'
 # and so does the last line, with the properties that were not judged for it
 assay fuzz --subject glibc --runs 40 --seed 1 --out v --quiet 2>/dev/null | tail -n 1 | sed -E 's/[0-9]+ of [0-9]+/N of M/; s/--runs [0-9]+/--runs N/'
+# what is no folder, and what is no profile
+touch file; assay fuzz --subject glibc --out file --runs 1; mkdir folder; assay fuzz --subject glibc --profile folder --runs 1
 # what the profile accepts and what a file suppresses are counted apart
 printf '[profile]\nname = x\n[accepted]\nC19 = it is known\n' >x.ini; printf 'C19 * * = it is known\n' >known.txt
 for how in "--profile x.ini" "--suppressions known.txt"; do assay fuzz --subject "$BUILD/lib/zoo/libfree_errno.so" --programs random --runs 40 --seed 1 --out s $how --json 2>/dev/null | tail -n 1 | python3 -c 'import json,sys; s = json.loads(sys.stdin.read()); print(s["findings"], s["accepted"], s["suppressed"])'; done
