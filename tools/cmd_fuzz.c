@@ -157,9 +157,11 @@ static void watch(const struct options *options, struct assay_fuzz_state *state,
         pthread_mutex_lock(&state->lock);
         size_t found = assay_finding_set_new(state->findings);
         pthread_mutex_unlock(&state->lock);
-        snprintf(note, sizeof note, "%s, %zu finding%s",
+        const char *minimising = atomic_load(&state->minimising);
+        snprintf(note, sizeof note, "%s, %zu finding%s%s%s",
                  assay_human_of(&done, atomic_load(&state->programs), "program", "programs"), found,
-                 found == 1 ? "" : "s");
+                 found == 1 ? "" : "s", minimising ? ", minimising " : "",
+                 minimising ? minimising : "");
         assay_progress_update(&progress, atomic_load(&state->calls), note);
         if (running)
             nanosleep(&nap, NULL);

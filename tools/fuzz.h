@@ -57,6 +57,7 @@ struct assay_fuzz_state {
     _Atomic uint64_t hangs;              /* where such a call was seen to hang before */
     _Atomic uint64_t ended_early;        /* directed programs whose process ended, for no finding */
     _Atomic(const char *) directed_name; /* of one that is in progress; NULL: none */
+    _Atomic(const char *) minimising;    /* the property whose finding is made small; NULL: none */
     pthread_mutex_t lock;                /* of all below */
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     bool judged[ASSAY_PROPERTY_COUNT];

@@ -188,7 +188,9 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
         .usable_writable = config->profile.usable_writable == ASSAY_ANSWER_YES};
     char path[PATH_MAX];
     uint64_t begin_ns = assay_now_ns();
+    atomic_store(&state->minimising, assay_property_info(result->first.property)->id);
     struct assay_shrunk shrunk = minimise(state, program, result, hang_ms);
+    atomic_store(&state->minimising, NULL);
     record.hits = shrunk.hits;
     record.trials = shrunk.trials;
     record.minimised = shrunk.minimised;

@@ -467,8 +467,8 @@ static int look_for_candidates(struct assay_measuring *measure, struct assay_err
     int code = assay_fuzz_state_init(&state, &fuzz, err);
     if (code < 0)
         return code;
-    assay_progress_begin(&progress, "candidates", "programs", fuzz.max_runs + state.directed_count,
-                         0, measure->config.quiet);
+    assay_progress_part(&progress, "candidates", "programs", fuzz.max_runs + state.directed_count,
+                        measure->config.quiet);
     if (pthread_create(&fuzzing.thread, NULL, fuzz_thread, &fuzzing) != 0)
         code = assay_fail(err, ASSAY_E_SYSTEM, "cannot start a thread");
     while (code == 0 && !atomic_load(&fuzzing.done)) {
@@ -523,7 +523,7 @@ static void run_probes(struct assay_measuring *measure)
     uint64_t probes = 0, done = 0;
     for (size_t i = 0; i < measure->count; i++)
         probes += measure->facts[i].wanted && measure->facts[i].how == ASSAY_PROFILE_PROBE;
-    assay_progress_begin(&progress, "answers", "keys", probes, 0, measure->config.quiet);
+    assay_progress_part(&progress, "answers", "keys", probes, measure->config.quiet);
     for (size_t i = 0; i < measure->count; i++) {
         struct assay_profile_fact *fact = &measure->facts[i];
         if (!fact->wanted || fact->how != ASSAY_PROFILE_PROBE)

@@ -52,5 +52,5 @@ assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/smallest.c" --jso
 cp "$SOURCE/tests/format/fork.txt" . && assay import --format text fork.txt -o fork.trace
 for p in "" "--process 0" "--process 1"; do assay replay fork.trace --subject glibc --json $p | python3 -c 'import json,sys; r=json.loads(sys.stdin.readlines()[-1]); print(r["processes"], r["executed"], r["left_out"], r["findings"])'; done
 # time that is up: how much of the trace was replayed
-assay replay long.trace --allow-lossy --subject glibc --max-time 1ms | grep -E '^(end|replayed)' | sed 's/only [0-9,]* of/only N of/'
+assay replay long.trace --allow-lossy --subject glibc --max-time 1ms | grep -E '^(end|replayed|findings)' | sed -E 's/only [0-9,]* of/only N of/; s/[0-9]+ %/N %/'
 assay replay p.trace --subject glibc --order partial --json | tail -n 1 | grep -o '"order":"[a-z]*"'
