@@ -265,6 +265,8 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
     if (record->floor > 0)
         json_object_set_new(json_object_get(object, "reproduced"), "floor",
                             json_real(thousandths(record->floor)));
+    if (record->spec->build_id[0])
+        json_object_set_new(object, "build_id", json_string(record->spec->build_id));
     if (record->directed)
         json_object_set_new(object, "directed", json_string(record->directed));
     if (record->trial_seed > 1)
