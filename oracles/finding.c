@@ -147,9 +147,7 @@ bool assay_finding_known(const json_t *finding, struct assay_violation *ret_viol
     const char *op = word_of(finding, "op");
     bool sized = false;
     v.kind = (uint8_t)assay_op_by_name(op, strlen(op));
-    for (unsigned r = 1; r < ASSAY_RELATION_COUNT; r++)
-        if (strcmp(assay_relation_name(r), word_of(finding, "relation")) == 0)
-            v.relation = (uint8_t)r;
+    v.relation = (uint8_t)assay_relation_by_name(word_of(finding, "relation"));
     for (size_t i = 0; i < sizeof bands / sizeof *bands && !sized; i++) {
         v.size_band = bands[i];
         sized = strcmp(assay_finding_size_class(&v), word_of(finding, "size_class")) == 0;
@@ -160,6 +158,24 @@ bool assay_finding_known(const json_t *finding, struct assay_violation *ret_viol
     return v.property && v.kind && v.relation && sized;
 }
 
+bool assay_finding_named(const struct assay_violation *violation, unsigned property, unsigned kind,
+                         unsigned relation)
+{
+    char own[ASSAY_FINGERPRINT_BYTES], meant[ASSAY_FINGERPRINT_BYTES];
+    struct assay_violation named = *violation;
+    if (property != violation->property)
+        return false;
+    if (violation->races)
+        return (!kind || kind == violation->kind) && (!relation || relation == violation->relation);
+    if (kind)
+        named.kind = (uint8_t)kind;
+    if (relation)
+        named.relation = (uint8_t)relation;
+    assay_finding_fingerprint(violation, own);
+    assay_finding_fingerprint(&named, meant);
+    return strcmp(own, meant) == 0;
+}
+
 const char *assay_finding_accepted(const struct assay_violation *violation,
                                    const struct assay_profile *profile)
 {
@@ -167,9 +183,7 @@ const char *assay_finding_accepted(const struct assay_violation *violation,
         return "the profile does not promise that what is freed is merged";
     for (uint32_t i = 0; i < profile->accepted_count && i < ASSAY_PROFILE_ACCEPTED_MAX; i++) {
         const struct assay_accepted *accepted = &profile->accepted[i];
-        if (accepted->property == violation->property &&
-            (accepted->kind == 0 || accepted->kind == violation->kind) &&
-            (accepted->relation == 0 || accepted->relation == violation->relation))
+        if (assay_finding_named(violation, accepted->property, accepted->kind, accepted->relation))
             return accepted->reason;
     }
     return NULL;
@@ -455,7 +469,10 @@ void assay_finding_text(FILE *out, const struct assay_violation *violation, cons
     seen_text(seen, sizeof seen, violation);
     fprintf(out, "%s violated by %s: %s\n", info->id, assay_printable(&shown, subject),
             info->statement);
-    fprintf(out, "  op %" PRIu64 ": %s\n", violation->op_index, op);
+    fprintf(out, "  op %" PRIu64 ": %s", violation->op_index, op);
+    if (violation->races)
+        fprintf(out, " by thread %u", violation->event.thread);
+    fputc('\n', out);
     fprintf(out, "  %s\n", seen);
     fprintf(out, "  severity %s, size class %s, relation %s, fingerprint %s\n",
             assay_severity_name(info->severity), assay_finding_size_class(violation),

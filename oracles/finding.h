@@ -32,6 +32,11 @@ void assay_finding_fingerprint_by(unsigned scheme, const struct assay_violation 
                                   char ret_hex[ASSAY_FINGERPRINT_BYTES]);
 /* As far as fingerprints go: from what finding.json tells. False: it names what there is not. */
 bool assay_finding_known(const json_t *finding, struct assay_violation *ret_violation);
+/* Whether a line that names a property, an op and a relation (0: any) means it: it does where the
+ * finding that the line names would have the fingerprint of this one. Of races, whose fingerprint
+ * is that of any damage, the line means only what it says. */
+bool assay_finding_named(const struct assay_violation *violation, unsigned property, unsigned kind,
+                         unsigned relation);
 /* The reason for which the profile accepts it, or NULL. Owned by the profile. */
 const char *assay_finding_accepted(const struct assay_violation *violation,
                                    const struct assay_profile *profile);

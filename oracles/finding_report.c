@@ -12,13 +12,40 @@ static bool lives(const struct assay_neighbour *n)
 
 /* ---- history ---- */
 
-static void print_op(FILE *out, const struct assay_finding_report *report, uint32_t index,
-                     const char *otherwise)
+static bool ends(const struct assay_event *op, uint32_t object)
+{
+    enum assay_op_class op_class = assay_op_info(op->kind)->op_class;
+    return op->place == ASSAY_PLACE_OBJECT && op->object == object &&
+           (op_class == ASSAY_CLASS_RELEASE || op_class == ASSAY_CLASS_RESIZE);
+}
+
+/* Where threads call at the same time ops are numbered as they were made, not as they stand in the
+ * program: there the object tells its op. */
+static const struct assay_event *op_of(const struct assay_finding_report *report, uint32_t object,
+                                       uint32_t index, bool birth)
+{
+    const struct assay_event *ops = report->ops;
+    if (ops && index < report->count &&
+        (birth ? ops[index].born == object : ends(&ops[index], object)))
+        return &ops[index];
+    for (size_t i = 0; ops && i < report->count; i++)
+        if (birth ? ops[i].born == object : ends(&ops[i], object))
+            return &ops[i];
+    return NULL;
+}
+
+static void print_op(FILE *out, const struct assay_finding_report *report,
+                     const struct assay_event *op, const char *otherwise)
 {
     char call[160];
-    if (report->ops && index < report->count) {
-        assay_finding_call(call, sizeof call, &report->ops[index]);
+    bool threads = false;
+    for (size_t i = 0; op && i < report->count && !threads; i++)
+        threads = report->ops[i].thread != 0;
+    if (op) {
+        assay_finding_call(call, sizeof call, op);
         fprintf(out, ": %s", call);
+        if (threads)
+            fprintf(out, " by thread %u", op->thread);
     } else if (otherwise) {
         fprintf(out, ": %s", otherwise);
     }
@@ -33,11 +60,11 @@ static void print_object(FILE *out, const struct assay_finding_report *report,
         fprintf(out, " (%" PRIu64 " usable)", n->usable);
     fprintf(out, ", %s\n", assay_object_state_name(n->state));
     fprintf(out, "    allocated at op %" PRIu32, n->birth);
-    print_op(out, report, n->birth, assay_op_info(n->api)->name);
+    print_op(out, report, op_of(report, n->object, n->birth, true), assay_op_info(n->api)->name);
     if (lives(n))
         return;
     fprintf(out, "    freed at op %" PRIu32, n->death);
-    print_op(out, report, n->death, NULL);
+    print_op(out, report, op_of(report, n->object, n->death, false), NULL);
 }
 
 /* ---- picture ---- */

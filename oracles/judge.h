@@ -117,6 +117,10 @@ enum assay_relation {
     ASSAY_RELATION_COUNT
 };
 const char *assay_relation_name(unsigned relation);
+/* A few words. */
+const char *assay_relation_what(unsigned relation);
+/* ASSAY_RELATION_NONE: there is no such relation. */
+enum assay_relation assay_relation_by_name(const char *name);
 
 struct assay_judge_config {
     uint64_t has;          /* of the stream */

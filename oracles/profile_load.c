@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "oracles/hint.h"
 #include "oracles/judge.h"
 
 struct loading {
@@ -154,14 +155,6 @@ void assay_profile_value(const struct assay_profile *profile, const struct assay
     snprintf(ret_text, room, "%llu%.1s", (unsigned long long)number, letter);
 }
 
-static unsigned relation_by_name(const char *name)
-{
-    for (unsigned i = 1; i < ASSAY_RELATION_COUNT; i++)
-        if (strcmp(name, assay_relation_name(i)) == 0)
-            return i;
-    return ASSAY_RELATION_NONE;
-}
-
 /* "C22", "C22 pvalloc", "C22 pvalloc not-null" or "C22 any not-null" = reason. */
 static int add_accepted(struct loading *loading, const char *name, const char *reason)
 {
@@ -176,13 +169,13 @@ static int add_accepted(struct loading *loading, const char *name, const char *r
     accepted->property = (uint16_t)assay_property_by_id(id);
     bool named = words > 1 && strcmp(op, "any") != 0;
     accepted->kind = named ? (uint8_t)assay_op_by_name(op, strlen(op)) : 0;
-    accepted->relation = words > 2 ? (uint8_t)relation_by_name(relation) : 0;
+    accepted->relation = words > 2 ? (uint8_t)assay_relation_by_name(relation) : 0;
     if (words < 1 || accepted->property == ASSAY_PROPERTY_NONE)
-        return complain(loading, "unknown property in", name, "");
+        return complain(loading, "unknown property in", name, "; 'assay list properties' has them");
     if (named && accepted->kind == ASSAY_OP_NONE)
-        return complain(loading, "unknown op in", name, "");
+        return complain(loading, "unknown op in", name, assay_hint_op(op).text);
     if (words > 2 && accepted->relation == ASSAY_RELATION_NONE)
-        return complain(loading, "unknown relation in", name, "");
+        return complain(loading, "unknown relation in", name, assay_hint_relation(relation).text);
     if (reason[0] == '\0' || strlen(reason) >= sizeof accepted->reason)
         return complain(loading, "the reason of", name, " must have 1 to 91 characters");
     snprintf(accepted->reason, sizeof accepted->reason, "%s", reason);
@@ -233,7 +226,7 @@ static int take_line(void *user, const char *section, const char *name, const ch
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(name, keys[i].name) == 0)
             return set_key(loading, &keys[i], value);
-    return complain(loading, "unknown key", name, "");
+    return complain(loading, "unknown key", name, assay_hint_key(name).text);
 }
 
 int assay_profile_load(const char *path, struct assay_profile *profile, struct assay_error *err)
@@ -245,9 +238,11 @@ int assay_profile_load(const char *path, struct assay_profile *profile, struct a
     assay_profile_generic(&loading.profile);
     int line = ini_parse_file(file, take_line, &loading);
     bool unreadable = ferror(file);
+    int why = errno;
     fclose(file);
+    errno = why;
     if (unreadable)
-        return assay_fail(err, ASSAY_E_SYSTEM, "cannot read the profile '%s'", path);
+        return assay_fail_errno(err, "cannot read the profile '%s'", path);
     if (line != 0)
         return assay_fail(err, ASSAY_E_FORMAT, "%s:%d: %s", path, line,
                           loading.message[0] ? loading.message : "not 'key = value'");

@@ -24,11 +24,27 @@ static const struct assay_property_info properties[ASSAY_CATALOGUE_COUNT] = {
 #include "oracles/properties.def"
 #undef ASSAY_PROPERTY
 };
-static const char *const relation_names[ASSAY_RELATION_COUNT] = {
-    "none",          "overlap-same-start", "overlap-partial", "null",
-    "not-null",      "wrong-errno",        "content-zeroed",  "content-foreign",
-    "content-stale", "content-unknown",    "crash",           "hang",
-    "abort",         "undetected",         "other",           "report",
+static const struct {
+    const char *name, *what;
+} relation_words[ASSAY_RELATION_COUNT] = {
+    [ASSAY_RELATION_NONE] = {"none", ""},
+    [ASSAY_RELATION_OVERLAP_SAME_START] = {"overlap-same-start",
+                                           "an object stands where a live one starts"},
+    [ASSAY_RELATION_OVERLAP_PARTIAL] = {"overlap-partial", "two live objects share bytes"},
+    [ASSAY_RELATION_NULL] = {"null", "refused what had to be granted"},
+    [ASSAY_RELATION_NOT_NULL] = {"not-null", "granted what had to be refused"},
+    [ASSAY_RELATION_WRONG_ERRNO] = {"wrong-errno", "errno, or the error returned, is another one"},
+    [ASSAY_RELATION_CONTENT_ZEROED] = {"content-zeroed", "zeroes stand where content should"},
+    [ASSAY_RELATION_CONTENT_FOREIGN] = {"content-foreign", "another object's content stands there"},
+    [ASSAY_RELATION_CONTENT_STALE] = {"content-stale",
+                                      "an older content of the object stands there"},
+    [ASSAY_RELATION_CONTENT_UNKNOWN] = {"content-unknown", "something else stands there"},
+    [ASSAY_RELATION_CRASH] = {"crash", "a legal program died of a signal"},
+    [ASSAY_RELATION_HANG] = {"hang", "a legal program did not go on"},
+    [ASSAY_RELATION_ABORT] = {"abort", "the allocator ended a legal program"},
+    [ASSAY_RELATION_UNDETECTED] = {"undetected", "a misuse that is promised to be noticed was not"},
+    [ASSAY_RELATION_OTHER] = {"other", "a figure that is not as it should be"},
+    [ASSAY_RELATION_REPORT] = {"report", "the allocator reports corruption in a legal program"},
 };
 
 static const struct assay_property_edge edges[] = {
@@ -104,5 +120,18 @@ enum assay_property assay_property_by_id(const char *id)
 
 const char *assay_relation_name(unsigned relation)
 {
-    return relation < ASSAY_RELATION_COUNT ? relation_names[relation] : "unknown";
+    return relation < ASSAY_RELATION_COUNT ? relation_words[relation].name : "unknown";
+}
+
+const char *assay_relation_what(unsigned relation)
+{
+    return relation < ASSAY_RELATION_COUNT ? relation_words[relation].what : "";
+}
+
+enum assay_relation assay_relation_by_name(const char *name)
+{
+    for (unsigned r = 1; r < ASSAY_RELATION_COUNT; r++)
+        if (strcmp(relation_words[r].name, name) == 0)
+            return (enum assay_relation)r;
+    return ASSAY_RELATION_NONE;
 }

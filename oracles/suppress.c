@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "oracles/finding.h"
+#include "oracles/hint.h"
+
+static const char example[] = "C22 pvalloc not-null = wraps near SIZE_MAX, issue 17";
 
 enum { LINES_MAX = 100000, WORDS_MAX = 4 };
 
@@ -32,14 +35,6 @@ static bool is_fingerprint(const char *word)
            strspn(word, "0123456789abcdef") == ASSAY_FINGERPRINT_BYTES - 1;
 }
 
-static uint8_t relation_by_name(const char *name)
-{
-    for (unsigned r = 1; r < ASSAY_RELATION_COUNT; r++)
-        if (strcmp(assay_relation_name(r), name) == 0)
-            return (uint8_t)r;
-    return 0;
-}
-
 static char *trimmed(char *text)
 {
     while (isspace((unsigned char)*text))
@@ -57,20 +52,25 @@ static int take_words(struct entry *entry, char *const words[], int n, struct as
         return 0;
     }
     if (n < 3)
-        return assay_fail(err, ASSAY_E_FORMAT,
-                          "expected a fingerprint, or property op relation [subject]");
+        return assay_fail(
+            err, ASSAY_E_FORMAT,
+            "expected a fingerprint, or property op relation [subject]; a line is '%s'", example);
     entry->property = (uint16_t)assay_property_by_id(words[0]);
     if (entry->property == ASSAY_PROPERTY_NONE)
-        return assay_fail(err, ASSAY_E_FORMAT, "no property is called '%.40s'", words[0]);
+        return assay_fail(err, ASSAY_E_FORMAT,
+                          "no property is called '%.40s'; 'assay list properties' has them",
+                          words[0]);
     if (strcmp(words[1], "*") != 0) {
         entry->kind = (uint8_t)assay_op_by_name(words[1], strlen(words[1]));
         if (entry->kind == ASSAY_OP_NONE)
-            return assay_fail(err, ASSAY_E_FORMAT, "no op is called '%.40s'", words[1]);
+            return assay_fail(err, ASSAY_E_FORMAT, "no op is called '%.40s'%s", words[1],
+                              assay_hint_op(words[1]).text);
     }
     if (strcmp(words[2], "*") != 0) {
-        entry->relation = relation_by_name(words[2]);
+        entry->relation = (uint8_t)assay_relation_by_name(words[2]);
         if (entry->relation == 0)
-            return assay_fail(err, ASSAY_E_FORMAT, "no relation is called '%.40s'", words[2]);
+            return assay_fail(err, ASSAY_E_FORMAT, "no relation is called '%.40s'%s", words[2],
+                              assay_hint_relation(words[2]).text);
     }
     entry->subject = n > 3 ? words[3] : NULL;
     return 0;
@@ -82,11 +82,11 @@ static int read_line(struct entry *entry, char *line, struct assay_error *err)
     char *words[WORDS_MAX], *rest = NULL, *equals = strchr(line, '=');
     int n = 0;
     if (!equals)
-        return assay_fail(err, ASSAY_E_FORMAT, "no '= reason'");
+        return assay_fail(err, ASSAY_E_FORMAT, "no '= reason'; a line is '%s'", example);
     *equals = '\0';
     entry->shown.reason = trimmed(equals + 1);
     if (entry->shown.reason[0] == '\0')
-        return assay_fail(err, ASSAY_E_FORMAT, "no reason behind '='");
+        return assay_fail(err, ASSAY_E_FORMAT, "no reason behind '='; a line is '%s'", example);
     char *head = trimmed(line);
     size_t length = strlen(head);
     char *copy = strdup(head);
@@ -136,7 +136,7 @@ static int read_file(FILE *in, const char *path, struct assay_suppressions *all,
         else
             code = add(all, &line, number, &why);
         if (code < 0)
-            assay_fail(err, code, "'%s' line %u: %s", path, number, why.text);
+            assay_fail(err, code, "%s:%u: %s", path, number, why.text);
         if (!line)
             room = 0;
     }
@@ -208,10 +208,19 @@ static bool fits(struct entry *entry, const struct assay_violation *violation, c
 {
     if (entry->fingerprint[0])
         return names(entry, violation);
-    return entry->property == violation->property &&
-           (entry->kind == 0 || entry->kind == violation->kind) &&
-           (entry->relation == 0 || entry->relation == violation->relation) &&
+    return assay_finding_named(violation, entry->property, entry->kind, entry->relation) &&
            fits_subject(entry, subject);
+}
+
+static void keep_nearest(struct entry *entry, const struct assay_violation *violation)
+{
+    char fingerprint[ASSAY_FINGERPRINT_BYTES];
+    if (entry->property != violation->property)
+        return;
+    assay_finding_fingerprint(violation, fingerprint);
+    snprintf(entry->shown.nearest, sizeof entry->shown.nearest, "%s %s %s, fingerprint %s",
+             assay_property_info(violation->property)->id, assay_op_info(violation->kind)->name,
+             assay_relation_name(violation->relation), fingerprint);
 }
 
 const struct assay_suppression *assay_suppressed(struct assay_suppressions *suppressions,
@@ -220,8 +229,11 @@ const struct assay_suppression *assay_suppressed(struct assay_suppressions *supp
 {
     for (size_t i = 0; i < suppressions->count; i++) {
         struct entry *entry = &suppressions->entries[i];
-        if (!fits(entry, violation, subject))
+        if (!fits(entry, violation, subject)) {
+            if (count)
+                keep_nearest(entry, violation);
             continue;
+        }
         entry->shown.used += count;
         return &entry->shown;
     }

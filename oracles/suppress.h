@@ -7,8 +7,9 @@
  *     C22 pvalloc not-null libtcmalloc* = wraps near SIZE_MAX
  *
  * A line is a fingerprint, or property, op, relation and, if wanted, a glob of the subject's name;
- * '*' stands for any op or relation. The first line that fits counts. What a profile accepts is the
- * subject's own; this is its user's. Host only. */
+ * '*' stands for any op or relation. What fingerprints do not tell apart, a line does not either:
+ * of lost content (C10) content-foreign means content-stale too. The first line that fits counts.
+ * What a profile accepts is the subject's own; this is its user's. Host only. */
 #ifndef ASSAY_SUPPRESS_H
 #define ASSAY_SUPPRESS_H
 
@@ -22,7 +23,8 @@ struct assay_suppression {
     const char *text; /* what stands before '=' */
     const char *reason;
     uint64_t used;
-    char today[20]; /* of a fingerprint by an older scheme, once it was used: what it is now */
+    char today[20];   /* of a fingerprint by an older scheme, once it was used: what it is now */
+    char nearest[80]; /* not used: the last finding of its property, "C10 free other, ..." */
 };
 
 /* Errors: ASSAY_E_NOT_FOUND and its kin, ASSAY_E_FORMAT with the line, ASSAY_E_LIMIT. */

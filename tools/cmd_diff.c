@@ -358,7 +358,7 @@ int assay_cmd_diff(int argc, char **argv)
     int code = 0;
     assay_catch_interrupts(true);
     for (int i = 0; i < 2 && code >= 0; i++)
-        code = assay_subject_find(i ? options.b : options.a, &diff.sides[i].spec, &err);
+        code = assay_subject_for(i ? options.b : options.a, NULL, &diff.sides[i].spec, &err);
     if (code >= 0)
         code = assay_replay_open(options.file, options.allow_lossy, options.process, &diff.source,
                                  &err);

@@ -157,9 +157,11 @@ static void watch(const struct options *options, struct assay_fuzz_state *state,
         pthread_mutex_lock(&state->lock);
         size_t found = assay_finding_set_new(state->findings);
         pthread_mutex_unlock(&state->lock);
-        snprintf(note, sizeof note, "%s, %zu finding%s",
+        const char *minimising = atomic_load(&state->minimising);
+        snprintf(note, sizeof note, "%s, %zu finding%s%s%s",
                  assay_human_of(&done, atomic_load(&state->programs), "program", "programs"), found,
-                 found == 1 ? "" : "s");
+                 found == 1 ? "" : "s", minimising ? ", minimising " : "",
+                 minimising ? minimising : "");
         assay_progress_update(&progress, atomic_load(&state->calls), note);
         if (running)
             nanosleep(&nap, NULL);
@@ -228,23 +230,49 @@ static int make_corpus(const char *findings, char corpus[PATH_MAX], struct assay
     return 0;
 }
 
+/* The finding is of this subject, as it is built today, for all that its folder tells. */
+static bool is_of(const char *folder, const char *subject, const char *build_id)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/finding.json", folder);
+    json_t *finding = n > 0 && n < PATH_MAX ? json_load_file(path, 0, NULL) : NULL;
+    const char *whose = json_string_value(json_object_get(finding, "subject"));
+    const char *build = json_string_value(json_object_get(finding, "build_id"));
+    bool is = (!whose || strcmp(whose, subject) == 0) && (!build || strcmp(build, build_id) == 0);
+    json_decref(finding);
+    return is;
+}
+
 /* An earlier run's findings stay; its figures must not pass for this run's. */
-static void take_over(const char *out, const char *findings)
+static void take_over(const char *out, const char *findings, const char *subject,
+                      const char *build_id)
 {
     char path[PATH_MAX];
     struct assay_printable shown;
-    unsigned old = 0;
+    unsigned old = 0, others = 0;
     const struct dirent *entry;
     snprintf(path, sizeof path, "%.*s/stats.json", PATH_MAX - 16, out);
     unlink(path);
     DIR *folder = opendir(findings);
-    while (folder && (entry = readdir(folder)))
-        old += entry->d_name[0] != '.';
+    while (folder && (entry = readdir(folder))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        old++;
+        int n = snprintf(path, sizeof path, "%s/%s", findings, entry->d_name);
+        others += n > 0 && n < PATH_MAX && !is_of(path, subject, build_id);
+    }
     if (folder)
         closedir(folder);
     if (old)
-        fprintf(stderr, "note: '%s' holds %u finding%s of earlier runs\n",
+        fprintf(stderr, "note: '%s' holds %u finding%s of earlier runs",
                 assay_printable(&shown, findings), old, old == 1 ? "" : "s");
+    if (others)
+        fprintf(stderr,
+                ", %u of another subject or build: remove what is not to be mixed, or give another "
+                "--out",
+                others);
+    if (old)
+        fputc('\n', stderr);
 }
 
 static int find_subject(struct options *options, struct assay_fuzz_config *config,
@@ -328,7 +356,7 @@ int assay_cmd_fuzz(int argc, char **argv)
     bool features = options.guidance == GUIDANCE_FEATURES;
     if (features && make_corpus(findings, corpus, &err) < 0)
         return assay_report_error(&err);
-    take_over(options.out, findings);
+    take_over(options.out, findings, config.subject, spec.build_id);
     assay_catch_interrupts(false);
     signal(SIGPIPE, SIG_IGN);
 
@@ -387,6 +415,7 @@ int assay_cmd_fuzz(int argc, char **argv)
         assay_output_print_clusters(text, &run);
         if (code == 0)
             fprintf(text, "written: '%s/stats.json'\n", assay_printable(&shown[0], options.out));
+        assay_fuzz_print_verdict(text, &totals, &state);
         assay_fuzz_emit_findings(&options.common.emit, &state);
         assay_emit_object(&options.common.emit, "assay.fuzz", object);
         if (code == 0)

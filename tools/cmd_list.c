@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fuzzers/directed.h"
+#include "oracles/judge.h"
 #include "tools/catalogue.h"
 #include "tools/command.h"
 #include "tools/options.h"
@@ -125,12 +126,23 @@ static void list_directed(struct assay_emit *emit)
     assay_emit_table(emit, "assay.list.directed", name_and_what, rows);
 }
 
+static void list_relations(struct assay_emit *emit)
+{
+    json_t *rows = json_array();
+    for (unsigned r = 1; r < ASSAY_RELATION_COUNT; r++)
+        add(rows, json_pack("{s:s, s:s}", "name", assay_relation_name(r), "what",
+                            assay_relation_what(r)));
+    assay_emit_table(emit, "assay.list.relation", name_and_what, rows);
+}
+
 static const struct {
     const char *name, *what;
     void (*list)(struct assay_emit *emit);
 } lists[] = {
     {"commands", "the commands of assay", list_commands},
     {"properties", "what can be judged, and what a stream must have for it", list_properties},
+    {"relations", "how a property can be violated, as suppressions and [accepted] name it",
+     list_relations},
     {"formats", "trace formats that can be imported and exported", list_formats},
     {"subjects", "the allocators that --subject finds here by name", list_subjects},
     {"directed", "systematic experiments of 'assay fuzz'", list_directed},

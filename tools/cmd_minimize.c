@@ -98,7 +98,7 @@ struct work {
     struct assay_trial_result result;
     struct assay_shrunk shrunk;
     uint64_t start_ns;
-    size_t ops_before;
+    size_t ops_before, repeats_before;
     char out[PATH_MAX], path[PATH_MAX]; /* --out, and the finding's folder in it */
     bool made;                          /* out, by us */
 };
@@ -311,6 +311,7 @@ static int write_finding(struct work *work, struct assay_error *err)
         .program = from->program,
         .history = from->history,
         .ops_found = from->ops_found > work->ops_before ? from->ops_found : work->ops_before,
+        .repeats_found = from->ops_found > work->ops_before ? 0 : work->repeats_before,
         .hits = work->shrunk.hits,
         .trials = work->shrunk.trials,
         .minimised = work->shrunk.minimised,
@@ -345,9 +346,10 @@ static void tell(struct work *work, struct assay_output_run *run)
     const char *why =
         work->shrunk.why_whole ? work->shrunk.why_whole : "there was no time for more";
     fprintf(text, "%s -> %s in %.1f s: %s%s, %s (%s/s)\n",
-            assay_human_of(&a, work->ops_before, "op", "ops"),
-            assay_human_of(&b, work->from.count, "op", "ops"), seconds,
-            work->shrunk.minimised ? "1-minimal" : "not fully minimised: ",
+            assay_human_ops(&a, work->ops_before, work->repeats_before),
+            assay_human_ops(&b, work->from.count,
+                            assay_finding_dir_repeats(work->from.ops, work->from.count)),
+            seconds, work->shrunk.minimised ? "1-minimal" : "not fully minimised: ",
             work->shrunk.minimised ? "" : why,
             assay_human_of(&c, work->shrunk.runs, "trial", "trials"),
             assay_human_rate(&d, (double)work->shrunk.runs / seconds));
@@ -427,6 +429,7 @@ static int minimize(struct work *work, struct assay_output_run *run, struct assa
         return code < 0 ? code : run->exit_code;
     }
     work->ops_before = work->from.count;
+    work->repeats_before = assay_finding_dir_repeats(work->from.ops, work->from.count);
     if ((code = shrink(work, err)) < 0 || (code = write_finding(work, err)) < 0)
         return code;
     tell(work, run);

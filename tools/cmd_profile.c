@@ -16,6 +16,7 @@
 #include "traces/core/clock.h"
 #include "traces/core/printable.h"
 
+enum { INTERRUPT_S = 2 };
 enum {
     KEY_TIME = ASSAY_KEY_FIRST,
     KEY_SEED,
@@ -242,6 +243,8 @@ static int report(struct options *options, const struct result *result, double s
     int code = 0;
     if (options->out && !result->kept && !assay_interrupted)
         code = assay_whole_file(options->out, write_profile, result, err);
+    if (options->out && !result->kept && !assay_interrupted)
+        assay_interrupt_unwritten(NULL);
     if (code < 0)
         return assay_report_error(err);
     if (options->check) {
@@ -295,13 +298,13 @@ static const char *name_of(const struct options *options, const struct assay_sub
 static int find_subject(const char *subject, struct assay_subject_names *names,
                         struct assay_subject_spec *ret_spec, struct assay_error *err)
 {
-    int code = assay_subject_find_named(subject, names, ret_spec, err);
+    int code = assay_subject_for(subject, names, ret_spec, err);
     if (code == ASSAY_E_SUBJECT && !names->prefix[0] &&
         assay_subject_prefix(subject, names->prefix)) {
         struct assay_printable shown;
         fprintf(stderr, "functions named %smalloc, %sfree, ...\n",
                 assay_printable(&shown, names->prefix), shown.text);
-        code = assay_subject_find_named(subject, names, ret_spec, err);
+        code = assay_subject_for(subject, names, ret_spec, err);
     }
     return code < 0 ? code : assay_subject_probe(ret_spec, err);
 }
@@ -342,11 +345,14 @@ int assay_cmd_profile(int argc, char **argv)
                                                 .quiet = options.common.quiet,
                                                 .interrupted = &assay_interrupted};
     assay_catch_interrupts(false);
+    assay_interrupt_within(INTERRUPT_S);
+    assay_interrupt_unwritten(options.out);
     signal(SIGPIPE, SIG_IGN);
     if (assay_measuring_create(&config, &measure, &err) < 0)
         return assay_report_error(&err);
     struct result result = {&measure, &hand, name_of(&options, &spec), false};
     int code = assay_measuring_run(&measure, &err);
+    assay_interrupt_within(0);
     result.kept = measure.out_of_time && options.out && access(options.out, F_OK) == 0;
     code = code < 0 ? assay_report_error(&err)
                     : report(&options, &result, (double)(assay_now_ns() - start_ns) / 1e9, &err);

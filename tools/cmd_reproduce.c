@@ -4,6 +4,7 @@
 
 #include "tools/command.h"
 #include "tools/finding_dir.h"
+#include "tools/human.h"
 #include "tools/named_subject.h"
 #include "tools/options.h"
 #include "tools/output/output.h"
@@ -132,6 +133,19 @@ static void add_finding(struct assay_output_run *run, const struct options *opti
     free(reproduce);
 }
 
+/* Of races another property may stand for the same finding. */
+static void tell_hit(FILE *text, const struct assay_trial_result *last, const char *line,
+                     const char *property)
+{
+    struct assay_printable shown;
+    fprintf(text, "%s\n", line);
+    if (last->first.races && strcmp(property, assay_property_info(last->first.property)->id) != 0)
+        fprintf(text,
+                "found as %s: of threads that race all damage to memory is one finding, whichever "
+                "way it shows first\n",
+                assay_printable(&shown, property));
+}
+
 static int subject_error(const struct assay_error *err)
 {
     int code = assay_report_error(err);
@@ -164,7 +178,7 @@ int assay_cmd_reproduce(int argc, char **argv)
     int code =
         ini ? assay_profile_load(ini, &profile, &err) : assay_profile_find(given, &profile, &err);
     const struct assay_subject_names *names = code == 0 ? &profile.names : NULL;
-    if (assay_subject_find_named(given, names, &spec, &of_subject) < 0 ||
+    if (assay_subject_for(given, names, &spec, &of_subject) < 0 ||
         assay_subject_probe(&spec, &of_subject) < 0) {
         assay_finding_dir_free(&dir);
         return subject_error(&of_subject);
@@ -180,9 +194,12 @@ int assay_cmd_reproduce(int argc, char **argv)
         fprintf(stderr, "note: saved as %s by an older scheme of fingerprints; it is %s today\n",
                 assay_printable(&saved, dir.was), dir.fingerprint);
     }
-    size_t ops = dir.count;
+    struct assay_human ops;
+    assay_human_ops(&ops, dir.count, assay_finding_dir_repeats(dir.ops, dir.count));
     char fingerprint[ASSAY_FINGERPRINT_BYTES];
     memcpy(fingerprint, dir.fingerprint, sizeof fingerprint);
+    char property[sizeof dir.property];
+    memcpy(property, dir.property, sizeof property);
     assay_finding_dir_free(&dir);
     if (code < 0)
         return code == ASSAY_E_SUBJECT ? subject_error(&err) : assay_report_error(&err);
@@ -192,15 +209,14 @@ int assay_cmd_reproduce(int argc, char **argv)
     struct assay_printable shown[2], why;
     if (hits + others || accepted)
         assay_finding_line(line, sizeof line, &last.first);
-    fprintf(text, accepted ? "%s %s on %s\n" : "%s %s on %s: %u of %u trial%s, %zu op%s\n",
+    fprintf(text, accepted ? "%s %s on %s\n" : "%s %s on %s: %u of %u trial%s, %s\n",
             assay_printable(&shown[0], fingerprint),
             hits       ? "reproduced"
             : accepted ? "shows and is accepted"
                        : "not reproduced",
-            assay_printable(&shown[1], subject), hits, trials, trials == 1 ? "" : "s", ops,
-            ops == 1 ? "" : "s");
+            assay_printable(&shown[1], subject), hits, trials, trials == 1 ? "" : "s", ops.text);
     if (hits)
-        fprintf(text, "%s\n", line);
+        tell_hit(text, &last, line, property);
     else if (accepted)
         fprintf(text, "%s\naccepted by the profile: %s\n", line, assay_printable(&why, accepted));
     else if (others)

@@ -211,6 +211,12 @@ static json_t *note_of(const struct assay_selftest_subject *subject,
         assay_finding_line(line, sizeof line, &result->violation);
         return assay_emit_string(line);
     }
+    if (result->unreached && assay_selftest_judge(subject, result) == ASSAY_SELFTEST_SURVIVED) {
+        snprintf(line, sizeof line,
+                 "%zu of %zu directed programs had no time: a longer --max-time may kill it",
+                 result->unreached, result->directed);
+        return assay_emit_string(line);
+    }
     return assay_emit_string(subject->survives[0] ? subject->survives : NULL);
 }
 

@@ -14,6 +14,7 @@
 #include "oracles/compare/passes.h"
 #include "oracles/compare/reproducer.h"
 #include "oracles/sequential.h"
+#include "tools/human.h"
 #include "tools/shell.h"
 #include "tools/trial.h"
 #include "traces/core/printable.h"
@@ -84,12 +85,21 @@ unsigned assay_finding_dir_trials(unsigned hits, unsigned trials)
     return assay_trials_to_see(assay_wilson(hits, trials, 1.96).low, 0.001, TRIALS_MOST);
 }
 
-static void put_ops(FILE *out, const struct assay_event *ops, size_t n)
+size_t assay_finding_dir_repeats(const struct assay_event *ops, size_t count)
+{
+    struct assay_passes passes;
+    return assay_passes_find(ops, count, &passes) ? passes.count : 0;
+}
+
+/* threads: the first thread is named as well. */
+static void put_ops(FILE *out, const struct assay_event *ops, size_t n, bool threads)
 {
     char line[ASSAY_TEXT_EVENT_MAX];
     for (size_t i = 0; i < n; i++) {
         assay_text_format(&ops[i], line);
-        fprintf(out, "%s\n", line);
+        int name = (int)strcspn(line, " ");
+        fprintf(out, "%.*s%s%s\n", name, line, threads && ops[i].thread == 0 ? " thread=0" : "",
+                line + name);
     }
 }
 
@@ -104,7 +114,10 @@ static void put_program(FILE *out, const struct assay_finding_record *record)
 {
     struct assay_passes passes;
     bool repeats = assay_passes_find(record->ops, record->count, &passes);
-    put_ops(out, record->ops, repeats ? passes.length : record->count);
+    bool threads = false;
+    for (size_t i = 0; i < record->count && !threads; i++)
+        threads = record->ops[i].thread != 0;
+    put_ops(out, record->ops, repeats ? passes.length : record->count, threads);
     if (repeats)
         fprintf(out, "(the same %zu times%s)\n", passes.count,
                 passes.measures ? ", measured after 1, 2, 4, 8 ... times" : "");
@@ -117,7 +130,7 @@ static int write_text(const char *folder, const struct assay_finding_record *rec
     if (!out)
         return err->code;
     fprintf(out, "%s\n", ASSAY_TEXT_MAGIC);
-    put_ops(out, record->ops, record->count);
+    put_ops(out, record->ops, record->count, false);
     return finish(out, "program.txt", err);
 }
 
@@ -186,7 +199,7 @@ static void make_hints(struct hints *hints, const char *path,
 }
 
 static int write_report(const char *folder, const struct assay_finding_record *record,
-                        const struct hints *hints, struct assay_error *err)
+                        const struct hints *hints, const char *fingerprint, struct assay_error *err)
 {
     struct assay_printable said;
     FILE *out = create(folder, "report.txt", err);
@@ -207,8 +220,11 @@ static int write_report(const char *folder, const struct assay_finding_record *r
     if (record->floor > 0)
         fprintf(out, "; a smaller program was taken where it does so in %.0f %% or more",
                 100 * record->floor);
-    fprintf(out, "; %zu of %zu op%s left", record->count, record->ops_found,
-            record->ops_found == 1 ? " is" : "s are");
+    struct assay_human left, found;
+    fprintf(out, "; %s left of %s",
+            assay_human_ops(&left, record->count,
+                            assay_finding_dir_repeats(record->ops, record->count)),
+            assay_human_ops(&found, record->ops_found, record->repeats_found));
     if (!record->minimised)
         fprintf(out, " (not fully minimised: %s)", why_whole(record));
     if (record->history)
@@ -218,6 +234,8 @@ static int write_report(const char *folder, const struct assay_finding_record *r
     fprintf(out, "\n\nprogram:\n");
     put_program(out, record);
     fprintf(out, "\nreproduce: %s\nnext: %s\n", hints->reproduce, hints->next);
+    fprintf(out, "if it is known, a line of the file of --suppressions: %s = why it is accepted\n",
+            fingerprint);
     return finish(out, "report.txt", err);
 }
 
@@ -250,6 +268,8 @@ static int write_json(const char *folder, const struct assay_finding_record *rec
     if (record->floor > 0)
         json_object_set_new(json_object_get(object, "reproduced"), "floor",
                             json_real(thousandths(record->floor)));
+    if (record->spec->build_id[0])
+        json_object_set_new(object, "build_id", json_string(record->spec->build_id));
     if (record->directed)
         json_object_set_new(object, "directed", json_string(record->directed));
     if (record->trial_seed > 1)
@@ -377,7 +397,7 @@ int assay_finding_dir_write(const char *folder, const struct assay_finding_recor
     }
     if ((code = write_trace(temporary, record, err)) < 0 ||
         (code = write_text(temporary, record, err)) < 0 ||
-        (code = write_report(temporary, record, &hints, err)) < 0 ||
+        (code = write_report(temporary, record, &hints, fingerprint, err)) < 0 ||
         (code = write_reproducer(temporary, record, fingerprint, err)) < 0 ||
         (record->profile_path && (code = copy_profile(temporary, record->profile_path, err)) < 0) ||
         (code = write_json(temporary, record, &hints, err)) < 0) {
@@ -505,31 +525,56 @@ static int renew_fingerprint(const json_t *object, struct assay_finding_dir *dir
     return 0;
 }
 
-static bool holds_findings(const char *path)
+/* The names of the findings that a folder holds, some of them; "" if it holds none. */
+static void list_findings(const char *path, char *ret_text, size_t room)
 {
+    enum { SHOWN = 4 };
     char file[PATH_MAX];
-    bool found = false;
+    unsigned count = 0;
+    size_t used = 0;
     DIR *folder = opendir(path);
-    for (const struct dirent *entry; folder && !found && (entry = readdir(folder)) != NULL;)
-        found = entry->d_name[0] != '.' &&
-                snprintf(file, sizeof file, "%s/%s/finding.json", path, entry->d_name) < PATH_MAX &&
-                access(file, R_OK) == 0;
+    ret_text[0] = '\0';
+    for (const struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
+        if (entry->d_name[0] == '.' ||
+            snprintf(file, sizeof file, "%s/%s/finding.json", path, entry->d_name) >= PATH_MAX ||
+            access(file, R_OK) != 0 || ++count > SHOWN)
+            continue;
+        used += (size_t)snprintf(ret_text + used, room - used, "%s%.20s", count > 1 ? " " : "",
+                                 entry->d_name);
+    }
+    if (count > SHOWN)
+        snprintf(ret_text + used, room - used, " and %u more", count - SHOWN);
     if (folder)
         closedir(folder);
-    return found;
+}
+
+static bool is_run(const char *path)
+{
+    char file[PATH_MAX];
+    join(file, path, "stats.json");
+    return access(file, R_OK) == 0;
 }
 
 /* A run's folder, or the one in it that holds findings, is easily taken for one of them. */
 static int no_finding(const char *path, const char *file, struct assay_error *err)
 {
-    char inner[PATH_MAX];
-    int code = assay_fail_errno(err, "'%s' is not a finding: cannot read '%s'", path, file);
+    char inner[PATH_MAX], above[PATH_MAX], listed[160];
+    int code = assay_fail_errno(err, "'%.160s' is not a finding: cannot read '%.160s'", path, file);
     join(inner, path, "findings");
-    if (holds_findings(inner))
-        return assay_fail(err, code, "'%s' is a run's folder: name one of the findings in '%s'",
-                          path, inner);
-    if (holds_findings(path))
-        return assay_fail(err, code, "'%s' holds findings: name one of its folders", path);
+    join(above, path, "..");
+    list_findings(inner, listed, sizeof listed);
+    if (listed[0])
+        return assay_fail(err, code, "'%.100s' is a run's folder: name a finding in '%.110s': %s",
+                          path, inner, listed);
+    list_findings(path, listed, sizeof listed);
+    if (listed[0])
+        return assay_fail(err, code, "'%.200s' holds findings: name one of its folders: %s", path,
+                          listed);
+    if (is_run(path) || is_run(above))
+        return assay_fail(err, code,
+                          "'%.200s' is of a run that has no finding; the folder of one holds "
+                          "finding.json and program.trace",
+                          path);
     return code;
 }
 
@@ -546,8 +591,7 @@ int assay_finding_dir_read(const char *path, struct assay_finding_dir *ret_dir,
         return no_finding(path, file, err);
     json_t *object = json_load_file(file, 0, &json_error);
     if (!object)
-        return assay_fail(err, ASSAY_E_FORMAT, "'%s' line %d: %s", file, json_error.line,
-                          json_error.text);
+        return assay_fail(err, ASSAY_E_FORMAT, "%s:%d: %s", file, json_error.line, json_error.text);
     int code = 0;
     if ((code = read_string(object, "subject", ret_dir->subject, PATH_MAX, file, err)) == 0 &&
         (code = read_string(object, "property", ret_dir->property, sizeof ret_dir->property, file,

@@ -27,7 +27,8 @@ struct assay_finding_record {
     uint64_t seed;            /* of the run */
     uint64_t program;         /* its number in the run */
     uint64_t history;         /* programs before it that it needed, 0 = none */
-    size_t ops_found;         /* before minimising */
+    size_t ops_found;         /* before minimising, */
+    size_t repeats_found;     /* and how often it did the same; 0: it does not repeat itself */
     unsigned hits, trials;    /* of the minimal program in fresh children */
     double floor;          /* no smaller program was taken whose rate is below; 0: single trials */
     const char *why_whole; /* as in struct assay_shrunk */
@@ -42,6 +43,9 @@ struct assay_finding_record {
     const char *directed; /* name of the directed program, NULL: a random one */
     const struct assay_circumstances *circumstances; /* NULL: not known */
 };
+
+/* How often the program makes its first ops again, 0: it is not of that kind. */
+size_t assay_finding_dir_repeats(const struct assay_event *ops, size_t count);
 
 /* Writes FOLDER/<fingerprint>; *ret_path is where. */
 int assay_finding_dir_write(const char *folder, const struct assay_finding_record *record,

@@ -57,6 +57,7 @@ struct assay_fuzz_state {
     _Atomic uint64_t hangs;              /* where such a call was seen to hang before */
     _Atomic uint64_t ended_early;        /* directed programs whose process ended, for no finding */
     _Atomic(const char *) directed_name; /* of one that is in progress; NULL: none */
+    _Atomic(const char *) minimising;    /* the property whose finding is made small; NULL: none */
     pthread_mutex_t lock;                /* of all below */
     uint64_t evaluations[ASSAY_PROPERTY_COUNT];
     bool judged[ASSAY_PROPERTY_COUNT];
@@ -94,9 +95,10 @@ struct assay_fuzz_state {
     struct assay_error err;     /* of the first job that could not go on; code 0: none */
     char written[64][PATH_MAX]; /* folders of the findings, in order */
     size_t written_count;
-    size_t written_ops[64][2];  /* of each, before and after minimising, */
-    double written_seconds[64]; /* how long that took, */
-    bool written_minimal[64];   /* and whether nothing more can be taken away */
+    size_t written_ops[64][2];     /* of each, before and after minimising, */
+    size_t written_repeats[64][2]; /* how often they do the same (0: they do not), */
+    double written_seconds[64];    /* how long that took, */
+    bool written_minimal[64];      /* and whether nothing more can be taken away */
 };
 
 int assay_fuzz_state_init(struct assay_fuzz_state *state, const struct assay_fuzz_config *config,

@@ -175,22 +175,25 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
 {
     const struct assay_fuzz_config *config = state->config;
     struct assay_error err;
-    struct assay_finding_record record = {.spec = config->spec,
-                                          .subject = config->subject,
-                                          .profile_path = config->profile_path,
-                                          .seed = config->seed,
-                                          .program = number,
-                                          .history = history,
-                                          .ops_found = program->count,
-                                          .environment = program->environment,
-                                          .directed = program->directed,
-                                          .guidance = config->guidance,
-                                          .max_threads = config->profile.max_threads,
-                                          .usable_writable =
-                                              config->profile.usable_writable == ASSAY_ANSWER_YES};
+    struct assay_finding_record record = {
+        .spec = config->spec,
+        .subject = config->subject,
+        .profile_path = config->profile_path,
+        .seed = config->seed,
+        .program = number,
+        .history = history,
+        .ops_found = program->count,
+        .repeats_found = assay_finding_dir_repeats(program->ops, program->count),
+        .environment = program->environment,
+        .directed = program->directed,
+        .guidance = config->guidance,
+        .max_threads = config->profile.max_threads,
+        .usable_writable = config->profile.usable_writable == ASSAY_ANSWER_YES};
     char path[PATH_MAX];
     uint64_t begin_ns = assay_now_ns();
+    atomic_store(&state->minimising, assay_property_info(result->first.property)->id);
     struct assay_shrunk shrunk = minimise(state, program, result, hang_ms);
+    atomic_store(&state->minimising, NULL);
     record.hits = shrunk.hits;
     record.trials = shrunk.trials;
     record.minimised = shrunk.minimised;
@@ -212,6 +215,8 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
         memcpy(state->written[i], path, sizeof path);
         state->written_ops[i][0] = record.ops_found;
         state->written_ops[i][1] = record.count;
+        state->written_repeats[i][0] = record.repeats_found;
+        state->written_repeats[i][1] = assay_finding_dir_repeats(record.ops, record.count);
         state->written_minimal[i] = record.minimised;
         state->written_seconds[i] = (double)(assay_now_ns() - begin_ns) / 1e9;
     }

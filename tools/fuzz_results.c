@@ -85,8 +85,40 @@ static bool of_program(unsigned property)
     return assay_property_info(property)->severity == ASSAY_SEVERITY_PROGRAM;
 }
 
-/* How many directed programs were run, which could not be, and which had no time. */
-static json_t *directed_object(const struct assay_fuzz_state *state)
+static size_t not_reached_count(const struct assay_fuzz_state *state)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < state->directed_count && state->config->directed; i++)
+        count += !state->directed[i].done;
+    return count;
+}
+
+/* Not judged, and one of the directed programs that were not reached may come to it. */
+static bool unjudged_for_time(const struct assay_fuzz_state *state,
+                              const struct assay_fuzz_totals *totals, unsigned property)
+{
+    enum { SPECIAL = ASSAY_HAS_CONTEXT | ASSAY_HAS_THREAD | ASSAY_HAS_RESOURCES };
+    const struct assay_profile *profile = &state->config->profile;
+    if (totals->judged[property] || of_program(property) ||
+        (property == ASSAY_PROPERTY_C36 && profile->deterministic != ASSAY_ANSWER_YES))
+        return false;
+    return (assay_property_info(property)->needs & SPECIAL) && not_reached_count(state) > 0;
+}
+
+static json_t *unjudged_array(const struct assay_fuzz_state *state,
+                              const struct assay_fuzz_totals *totals)
+{
+    json_t *ids = json_array();
+    for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+        if (unjudged_for_time(state, totals, p))
+            json_array_append_new(ids, json_string(assay_property_info(p)->id));
+    return ids;
+}
+
+/* How many directed programs were run, which could not be, which had no time, and which properties
+ * are not judged for that. */
+static json_t *directed_object(const struct assay_fuzz_state *state,
+                               const struct assay_fuzz_totals *totals)
 {
     const struct assay_directed_info *rows;
     json_t *not_run = json_array(), *not_reached = json_array(), *seconds = json_object();
@@ -102,8 +134,9 @@ static json_t *directed_object(const struct assay_fuzz_state *state)
             json_array_append_new(not_run, json_pack("{s:s, s:o}", "name", rows[i].name, "why",
                                                      assay_emit_string(one->why_not)));
     }
-    return json_pack("{s:I, s:I, s:o, s:o, s:o}", "run", (json_int_t)run, "of", (json_int_t)count,
-                     "not_run", not_run, "not_reached", not_reached, "seconds", seconds);
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "run", (json_int_t)run, "of",
+                     (json_int_t)count, "not_run", not_run, "not_reached", not_reached, "unjudged",
+                     unjudged_array(state, totals), "seconds", seconds);
 }
 
 /* Of the suspicions that did not come back, the first ones. */
@@ -152,7 +185,7 @@ json_t *assay_fuzz_stats(const struct assay_fuzz_state *state,
         "guidance", config->guidance, "seed", (json_int_t)config->seed, "jobs", (int)config->jobs,
         "seconds", totals->seconds, "children_cpu_s", children_cpu_s());
     ASSAY_CHECK(object);
-    json_object_set_new(object, "directed", directed_object(state));
+    json_object_set_new(object, "directed", directed_object(state, totals));
     json_object_set_new(object, "unconfirmed",
                         json_integer((json_int_t)atomic_load(&state->unconfirmed)));
     json_object_set_new(object, "doubts", doubts_array(state));
@@ -217,8 +250,8 @@ static void print_minimising(FILE *out, const struct assay_fuzz_state *state, co
         if (strcmp(state->written[i], folder) == 0)
             fprintf(out, "%s: %s -> %s in %.1f s\n",
                     state->written_minimal[i] ? "minimised" : "not fully minimised",
-                    assay_human_of(&a, state->written_ops[i][0], "op", "ops"),
-                    assay_human_of(&b, state->written_ops[i][1], "op", "ops"),
+                    assay_human_ops(&a, state->written_ops[i][0], state->written_repeats[i][0]),
+                    assay_human_ops(&b, state->written_ops[i][1], state->written_repeats[i][1]),
                     state->written_seconds[i]);
 }
 
@@ -244,10 +277,11 @@ static void print_findings(FILE *out, const struct assay_fuzz_state *state)
     }
 }
 
-static void print_directed(FILE *out, const struct assay_fuzz_state *state)
+static void print_directed(FILE *out, const struct assay_fuzz_totals *totals,
+                           const struct assay_fuzz_state *state)
 {
     enum { LATE_SHOWN = 12 };
-    json_t *directed = directed_object(state), *row;
+    json_t *directed = directed_object(state, totals), *row;
     struct assay_printable name, why;
     size_t i;
     if (state->config->directed)
@@ -285,7 +319,7 @@ void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
             assay_human_of(&c, totals->calls, "judged call", "judged calls"),
             assay_human_rate(&d, (double)totals->calls / seconds),
             assay_human_duration(&e, (uint64_t)(totals->seconds * 1e9)), state->config->seed);
-    print_directed(out, state);
+    print_directed(out, totals, state);
     fprintf(out, "evaluations:");
     for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
         if (totals->judged[p])
@@ -354,10 +388,57 @@ void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
                 assay_human_of(&a, atomic_load(&state->features), "feature", "features"),
                 assay_human_of(&b, atomic_load(&state->kept), "program", "programs"),
                 assay_printable(&subject, state->config->corpus_folder));
-    fprintf(out, "%s%s", assay_human_of(&a, totals->findings, "finding", "findings"),
-            totals->first_finding_s < 0 ? "\n" : "");
+}
+
+/* What reaches the whole list, by what those took that were run; the last are the longest. */
+static void print_what_reaches_all(FILE *out, const struct assay_fuzz_state *state)
+{
+    enum { LIST_S = 20, STEP_S = 30, RANDOM_PER_DIRECTED = 4 };
+    const struct assay_fuzz_config *config = state->config;
+    size_t run = state->directed_count - not_reached_count(state);
+    double seconds = 0;
+    if (config->interrupted && *config->interrupted)
+        return;
+    if (config->max_runs && !config->max_time_ns) {
+        fprintf(out, "; --runs %zu reaches all", state->directed_count * RANDOM_PER_DIRECTED);
+        return;
+    }
+    for (size_t i = 0; i < state->directed_count; i++)
+        seconds += (double)state->directed[i].spent_ns * 1e-9;
+    if (run > 0)
+        seconds *= (double)state->directed_count / (double)run;
+    if (seconds < LIST_S)
+        seconds = LIST_S;
+    if (config->random)
+        seconds *= 1.5; /* they get two thirds */
+    unsigned steps = 1 + (unsigned)(seconds / STEP_S);
+    while ((uint64_t)steps * STEP_S * 1000000000 <= config->max_time_ns)
+        steps++;
+    fprintf(out, "; --max-time %us should reach all", steps * STEP_S);
+}
+
+void assay_fuzz_print_verdict(FILE *out, const struct assay_fuzz_totals *totals,
+                              const struct assay_fuzz_state *state)
+{
+    struct assay_human count;
+    size_t late = not_reached_count(state);
+    fprintf(out, "%s", assay_human_of(&count, totals->findings, "finding", "findings"));
     if (totals->first_finding_s >= 0)
-        fprintf(out, ", the first after %.2f s\n", totals->first_finding_s);
+        fprintf(out, ", the first after %.2f s", totals->first_finding_s);
+    if (late > 0) {
+        bool some = false;
+        fprintf(out, "%s %zu of %zu directed programs %s not reached",
+                totals->findings ? ";" : ", but", late, state->directed_count,
+                late == 1 ? "was" : "were");
+        for (unsigned p = 1; p < ASSAY_PROPERTY_COUNT; p++)
+            if (unjudged_for_time(state, totals, p)) {
+                fprintf(out, "%s%s", some ? " " : ": ", assay_property_info(p)->id);
+                some = true;
+            }
+        fprintf(out, "%s", some ? " not judged" : "");
+        print_what_reaches_all(out, state);
+    }
+    fputc('\n', out);
 }
 
 void assay_fuzz_emit_findings(struct assay_emit *emit, const struct assay_fuzz_state *state)

@@ -34,6 +34,9 @@ int assay_fuzz_write_stats(const char *out, json_t *object, struct assay_error *
 /* The same for people, findings first. */
 void assay_fuzz_print_summary(FILE *out, const struct assay_fuzz_totals *totals,
                               const struct assay_fuzz_state *state);
+/* The last line: how many findings, and what was not looked at for want of time. */
+void assay_fuzz_print_verdict(FILE *out, const struct assay_fuzz_totals *totals,
+                              const struct assay_fuzz_state *state);
 /* The finding.json of each, as one line. */
 void assay_fuzz_emit_findings(struct assay_emit *emit, const struct assay_fuzz_state *state);
 /* All kinds, accepted ones too: as their folders tell them, where they have one. */

@@ -32,6 +32,17 @@ const char *assay_human_of(struct assay_human *buffer, uint64_t n, const char *o
     return buffer->text;
 }
 
+const char *assay_human_ops(struct assay_human *buffer, size_t ops, size_t repeats)
+{
+    struct assay_human one, count;
+    if (repeats == 0)
+        return assay_human_of(buffer, ops, "op", "ops");
+    /* what is measured stands between the passes, and is not counted */
+    snprintf(buffer->text, sizeof buffer->text, "%.20s, %.14s times",
+             assay_human_of(&one, ops / repeats, "op", "ops"), assay_human_count(&count, repeats));
+    return buffer->text;
+}
+
 const char *assay_human_rate(struct assay_human *buffer, double per_second)
 {
     static const char *const units[] = {"", " k", " M", " G", " T"};

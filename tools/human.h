@@ -5,6 +5,7 @@
 #ifndef ASSAY_HUMAN_H
 #define ASSAY_HUMAN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "traces/core/error.h"
@@ -25,6 +26,9 @@ const char *assay_human_duration(struct assay_human *buffer, uint64_t duration_n
 /* "1 thread", "2 threads", "1,024 threads" */
 const char *assay_human_of(struct assay_human *buffer, uint64_t n, const char *one,
                            const char *many);
+
+/* "1,024 ops"; of a program that repeats itself "2 ops, 512 times". repeats 0: it does not. */
+const char *assay_human_ops(struct assay_human *buffer, size_t ops, size_t repeats);
 
 /* "30s", "2m", "1h", "500ms", "250us", "10ns"; a bare number is seconds. Fractions are fine
  * ("1.5s"). Not negative. */

@@ -10,6 +10,7 @@
 #include "tools/command.h"
 #include "tools/interrupt.h"
 #include "tools/options.h"
+#include "traces/core/nearest.h"
 #include "traces/core/printable.h"
 
 struct command {
@@ -77,19 +78,9 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-static const char *nearest_command(const char *name)
+static const char *command_name(size_t i)
 {
-    enum { LIMIT = 3 };
-    const char *nearest = NULL;
-    unsigned best = LIMIT;
-    for (const struct command *c = commands; c->name; c++) {
-        unsigned distance = assay_edit_distance(c->name, name, LIMIT);
-        if (distance < best && distance < strlen(c->name)) {
-            best = distance;
-            nearest = c->name;
-        }
-    }
-    return nearest;
+    return commands[i].name;
 }
 
 /* What a command does when it is interrupted, unless it has something to finish. */
@@ -129,7 +120,9 @@ static int run_command(const struct command *command, int argc, char **argv)
 
 static int no_command(const char *name)
 {
-    const char *nearest = name[0] == '-' ? NULL : nearest_command(name);
+    const char *nearest =
+        name[0] == '-' ? NULL
+                       : assay_nearest(name, command_name, sizeof commands / sizeof *commands - 1);
     if (name[0] == '-')
         assay_complain("'%s' is not an option; 'assay help' lists the commands", name);
     else if (nearest)

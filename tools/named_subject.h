@@ -9,6 +9,11 @@
 #include "oracles/profile.h"
 #include "traces/runner/session.h"
 
+/* As assay_subject_find_named; an adapter's libraries are found again where they were linked from
+ * (each -L of ASSAY_ADAPTER_FLAGS), and it is an error if something is missing. */
+int assay_subject_for(const char *subject, const struct assay_subject_names *names,
+                      struct assay_subject_spec *ret_spec, struct assay_error *err);
+
 /* subject as assay_subject_find takes it; ini NULL: the shipped profile for it. Outputs are
  * untouched on failure; errors as of assay_subject_find, then of assay_profile_load. */
 int assay_named_subject(const char *subject, const char *ini, struct assay_subject_spec *ret_spec,

@@ -60,8 +60,4 @@ uint64_t assay_option_number(const struct argp_state *state, const char *name, c
 int assay_option_choice(const struct argp_state *state, const char *name, const char *arg,
                         const char *const *choices);
 
-/* Number of single-letter edits (insert, delete, change, swap) between two words, at most `limit`
- * + 1. */
-unsigned assay_edit_distance(const char *a, const char *b, unsigned limit);
-
 #endif

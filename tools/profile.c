@@ -387,23 +387,32 @@ static bool is_answer(const struct assay_measuring *measure,
     return false;
 }
 
+/* A line of the list means it already. */
+static bool is_listed(const json_t *candidates, const struct assay_violation *violation)
+{
+    struct assay_violation other;
+    const json_t *candidate;
+    size_t i;
+    json_array_foreach(candidates, i, candidate)
+    {
+        if (assay_finding_known(json_object_get(candidate, "finding"), &other) &&
+            assay_finding_named(violation, other.property, other.kind, other.relation))
+            return true;
+    }
+    return false;
+}
+
 static void list_candidates(struct assay_measuring *measure, const struct assay_fuzz_state *state)
 {
     for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
         const struct assay_violation *violation = &finding->violation;
         char line[96], text[400];
-        bool listed = false;
-        size_t at;
-        const json_t *other;
-        if (finding->accepted || is_answer(measure, violation))
+        if (finding->accepted || is_answer(measure, violation) ||
+            is_listed(measure->candidates, violation))
             continue;
         snprintf(line, sizeof line, "%s %s %s", assay_property_info(violation->property)->id,
                  assay_op_info(violation->kind)->name, assay_relation_name(violation->relation));
-        json_array_foreach(measure->candidates, at, other) listed |=
-            strcmp(json_string_value(json_object_get(other, "line")), line) == 0;
-        if (listed)
-            continue;
         assay_finding_line(text, sizeof text, violation);
         json_array_append_new(measure->candidates,
                               json_pack("{s:s, s:o, s:o}", "line", line, "reason",
@@ -464,8 +473,8 @@ static int look_for_candidates(struct assay_measuring *measure, struct assay_err
     int code = assay_fuzz_state_init(&state, &fuzz, err);
     if (code < 0)
         return code;
-    assay_progress_begin(&progress, "candidates", "programs", fuzz.max_runs + state.directed_count,
-                         0, measure->config.quiet);
+    assay_progress_part(&progress, "candidates", "programs", fuzz.max_runs + state.directed_count,
+                        measure->config.quiet);
     if (pthread_create(&fuzzing.thread, NULL, fuzz_thread, &fuzzing) != 0)
         code = assay_fail(err, ASSAY_E_SYSTEM, "cannot start a thread");
     while (code == 0 && !atomic_load(&fuzzing.done)) {
@@ -520,7 +529,7 @@ static void run_probes(struct assay_measuring *measure)
     uint64_t probes = 0, done = 0;
     for (size_t i = 0; i < measure->count; i++)
         probes += measure->facts[i].wanted && measure->facts[i].how == ASSAY_PROFILE_PROBE;
-    assay_progress_begin(&progress, "answers", "keys", probes, 0, measure->config.quiet);
+    assay_progress_part(&progress, "answers", "keys", probes, measure->config.quiet);
     for (size_t i = 0; i < measure->count; i++) {
         struct assay_profile_fact *fact = &measure->facts[i];
         if (!fact->wanted || fact->how != ASSAY_PROFILE_PROBE)

@@ -72,6 +72,14 @@ static void draw(struct assay_progress *progress, uint64_t now, const char *note
     progress->drawn_ns = now;
 }
 
+void assay_progress_part(struct assay_progress *progress, const char *what, const char *unit,
+                         uint64_t total, bool quiet)
+{
+    assay_progress_begin(progress, what, unit, total, 0, quiet);
+    if (!progress->silent)
+        draw(progress, progress->start_ns, NULL);
+}
+
 void assay_progress_update(struct assay_progress *progress, uint64_t done, const char *note)
 {
     progress->done = done;

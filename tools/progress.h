@@ -20,6 +20,9 @@ struct assay_progress {
  * = not known. */
 void assay_progress_begin(struct assay_progress *progress, const char *what, const char *unit,
                           uint64_t total, uint64_t total_ns, bool quiet);
+/* The same, and shows it at once: of one that has several parts, which may be short. */
+void assay_progress_part(struct assay_progress *progress, const char *what, const char *unit,
+                         uint64_t total, bool quiet);
 /* done: so far; note (may be NULL): a few words at the line's end ("2 findings"). */
 void assay_progress_update(struct assay_progress *progress, uint64_t done, const char *note);
 /* Takes the status line off the terminal; results follow on a clean line. */

@@ -167,6 +167,26 @@ static void set_events(json_t *object, const struct assay_replay_command *option
     json_object_set_new(object, "part", json_string(text));
 }
 
+/* What nobody looked at is not clean: for people the count says so. */
+static void set_findings(json_t *object, const struct assay_replay_command *options,
+                         const struct assay_replay_result *result)
+{
+    size_t findings = assay_finding_set_new(result->findings);
+    uint64_t done = result->taken.events, all = options->trace_events;
+    char text[160];
+    struct assay_human a, b, c;
+    if (options->common.emit.json || result->end != ASSAY_REPLAY_STOPPED || done >= all) {
+        json_object_set_new(object, "findings", json_integer((json_int_t)findings));
+        return;
+    }
+    snprintf(text, sizeof text, "%s, but only %s of the trace's %s events (%.0f %%) were %s%s",
+             assay_human_count(&a, findings), assay_human_count(&b, done),
+             assay_human_count(&c, all), 100 * (double)done / (double)all,
+             options->recorded ? "judged" : "replayed",
+             assay_interrupted ? "" : ": --max-time was over");
+    json_object_set_new(object, "findings", json_string(text));
+}
+
 static bool judges_program(unsigned property)
 {
     return assay_property_info(property)->severity == ASSAY_SEVERITY_PROGRAM;
@@ -293,8 +313,7 @@ void assay_replay_tell_summary(const struct assay_replay_command *options, struc
                         options->unchecked && !emit->json ? json_string("nothing (--unchecked)")
                                                           : evaluations(result));
     json_object_set_new(object, "unconfirmed", json_integer((json_int_t)result->unconfirmed));
-    json_object_set_new(object, "findings",
-                        json_integer((json_int_t)assay_finding_set_new(result->findings)));
+    set_findings(object, options, result);
     size_t suppressed = assay_finding_set_suppressed(result->findings);
     json_object_set_new(
         object, "accepted",

@@ -183,6 +183,9 @@ static void take_result(const struct assay_fuzz_state *state, struct assay_selft
     result->programs = atomic_load(&state->programs);
     result->calls = atomic_load(&state->calls);
     result->err = state->err;
+    result->directed = state->directed_count;
+    for (size_t i = 0; i < state->directed_count; i++)
+        result->unreached += !state->directed[i].done;
     for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
         if (finding->accepted || result->found)

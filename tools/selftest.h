@@ -38,6 +38,7 @@ struct assay_selftest_result {
     bool found;                  /* violation is a confirmed finding, or contradiction is set */
     uint64_t unconfirmed;        /* suspicions that did not come back */
     uint64_t programs, calls;    /* up to the finding */
+    size_t directed, unreached;  /* directed programs, and for how many there was no time */
     uint64_t trials;             /* of the matrix */
     uint16_t contradicted;       /* a measured property whose promise is broken; 0: none */
     char contradiction[240];     /* and how */

@@ -63,6 +63,10 @@ int assay_make_folder(const char *path, struct assay_error *err)
         return 0;
     if (length == 0 || length >= sizeof part)
         return assay_fail(err, ASSAY_E_USAGE, "'%.40s' is no name of a folder", path);
+    if (stat(path, &status) == 0)
+        return assay_fail(err, ASSAY_E_SYSTEM,
+                          "'%.300s' is a file, and --out makes a folder: give it another name",
+                          path);
     memcpy(part, path, length + 1);
     for (char *at = part + 1; *at; at++) {
         if (*at != '/' || at[-1] == '/')

@@ -99,10 +99,14 @@ static void write_head(const struct reproducer_writer *w)
         safe(w, w->r->library);
     reproducer_line(w, preload ? " ./reproducer; echo $?" : "./reproducer; echo $?");
     if (races)
-        reproducer_line(w, " *\n"
-                           " * Threads make the same calls again and again, interrupted inside of "
-                           "them, until it shows or\n"
-                           " * there is no time left.");
+        fprintf(
+            w->out,
+            " *\n"
+            " * Threads make the same calls again and again, interrupted inside of them, until "
+            "it shows, most\n"
+            " * often within seconds, or for %d s (up to %d s on a slow machine) without a word "
+            "where it does not.\n",
+            REPRODUCER_RACE_SECONDS, REPRODUCER_RACE_SECONDS_MOST);
     else if (w->r->hits < w->r->trials)
         fprintf(w->out,
                 " *\n"
@@ -110,10 +114,11 @@ static void write_head(const struct reproducer_writer *w)
                 "so that it is\n"
                 " * missed once in 1,000 times.\n",
                 w->r->hits, w->r->trials, w->r->attempts);
-    reproducer_line(w,
-                    " *\n"
-                    " * Exit 1 and one line: the bug shows. 0: it does not. 2: something else went "
-                    "wrong. */");
+    reproducer_line(
+        w, " *\n"
+           " * Exit 1 and one line: the bug shows. 0: it does not, says standard error. 2: "
+           "something else went\n"
+           " * wrong. */");
 }
 
 /* Of memory that is never written the address space has as much. */

@@ -312,6 +312,8 @@ void reproducer_main(const struct reproducer_writer *w, size_t parts)
         "        answer = one ? one : answer;\n"
         "    }\n"
         "%s"
+        "    if (answer == 0)\n"
+        "        (void)died(\"it did not show; seconds:\", (int)(time(NULL) - start), 0);\n"
         "    return answer;\n"
         "}\n",
         random ? RANDOM_SECONDS : SECONDS,

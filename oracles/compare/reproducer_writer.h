@@ -14,6 +14,9 @@
 
 #include "oracles/compare/reproducer.h"
 
+/* How long a reproducer of a race goes on where nothing shows. */
+enum { REPRODUCER_RACE_SECONDS = 30, REPRODUCER_RACE_SECONDS_MOST = 60 };
+
 /* What the generated file checks, beside dying. */
 enum check {
     CHECK_GRANTED = 1 << 0, /* a request within budget is not refused */

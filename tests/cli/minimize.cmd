@@ -22,7 +22,7 @@ assay minimize m/* --out n --quiet | sed -E 's/in [0-9.]+ s/in N s/; s/[0-9,]+ t
 cmp m/*/program.trace n/*/program.trace && diff m/*/reproducer.c n/*/reproducer.c && echo the same
 assay minimize m/* --subject glibc | sed -E 's/[0-9a-f]{16}/FINGERPRINT/'
 # a run's folder, and the one that holds findings, are told from a finding
-mkdir run; cp -r m run/findings; assay reproduce run
-assay reproduce run/findings/
-assay minimize m
+mkdir run; cp -r m run/findings; assay reproduce run 2>&1 | sed -E 's/[0-9a-f]{16}/FINGERPRINT/'; echo ${PIPESTATUS[0]}
+assay reproduce run/findings/ 2>&1 | sed -E 's/[0-9a-f]{16}/FINGERPRINT/'; echo ${PIPESTATUS[0]}
+assay minimize m 2>&1 | sed -E 's/[0-9a-f]{16}/FINGERPRINT/'; echo ${PIPESTATUS[0]}
 assay reproduce .

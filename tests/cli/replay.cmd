@@ -40,11 +40,17 @@ assay replay p.trace --subject "$BUILD/lib/support/scribbles.so"
 # adapters: another API, compiled on the spot; what they lack is skipped
 assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/pool.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["skipped"] > 0, r["executed"] + r["skipped"] == r["events"], "C10" in r["judged"])'
 assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/dlmalloc_prefix.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["executed"] > 3000, "C10" in r["judged"])'
+# what an adapter is linked with is found again when it is loaded, and what it lacks is missed at once
+mkdir -p own; echo 'extern void *malloc(unsigned long), free(void *); void *own_get(unsigned long n) { return malloc(n); } void own_put(void *p) { free(p); }' >own/own.c; cc -shared -fPIC -w own/own.c -o own/libown.so
+sed 's/= malloc/= own_get/; s/mine_alloc,/own_get,/; s/mine_free,/own_put,/; s/^#include "assay_subject.h"/&\nvoid *own_get(size_t); void own_put(void *);/' "$SOURCE/tools/adapters/smallest.c" >own.c
+for flags in "-Lown -lown" "-L own -lown"; do ASSAY_ADAPTER_FLAGS=$flags assay replay p.trace --subject adapter:own.c --json 2>&1 | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["executed"] > 2000)'; done
+assay replay p.trace --subject adapter:own.c 2>&1 | grep -oE "undefined reference to .own_get|assay: .*"
+ASSAY_ADAPTER_FLAGS=-Lown assay replay p.trace --subject adapter:own.c 2>&1 | tail -n 1
 assay replay p.trace --subject adapter:nosuch.c
 assay replay p.trace --subject "adapter:$SOURCE/tools/adapters/smallest.c" --json | tail -n 1 | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["findings"], r["executed"] > 2000)'
 # processes: a forked child starts with its parent's objects, an exec afresh; what cannot be repeated is left out
 cp "$SOURCE/tests/format/fork.txt" . && assay import --format text fork.txt -o fork.trace
 for p in "" "--process 0" "--process 1"; do assay replay fork.trace --subject glibc --json $p | python3 -c 'import json,sys; r=json.loads(sys.stdin.readlines()[-1]); print(r["processes"], r["executed"], r["left_out"], r["findings"])'; done
 # time that is up: how much of the trace was replayed
-assay replay long.trace --allow-lossy --subject glibc --max-time 1ms | grep -E '^(end|replayed)' | sed 's/only [0-9,]* of/only N of/'
+assay replay long.trace --allow-lossy --subject glibc --max-time 1ms | grep -E '^(end|replayed|findings)' | sed -E 's/only [0-9,]* of/only N of/; s/[0-9]+ %/N %/'
 assay replay p.trace --subject glibc --order partial --json | tail -n 1 | grep -o '"order":"[a-z]*"'

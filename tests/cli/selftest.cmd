@@ -5,5 +5,7 @@ assay selftest --quiet overlap --json --max-time 1s 2>/dev/null | tail -1 | grep
 assay selftest nobody
 assay selftest --zoo .
 assay selftest --max-time 0s
+# one that survives a time that is too short says what was not tried
+assay selftest --quiet commit_ignored --max-time 100ms | sed -n 2p | sed -E 's/ +[0-9.]+  /  S  /; s/[0-9]+ of [0-9]+/N of M/'
 # rows that nothing here was about are named in one line
 assay selftest --quiet free_errno --max-time 1s | grep -A3 '^property' | cut -c1-60

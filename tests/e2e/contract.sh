@@ -173,11 +173,14 @@ interrupt() { # SIGNAL COMMAND...
     kill "-$signal" -- "-$pid" # as a terminal does: to all of the group
     wait "$pid" || status=$?
     [ "$status" = 130 ] || fail "$*: exit $status after SIG$signal"
-    [ "$2" = assay ] && [ "$3" = capture ] || [ "$(grep -v '^fuzz ' err)" = "assay: interrupted" ] || fail "$*: said $(cat err)"
+    [ "$2" = assay ] && [ "$3" = capture ] || [ "$(grep -v '^fuzz ' err)" = "assay: interrupted$unwritten" ] || fail "$*: said $(cat err)"
     sleep 0.2
     [ -z "$(ps -o pid= -s "$pid")" ] || fail "$*: a child is left"
 }
+unwritten=
 for signal in INT TERM; do
+    unwritten=", 'p.ini' was not written" interrupt $signal env assay profile glibc -o p.ini
+    [ ! -e p.ini ] || fail "a profile is written"
     interrupt $signal env assay fuzz --subject glibc --max-time 60s --out f
     [ -s f/stats.json ] || fail "no stats"
     interrupt $signal env assay replay big.trace --subject glibc --content full

@@ -53,6 +53,7 @@ findings=$(find "$odd/out/findings" -mindepth 1 -maxdepth 1 | wc -l)
 holds "$findings" "$findings"
 finding=$(find "$odd/out/findings" -mindepth 1 -maxdepth 1 | sort | head -n 1)
 grep -q '^memory around object' "$finding/report.txt" || fail "no picture"
+tail -n 1 "$finding/report.txt" | grep -q ": $(basename "$finding") = " || fail "no suppression to paste"
 run 1 assay reproduce "$finding" "${to[@]}" && holds 1 1
 run 0 assay reproduce "$finding" --subject "$lib/zoo/libcorrect.so" "${to[@]}" && holds 0 0
 run 3 assay reproduce "$finding" --subject "$lib/zoo/libcorrect.so" --sarif /nosuch/x.sarif
@@ -65,7 +66,7 @@ C19 free wrong-errno = never seen
 END
 run 0 assay fuzz --subject "$odd/lib a.so" --runs 40 --seed 1 --out s --suppressions known.txt "${to[@]}"
 grep -q 'suppressed (clearing comes in release 2): C10 calloc' out || fail "the reason is not told"
-grep -q "'known.txt' line 3 suppresses nothing: C19 free wrong-errno" err || fail "the unused line is not told"
+grep -q "known.txt:3: suppresses nothing: C19 free wrong-errno" err || fail "the unused line is not told"
 [ -z "$(ls s/findings)" ] || fail "a suppressed finding has a folder"
 results=$(grep -c '"ruleId"' o.sarif)
 [ "$results" -ge 1 ] || fail "a suppressed finding is not in SARIF"
@@ -86,5 +87,5 @@ grep -q "died at op 49, which is accepted" err || fail "a suppressed death"
 grep -q 'died at op 49, which is accepted.*type="suspected"' o.xml || fail "the end is no error"
 holds 1 0 1
 run 3 assay replay p.trace --subject glibc --suppressions <(echo "C26 nonsense * = reason")
-grep -q "line 1: no op is called 'nonsense'" err || fail "a wrong line"
+grep -q ":1: no op is called 'nonsense'" err || fail "a wrong line"
 echo "the outputs hold"

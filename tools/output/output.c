@@ -221,14 +221,14 @@ json_t *assay_output_unused(const struct assay_suppressions *suppressions, const
         const struct assay_suppression *line = assay_suppressions_get(suppressions, i);
         if (line->used && line->today[0])
             fprintf(stderr,
-                    "assay: note: '%s' line %u is by an older scheme of fingerprints; it is %s "
-                    "today\n",
+                    "assay: note: %s:%u: by an older scheme of fingerprints; it is %s today\n",
                     assay_printable(&shown[0], path), line->line, line->today);
         if (line->used)
             continue;
-        fprintf(stderr, "assay: warning: '%s' line %u suppresses nothing: %s\n",
+        fprintf(stderr, "assay: warning: %s:%u: suppresses nothing: %s%s%s\n",
                 assay_printable(&shown[0], path), line->line,
-                assay_printable(&shown[1], line->text));
+                assay_printable(&shown[1], line->text), line->nearest[0] ? "; the nearest is " : "",
+                line->nearest);
         ASSAY_CHECK(json_array_append_new(list, assay_emit_string(line->text)) == 0);
     }
     ASSAY_CHECK(list);

@@ -101,7 +101,9 @@ static void bad_lines_are_named(void **state)
     static const struct {
         const char *text, *line, *what;
     } cases[] = {
-        {"[profile]\nname = x\ncolour = red\n", ":3: ", "unknown key 'colour'"},
+        {"[profile]\nname = x\ncolour = red\n",
+         ":3: ", "unknown key 'colour'; assay-profile(5) lists them"},
+        {"[profile]\nmalloc_zero_nul = yes\n", ":2: ", "did you mean 'malloc_zero_null'?"},
         {"[profile]\nmalloc_zero_null = maybe\n", ":2: ", "'malloc_zero_null'"},
         {"[profile]\nrealloc_zero = yes\n", ":2: ", "'realloc_zero'"},
         {"[profile]\ncheri_mantissa = 40\n", ":2: ", "'cheri_mantissa'"},
@@ -123,7 +125,7 @@ static void bad_lines_are_named(void **state)
         {"[accepted]\nC22 palloc = no such op\n", ":2: ", "unknown op"},
         {"[accepted]\nC22 malloc nil = no such relation\n", ":2: ", "unknown relation"},
         {"[accepted]\nC22 malloc null x = reason\n", ":2: ", "too many words"},
-        {"[accepted]\nC22 any nul = reason\n", ":2: ", "unknown relation"},
+        {"[accepted]\nC22 any nul = reason\n", ":2: ", "did you mean 'null'?"},
         {"[accepted]\nC22 =\n", ":2: ", "reason"},
     };
     (void)state;

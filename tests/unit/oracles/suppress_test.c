@@ -87,14 +87,17 @@ static void what_is_none(void **state)
     static const struct {
         const char *text, *error;
     } cases[] = {
-        {"C19 free wrong-errno\n", "line 1: no '= reason'"},
-        {"\n# c\nC19 free wrong-errno =  \n", "line 3: no reason behind '='"},
-        {" = reason\n", "line 1: nothing before '='"},
-        {"C19 = reason\n", "line 1: expected a fingerprint, or property op relation [subject]"},
-        {"C99 free * = reason\n", "line 1: no property is called 'C99'"},
-        {"C19 fre * = reason\n", "line 1: no op is called 'fre'"},
-        {"C19 free wrong = reason\n", "line 1: no relation is called 'wrong'"},
-        {"C19 free * a b = reason\n", "line 1: 'b' is one word too many"},
+        {"C19 free wrong-errno\n", ":1: no '= reason'; a line is 'C22 pvalloc not-null = wraps"},
+        {"\n# c\nC19 free wrong-errno =  \n", ":3: no reason behind '='"},
+        {" = reason\n", ":1: nothing before '='"},
+        {"C19 = reason\n", ":1: expected a fingerprint, or property op relation [subject]"},
+        {"C99 free * = reason\n", ":1: no property is called 'C99'"},
+        {"C19 fre * = reason\n", ":1: no op is called 'fre'; did you mean 'free'?"},
+        {"C19 free wrong = reason\n",
+         ":1: no relation is called 'wrong'; 'assay list relations' names them"},
+        {"C19 free wrong-erno = reason\n",
+         ":1: no relation is called 'wrong-erno'; did you mean 'wrong-errno'?"},
+        {"C19 free * a b = reason\n", ":1: 'b' is one word too many"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -135,6 +138,63 @@ static void a_set_counts_them_as_accepted(void **state)
     assay_suppressions_free(all);
 }
 
+/* By seed one finding is content-foreign or content-stale. */
+static void what_fingerprints_do_not_tell_apart(void **state)
+{
+    struct assay_suppressions *all;
+    struct assay_profile profile;
+    struct assay_violation v = violation(ASSAY_OP_CALLOC, ASSAY_RELATION_CONTENT_STALE);
+    (void)state;
+    v.property = ASSAY_PROPERTY_C10;
+    assert_int_equal(load("C10 calloc content-foreign = known\n"
+                          "C08 free content-stale = damage is seen by whoever looks next\n",
+                          &all, NULL),
+                     0);
+    assert_string_equal(reason(all, &v, "glibc"), "known");
+    v.size_band = 12;
+    assert_string_equal(reason(all, &v, "glibc"), "known");
+    v.relation = ASSAY_RELATION_CRASH;
+    assert_null(reason(all, &v, "glibc"));
+    v = violation(ASSAY_OP_REALLOC, ASSAY_RELATION_CONTENT_STALE);
+    v.property = ASSAY_PROPERTY_C08;
+    assert_non_null(reason(all, &v, "glibc"));
+    v.relation = ASSAY_RELATION_CONTENT_ZEROED;
+    assert_null(reason(all, &v, "glibc"));
+    v.relation = ASSAY_RELATION_CONTENT_STALE;
+    v.races = true; /* the fingerprint of any damage, which the line does not mean */
+    assert_null(reason(all, &v, "glibc"));
+    assay_suppressions_free(all);
+
+    assay_profile_generic(&profile);
+    profile.accepted[profile.accepted_count++] =
+        (struct assay_accepted){.property = ASSAY_PROPERTY_C10,
+                                .kind = ASSAY_OP_CALLOC,
+                                .relation = ASSAY_RELATION_CONTENT_FOREIGN,
+                                .reason = "accepted"};
+    v = violation(ASSAY_OP_CALLOC, ASSAY_RELATION_CONTENT_UNKNOWN);
+    v.property = ASSAY_PROPERTY_C10;
+    assert_string_equal(assay_finding_accepted(&v, &profile), "accepted");
+    v.kind = ASSAY_OP_REALLOC;
+    assert_null(assay_finding_accepted(&v, &profile));
+}
+
+static void the_nearest_of_a_line_that_fits_nothing(void **state)
+{
+    struct assay_suppressions *all;
+    struct assay_violation v = violation(ASSAY_OP_FREE, ASSAY_RELATION_WRONG_ERRNO);
+    char fingerprint[ASSAY_FINGERPRINT_BYTES], nearest[96];
+    (void)state;
+    assert_int_equal(load("C19 realloc * = known\nC01 malloc * = known\n", &all, NULL), 0);
+    assert_null(assay_suppressed(all, &v, "glibc", false));
+    assert_string_equal(assay_suppressions_get(all, 0)->nearest, "");
+    assert_null(reason(all, &v, "glibc"));
+    assay_finding_fingerprint(&v, fingerprint);
+    snprintf(nearest, sizeof nearest, "C19 free wrong-errno, fingerprint %s", fingerprint);
+    assert_string_equal(assay_suppressions_get(all, 0)->nearest, nearest);
+    assert_string_equal(assay_suppressions_get(all, 1)->nearest, "");
+    assay_suppressions_free(all);
+}
+
 static void a_fingerprint_of_an_older_scheme_fits(void **state)
 {
     struct assay_suppressions *all;
@@ -156,6 +216,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fingerprint_of_an_older_scheme_fits),
         cmocka_unit_test(the_first_that_fits),
+        cmocka_unit_test(what_fingerprints_do_not_tell_apart),
+        cmocka_unit_test(the_nearest_of_a_line_that_fits_nothing),
         cmocka_unit_test(what_is_none),
         cmocka_unit_test(a_set_counts_them_as_accepted),
     };

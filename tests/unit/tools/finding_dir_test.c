@@ -149,10 +149,59 @@ static void unreadable_profile_is_an_error(void **state)
     assert_int_equal(entries(folder), 0); /* nothing half-written is left */
 }
 
+/* What threads repeat is told as a pass, with who makes which call. */
+static void a_race_is_told_as_its_pass(void **state)
+{
+    enum { PASSES = 128 };
+    static struct assay_event race[2 * PASSES];
+    char path[PATH_MAX], name[PATH_MAX + 16], text[8192];
+    struct assay_error err;
+    struct assay_circumstances circumstances = {.around = {.concerned_count = 1}};
+    struct assay_finding_record record = make_record(NULL);
+    (void)state;
+    for (uint32_t i = 0; i < PASSES; i++) {
+        race[2 * i] =
+            (struct assay_event){.kind = ASSAY_OP_MALLOC, .thread = 2, .size = 305, .born = i + 1};
+        race[2 * i + 1] = (struct assay_event){
+            .kind = ASSAY_OP_FREE, .place = ASSAY_PLACE_OBJECT, .object = i + 1};
+    }
+    record.violation = (struct assay_violation){.property = ASSAY_PROPERTY_C05,
+                                                .kind = ASSAY_OP_MALLOC,
+                                                .relation = ASSAY_RELATION_OVERLAP_SAME_START,
+                                                .races = true,
+                                                .object = 50,
+                                                .op_index = 95,
+                                                .size_band = 9,
+                                                .event = race[98]};
+    /* made as op 95, which in the program is a free of another */
+    circumstances.around.concerned[0] = (struct assay_neighbour){
+        .object = 50, .requested = 305, .state = ASSAY_OBJECT_FREED, .birth = 95, .death = 96};
+    record.ops = race;
+    record.count = 2 * PASSES;
+    record.ops_found = 3 * PASSES;
+    record.repeats_found = PASSES;
+    record.environment.preempted = true;
+    record.circumstances = &circumstances;
+    assert_int_equal(assay_finding_dir_write(folder, &record, path, &err), 0);
+    snprintf(name, sizeof name, "%s/report.txt", path);
+    FILE *in = fopen(name, "re");
+    assert_non_null(in);
+    text[fread(text, 1, sizeof text - 1, in)] = '\0';
+    fclose(in);
+    assert_non_null(strstr(text, "op 95: malloc(305) by thread 2\n"));
+    assert_non_null(strstr(text, "allocated at op 95: malloc(305) by thread 2\n"));
+    assert_non_null(strstr(text, "freed at op 96: free(object 50) by thread 0\n"));
+    assert_non_null(strstr(text, "; 2 ops, 128 times left of 3 ops, 128 times"));
+    assert_non_null(strstr(text, "\nmalloc thread=2 size=305 born=1\nfree thread=0 object=1\n(the "
+                                 "same 128 times)\n"));
+    remove_all(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(long_profile_is_kept_whole),
                                        cmocka_unit_test(a_finding_is_there_while_it_is_replaced),
+                                       cmocka_unit_test(a_race_is_told_as_its_pass),
                                        cmocka_unit_test(unreadable_profile_is_an_error)};
     if (!mkdtemp(folder))
         return 1;

@@ -1,7 +1,6 @@
 assay_unit_test(tools/finding_dir_test.c assay_fuzzing)
 assay_unit_test(tools/fuzz_guide_test.c assay_fuzzing)
 assay_unit_test(tools/human_test.c assay_tools)
-assay_unit_test(tools/options_test.c assay_tools)
 assay_unit_test(tools/output_test.c assay_output)
 assay_unit_test(tools/profile_test.c assay_measuring)
 assay_unit_test(tools/processes_test.c assay_fuzzing)

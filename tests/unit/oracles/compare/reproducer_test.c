@@ -404,6 +404,12 @@ static void many_ops_compile(void **state)
     }
     write_one(&content, ops, 4000);
     assert_int_equal(compile_and_run("gcc", "-O2"), 0);
+    char command[300];
+    snprintf(
+        command, sizeof command,
+        "cd %s && ./reproducer 2>said >shown && grep -q 'did not show' said && ! test -s shown",
+        folder);
+    assert_int_equal(system(command), 0);
 }
 
 static int set_up(void **state)
