@@ -16,7 +16,6 @@
 #include "traces/core/clock.h"
 #include "traces/core/printable.h"
 
-enum { INTERRUPT_S = 2 };
 enum {
     KEY_TIME = ASSAY_KEY_FIRST,
     KEY_SEED,
@@ -27,7 +26,7 @@ enum {
     KEY_ABOUT,
     KEY_NAME
 };
-enum { KEYS_MAX = 128 };
+enum { KEYS_MAX = 128, INTERRUPT_S = 2 /* what an interrupted run may still take */ };
 
 struct options {
     struct assay_common common;
