@@ -119,8 +119,9 @@ static int try_trial(struct worker *worker, const struct assay_matrix_cell *cell
                      struct assay_error *err)
 {
     const struct assay_matrix_config *matrix = &worker->matrix->config;
-    const struct assay_subject_spec *subject = &matrix->subjects[cell->subject];
     const struct assay_misuse_info *info = cell->info;
+    const struct assay_subject_spec *subject =
+        cell->operators ? cell->operators : &matrix->subjects[cell->subject];
     struct assay_misuse *m = &worker->misuse;
     uint64_t draw = matrix->seed ^ trial << 20 ^ (uint64_t)cell->subject << 56;
     bool usable = !(subject->missing_apis >> ASSAY_OP_USABLE_SIZE & 1);
@@ -221,6 +222,10 @@ static int run_trial(struct worker *worker, const struct assay_matrix_cell *cell
         *ret_verdict = (struct assay_misuse_verdict){
             .reason = "address space randomisation is off, see 'assay doctor'"};
         worker->misuse.measured = false;
+        return 0;
+    }
+    if (cell->info->flags & ASSAY_MISUSE_OPERATORS && !cell->operators) {
+        *ret_verdict = (struct assay_misuse_verdict){.reason = "the subject lacks this operator"};
         return 0;
     }
     for (int i = 0; i < BOOT_TRIES; i++) {
@@ -558,6 +563,31 @@ static void *work(void *self)
     return NULL;
 }
 
+/* The subject with C++'s operators in the places of functions. NULL: it has none of its own. */
+static struct assay_subject_spec *with_operators(const struct assay_subject_spec *subject,
+                                                 const struct assay_misuse_info *info)
+{
+    const struct assay_misuse_functions *functions = assay_misuse_functions(info);
+    struct assay_subject_spec *spec = malloc(sizeof *spec);
+    struct assay_subject_names names = subject->names;
+    struct assay_error err = {0};
+    const struct {
+        enum assay_op kind;
+        const char *symbol;
+    } places[] = {{ASSAY_OP_MALLOC, functions->allocate},
+                  {ASSAY_OP_FREE, functions->release},
+                  {ASSAY_OP_FREE_SIZED, functions->release_sized}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (places[i].symbol)
+            snprintf(names.symbol[places[i].kind], ASSAY_SYMBOL_BYTES, "%s", places[i].symbol);
+    if (spec && (subject->adapter || subject->path[0] == '\0' ||
+                 assay_subject_find_named(subject->path, &names, spec, &err) < 0)) {
+        free(spec);
+        return NULL;
+    }
+    return spec;
+}
+
 static bool wanted(const struct assay_matrix_config *config, const struct assay_misuse_info *rows,
                    size_t v)
 {
@@ -579,6 +609,8 @@ int assay_matrix_create(const struct assay_matrix_config *config, struct assay_m
             struct assay_matrix_cell *cell = &ret_matrix->cells[ret_matrix->cell_count++];
             cell->info = &rows[v];
             cell->subject = s;
+            if (rows[v].flags & ASSAY_MISUSE_OPERATORS)
+                cell->operators = with_operators(&config->subjects[s], &rows[v]);
             if (!is_figure(&rows[v]))
                 continue;
             cell->values = calloc(ASSAY_MATRIX_ADDRESSES + BATCH, sizeof *cell->values);
@@ -639,8 +671,10 @@ int assay_matrix_run(struct assay_matrix *matrix,
 
 void assay_matrix_free(struct assay_matrix *matrix)
 {
-    for (size_t i = 0; i < matrix->cell_count; i++)
+    for (size_t i = 0; i < matrix->cell_count; i++) {
+        free(matrix->cells[i].operators);
         free(matrix->cells[i].values);
+    }
     free(matrix->cells);
     memset(matrix, 0, sizeof *matrix);
 }

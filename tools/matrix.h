@@ -66,6 +66,8 @@ struct assay_matrix_cell {
     const char *reason; /* of void trials */
     uint64_t broke_off; /* void trials whose child ended in the set-up */
     char broke_off_at[120];
+    struct assay_subject_spec
+        *operators;       /* of OPERATORS: the subject, by these; NULL: it has none */
     uint64_t suspects[2]; /* of BITS: the trials that broke the promise */
     unsigned suspect_count;
     bool busy, done, hung;

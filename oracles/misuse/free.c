@@ -161,6 +161,7 @@ ASSAY_BUILDER(sized_free)
     }
     assay_misuse_put(m, release, (struct assay_mark){.moment = MISUSE});
     assay_misuse_observe(m, OBSERVERS, m->size);
+    assay_misuse_observe_sizes(m);
     for (unsigned i = 0; i < OBSERVERS;
          i++) /* the slot may have gone to the class that was named */
         assay_misuse_malloc(m, release.size, LATER);
@@ -185,6 +186,49 @@ ASSAY_BUILDER(family)
     assay_misuse_put(m, make, (struct assay_mark){.moment = SETUP});
     assay_misuse_put(m, release, (struct assay_mark){.moment = MISUSE});
     assay_misuse_observe(m, OBSERVERS, m->size);
+    assay_misuse_observe_sizes(m);
+    return true;
+}
+
+#define NEW          "_Znwm"
+#define NEW_ARRAY    "_Znam"
+#define DELETE       "_ZdlPv"
+#define DELETE_ARRAY "_ZdaPv"
+#define DELETE_SIZED "_ZdlPvm"
+
+const struct assay_misuse_functions *assay_misuse_functions(const struct assay_misuse_info *info)
+{
+    static const struct assay_misuse_functions functions[] = {
+        [OPERATOR_FREE_OF_NEW] = {NEW, NULL, NULL},
+        [OPERATOR_FREE_OF_NEW_ARRAY] = {NEW_ARRAY, NULL, NULL},
+        [OPERATOR_DELETE_OF_MALLOC] = {NULL, DELETE, NULL},
+        [OPERATOR_DELETE_ARRAY_OF_MALLOC] = {NULL, DELETE_ARRAY, NULL},
+        [OPERATOR_DELETE_OF_NEW_ARRAY] = {NEW_ARRAY, DELETE, NULL},
+        [OPERATOR_DELETE_ARRAY_OF_NEW] = {NEW, DELETE_ARRAY, NULL},
+        [OPERATOR_SIZED_ONE_MORE] = {NEW, DELETE, DELETE_SIZED},
+        [OPERATOR_SIZED_HALF] = {NEW, DELETE, DELETE_SIZED},
+        [OPERATOR_SIZED_DOUBLE] = {NEW, DELETE, DELETE_SIZED}};
+    return info->flags & ASSAY_MISUSE_OPERATORS ? &functions[info->argument] : NULL;
+}
+
+/* malloc, free and free_sized are operators here: all objects are made by one, and what is released
+ * is released by another, or with another size. */
+ASSAY_BUILDER(operators)
+{
+    const uint64_t sizes[] = {[OPERATOR_SIZED_ONE_MORE] = m->size + 1,
+                              [OPERATOR_SIZED_HALF] = m->size / 2,
+                              [OPERATOR_SIZED_DOUBLE] = 2 * m->size};
+    bool sized = variant >= OPERATOR_SIZED_ONE_MORE;
+    if (m->stage > 0 || (sized && lacks(m, ASSAY_OP_FREE_SIZED)))
+        return false;
+    assay_misuse_objects(m, OBJECTS, m->size);
+    assay_misuse_put(m,
+                     (struct assay_event){.kind = sized ? ASSAY_OP_FREE_SIZED : ASSAY_OP_FREE,
+                                          .object = 1 + OBJECTS / 2,
+                                          .size = sized ? sizes[variant] : 0},
+                     (struct assay_mark){.moment = MISUSE});
+    assay_misuse_observe(m, OBSERVERS, m->size);
+    assay_misuse_observe_sizes(m);
     return true;
 }
 

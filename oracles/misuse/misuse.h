@@ -103,15 +103,16 @@ struct assay_misuse {
 };
 
 enum assay_misuse_flag {
-    ASSAY_MISUSE_THREADS = 1 << 0, /* ops of several threads; each stage is of one */
-    ASSAY_MISUSE_MAPS = 1 << 1,    /* the builder and the verdict want the mappings */
-    ASSAY_MISUSE_USABLE = 1 << 2,  /* usable sizes are asked for */
-    ASSAY_MISUSE_BITS = 1 << 3,    /* one trial for each of 256 bits */
-    ASSAY_MISUSE_NUMBER = 1 << 4,  /* a figure: least, mean and most of the values */
-    ASSAY_MISUSE_ENTROPY = 1 << 5, /* a figure: entropy of the values */
-    ASSAY_MISUSE_MODEL = 1 << 6,   /* of the tag model: TAGS(policy, access) of variants.h */
-    ASSAY_MISUSE_LAYOUT = 1 << 8,  /* says nothing where the system draws no addresses */
-    ASSAY_MISUSE_SIZES = 1 << 7    /* each trial has a size of its own, 24 bytes to 40,000 */
+    ASSAY_MISUSE_THREADS = 1 << 0,  /* ops of several threads; each stage is of one */
+    ASSAY_MISUSE_MAPS = 1 << 1,     /* the builder and the verdict want the mappings */
+    ASSAY_MISUSE_USABLE = 1 << 2,   /* usable sizes are asked for */
+    ASSAY_MISUSE_BITS = 1 << 3,     /* one trial for each of 256 bits */
+    ASSAY_MISUSE_NUMBER = 1 << 4,   /* a figure: least, mean and most of the values */
+    ASSAY_MISUSE_ENTROPY = 1 << 5,  /* a figure: entropy of the values */
+    ASSAY_MISUSE_MODEL = 1 << 6,    /* of the tag model: TAGS(policy, access) of variants.h */
+    ASSAY_MISUSE_LAYOUT = 1 << 8,   /* says nothing where the system draws no addresses */
+    ASSAY_MISUSE_SIZES = 1 << 7,    /* each trial has a size of its own, 24 bytes to 40,000 */
+    ASSAY_MISUSE_OPERATORS = 1 << 9 /* assay_misuse_functions() serve */
 };
 enum { ASSAY_MISUSE_BIT_TRIALS = 256 };
 /* The size of a trial's objects, of rows with SIZES. */
@@ -137,6 +138,12 @@ struct assay_misuse_info {
     size_t promise_offset; /* of the key in struct assay_profile */
     const char *promise_key;
 };
+/* Symbols of C++'s operators that serve as malloc, free and free_sized in the variant's programs;
+ * NULL: the usual function. Of variants with OPERATORS. */
+struct assay_misuse_functions {
+    const char *allocate, *release, *release_sized;
+};
+const struct assay_misuse_functions *assay_misuse_functions(const struct assay_misuse_info *info);
 /* Returns the number of variants, in the order of misuse.def. */
 size_t assay_misuse_list(const struct assay_misuse_info **ret_rows);
 /* What the profile answers for the row: whether it promises that. */

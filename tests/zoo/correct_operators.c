@@ -1,0 +1,2 @@
+/* Nothing planted, with C++'s operators. */
+#include "tests/zoo/operators.h"
