@@ -171,8 +171,9 @@ static void names(FILE *out, const char *title, const json_t *list)
 static void page(FILE *out, const json_t *summary, const json_t *rows)
 {
     static const char *const key[][2] = {
-        {"detected", "D noticed: at the misuse, its own free, the neighbour's (nbr), next malloc, "
-                     "later"},
+        {"detected",
+         "D noticed (d: mostly by a fault, which may be chance): at the misuse, its own "
+         "free, the neighbour's (nbr), next malloc, later"},
         {"neutralised", "N without effect"},
         {"effect", "the effect's name"},
         {"mixed", "differs from trial to trial"},

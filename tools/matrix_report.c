@@ -76,6 +76,12 @@ static const char *where(const struct assay_matrix_cell *cell)
     return names[most(cell->moments, ASSAY_MOMENT_COUNT)];
 }
 
+/* On purpose, by a guard, or by a fault of the allocator's own, which may be chance. */
+static const char *noticed_letter(const struct assay_matrix_cell *cell)
+{
+    return most(cell->hows, ASSAY_HOW_COUNT) == ASSAY_HOW_FAULT ? "d" : "D";
+}
+
 /* Neither 0 nor 100 where it is not quite that. */
 static void share(FILE *out, const char *gap, const char *name, uint64_t hits, double n)
 {
@@ -133,7 +139,7 @@ static void mixed_text(FILE *out, const struct assay_matrix_cell *cell, double n
         gap = " ";
     }
     if (detected) {
-        share(out, gap, "D", detected, n);
+        share(out, gap, noticed_letter(cell), detected, n);
         fputs(where(cell), out);
         gap = " ";
     }
@@ -173,7 +179,7 @@ static json_t *cell_text(const struct assay_matrix_cell *cell, bool contradicts)
     if (settled && !is_unanimous(cell))
         state = ASSAY_MATRIX_MIXED; /* rare ones are told too */
     switch (state) {
-    case ASSAY_MATRIX_DETECTED: fprintf(out, "D%s", where(cell)); break;
+    case ASSAY_MATRIX_DETECTED: fprintf(out, "%s%s", noticed_letter(cell), where(cell)); break;
     case ASSAY_MATRIX_NEUTRALISED: fputs("N", out); break;
     case ASSAY_MATRIX_EFFECT: effects_text(out, cell, n, false); break;
     case ASSAY_MATRIX_MEASURED: figure_text(out, cell); break;

@@ -68,10 +68,10 @@ cell S15 "double free, first words cleared" glibc overlap
 cell S16 "forged chunk" glibc foreign
 cell S22 "read" glibc accessible
 cell S01 "at once" bulwark D
-cell S06 "1 byte" bulwark "D own"
+cell S06 "1 byte" bulwark "D*own*" # its canary may be the byte that is written
 cell S06 "1 NUL byte" bulwark "D own"
 cell S10 "at once" bulwark N
-cell S12 "1 allocation" bulwark N
+cell S12 "1 allocation" bulwark "*N*"
 cell S13 "the next of its size" bulwark "*N*"
 cell S16 "forged chunk" bulwark D
 cell S22 "read" bulwark D
