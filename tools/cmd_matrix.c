@@ -221,8 +221,7 @@ static void print_list(FILE *out, const char *title, const json_t *list)
 static void print_legend(FILE *out)
 {
     fputs("\nD noticed (the program ended; d: mostly by a fault, which may be chance): at the "
-          "misuse, "
-          "or at its\n"
+          "misuse, or at its\n"
           "own free, the neighbour's (nbr), the next malloc, later. N without effect. Words: its "
           "effects, of S15\n"
           "to S18 the row's own first. Percent: it differs from trial to trial; ?: not decided. "

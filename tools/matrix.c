@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "traces/core/clock.h"
+#include "traces/core/error.h"
 #include "traces/core/random.h"
 
 enum {
@@ -319,8 +320,7 @@ static bool breaks(const struct assay_misuse_info *info, enum assay_misuse_outco
 
 /* Every bit is tried, and one that gives something away is one too many; but a child that hangs on
  * a crowded machine is no proof: such bits are tried AGAIN. */
-enum { PROOF = 3, AGAIN = 8, SUSPECTS = sizeof((struct assay_matrix_cell *)0)->suspects / 8 };
-_Static_assert(SUSPECTS == PROOF - 1, "more are a proof");
+enum { AGAIN = 8, SUSPECTS = ASSAY_MATRIX_PROOF - 1 };
 
 /* Trials that break the promise of the cell's key, if it is given. */
 static uint64_t broken_trials(const struct assay_matrix_cell *cell)
@@ -333,7 +333,8 @@ static uint64_t broken_trials(const struct assay_matrix_cell *cell)
 
 static uint64_t bit_trials(const struct assay_matrix_cell *cell)
 {
-    bool again = cell->info->promise != ASSAY_PROMISE_NONE && broken_trials(cell) < PROOF;
+    bool again =
+        cell->info->promise != ASSAY_PROMISE_NONE && broken_trials(cell) < ASSAY_MATRIX_PROOF;
     return ASSAY_MISUSE_BIT_TRIALS + (again ? AGAIN * cell->suspect_count : 0);
 }
 
@@ -351,7 +352,7 @@ static enum assay_decision bits_kept(const struct assay_matrix_cell *cell)
 {
     if (cell->info->promise == ASSAY_PROMISE_NONE)
         return ASSAY_UNDECIDED;
-    if (broken_trials(cell) >= PROOF)
+    if (broken_trials(cell) >= ASSAY_MATRIX_PROOF)
         return ASSAY_NEVER;
     return valid(cell) >= bit_trials(cell) ? ASSAY_ALWAYS : ASSAY_UNDECIDED;
 }
@@ -461,7 +462,7 @@ static void add(struct assay_matrix_cell *cell, uint64_t trial,
         add_void(cell, verdict, m);
         return;
     }
-    if (breaks(cell->info, outcome) && trial < ASSAY_MISUSE_BIT_TRIALS &&
+    if (cell->info->flags & ASSAY_MISUSE_BITS && breaks(cell->info, outcome) &&
         cell->trials <= ASSAY_MISUSE_BIT_TRIALS && cell->suspect_count < SUSPECTS)
         cell->suspects[cell->suspect_count++] = trial;
     for (unsigned e = 1; e < ASSAY_EFFECT_COUNT && outcome == ASSAY_MISUSE_EFFECT; e++)
@@ -580,8 +581,9 @@ static struct assay_subject_spec *with_operators(const struct assay_subject_spec
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (places[i].symbol)
             snprintf(names.symbol[places[i].kind], ASSAY_SYMBOL_BYTES, "%s", places[i].symbol);
-    if (spec && (subject->adapter || subject->path[0] == '\0' ||
-                 assay_subject_find_named(subject->path, &names, spec, &err) < 0)) {
+    ASSAY_CHECK(spec);
+    if ((subject->adapter || subject->path[0] == '\0' ||
+         assay_subject_find_named(subject->path, &names, spec, &err) < 0)) {
         free(spec);
         return NULL;
     }

@@ -20,7 +20,8 @@ enum {
     ASSAY_MATRIX_SIZE = 40,       /* bytes of the objects, where nothing else is asked for */
     ASSAY_MATRIX_NUMBERS = 64,    /* trials of a figure */
     ASSAY_MATRIX_ADDRESSES = 512, /* and of one from collisions */
-    ASSAY_MATRIX_MODEL = 10000    /* and of the tag model, which cost nothing */
+    ASSAY_MATRIX_MODEL = 10000,   /* and of the tag model, which cost nothing */
+    ASSAY_MATRIX_PROOF = 3        /* so many effects of single bits are no accident */
 };
 
 /* A rate above HIGH is 'always', below LOW 'never', and where it lies is decided with this error
@@ -67,8 +68,8 @@ struct assay_matrix_cell {
     uint64_t broke_off; /* void trials whose child ended in the set-up */
     char broke_off_at[120];
     struct assay_subject_spec
-        *operators;       /* of OPERATORS: the subject, by these; NULL: it has none */
-    uint64_t suspects[2]; /* of BITS: the trials that broke the promise */
+        *operators; /* of OPERATORS: the subject, by these; NULL: it has none */
+    uint64_t suspects[ASSAY_MATRIX_PROOF - 1]; /* of BITS: the trials that broke the promise */
     unsigned suspect_count;
     bool busy, done, hung;
 };

@@ -43,8 +43,8 @@ enum check {
     CHECK_LAST = 1 << 21,        /* the last request is granted */
     CHECK_LAST_ERRNO = 1 << 22,  /* or refused with ENOMEM */
     CHECK_KEEPS_ERRNO = 1 << 23, /* posix_memalign that fails */
-    CHECK_SAID = 1 << 25,        /* no report of corruption is written */
     CHECK_TWICE = 1 << 24,       /* two runs put everything at the same places */
+    CHECK_SAID = 1 << 25,        /* no report of corruption is written */
 };
 
 struct reproducer_writer {

@@ -207,16 +207,18 @@ static bool goes_on_in(const struct assay_misuse *m, size_t i, uint64_t from)
 }
 
 /* The words within the radius of a live object to which memory reaches without a gap (advice and
- * names split it into several mappings), put as reads. */
-static void read_around(struct assay_misuse *m, uint64_t address, uint64_t radius)
+ * names split it into several mappings), put as reads. False: its mapping is not known. */
+static bool read_around(struct assay_misuse *m, uint64_t address, uint64_t radius)
 {
     uint64_t from = address - radius, to = address + m->size + radius;
     size_t low = 0, high;
     while (low < m->map_count && m->maps[low].to <= address)
         low++;
     high = low;
-    if (low == m->map_count || m->maps[low].from > address)
-        return;
+    if (low == m->map_count || m->maps[low].from > address) {
+        m->reason = "the mapping of an object is not known";
+        return false;
+    }
     while (low > 0 && goes_on_in(m, low - 1, m->maps[low - 1].from) &&
            m->maps[low - 1].to == m->maps[low].from)
         low--;
@@ -231,6 +233,7 @@ static void read_around(struct assay_misuse *m, uint64_t address, uint64_t radiu
             (struct assay_event){
                 .kind = ASSAY_OP_READ, .place = ASSAY_PLACE_WILD, .arg = at, .size = WORD},
             (struct assay_mark){.moment = SETUP});
+    return true;
 }
 
 /* True if a word belongs to the slot of an object: those may change as they are handed out and
@@ -265,7 +268,8 @@ ASSAY_BUILDER(metadata)
     case 1: {
         uint64_t address = assay_misuse_address(m, object);
         m->note[0] = m->n;
-        read_around(m, address, radius);
+        if (!read_around(m, address, radius))
+            return false;
         m->note[1] = m->n;
         read_around(m, address, radius);
         m->note[2] = m->n;

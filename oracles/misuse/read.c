@@ -108,7 +108,8 @@ static unsigned next_step(const struct assay_misuse *m, uint64_t *note)
     return step;
 }
 
-/* Those that stand where freed ones stood are looked at; where none does, the last. */
+/* Those that stand where freed ones stood are looked at; where none does, and for pointers, which
+ * fresh slots may hold too, also others of the last. */
 ASSAY_BUILDER(fresh)
 {
     enum { LAST, ALL, LOOKED }; /* notes: made by the last stage, by all; is this the end? */
@@ -126,11 +127,13 @@ ASSAY_BUILDER(fresh)
         assay_misuse_malloc(m, fresh_size(m, variant, i), NEXT_MALLOC);
     if (step > 0)
         return true;
-    for (unsigned i = 0, looked = 0; i < last && looked < MANY; i++) {
+    bool others = !reused || variant == FRESH_POINTER;
+    for (unsigned i = 0, left = others ? MANY : 0; i < last; i++) {
         struct assay_event fresh = m->events[from + i];
-        if (reused && !stands_on_old(m, &fresh))
+        bool old = stands_on_old(m, &fresh);
+        if (!old && left == 0)
             continue;
-        looked++;
+        left -= !old;
         look_at_fresh(m, variant, fresh.born, fresh.size);
     }
     m->note[LOOKED] = 1;

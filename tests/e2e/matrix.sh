@@ -78,6 +78,10 @@ cell S22 "read" bulwark D
 cell S22 "write" bulwark D
 cell S23 "any mapping" bulwark N
 
+# a false size sends what is freed to a list of another class
+run 0 assay matrix --subject glibc --rows S20 --json
+cell S20 "the same before, in no object" glibc "*overlap*"
+
 # a promise that is not kept, and one that time was too short for
 printf '[profile]\nname = much\ndetects_double_free = yes\nzeroes_on_free = yes\n' >much.ini
 run 1 assay matrix --subject "$lib/support/believes.so" --profile much.ini --rows S01,S24

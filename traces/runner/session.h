@@ -125,11 +125,11 @@ void assay_session_wait(struct assay_session *session, struct assay_session_stat
 /* ASSAY_E_SUBJECT if what host and runner share was overwritten, which only a subject gone wild
  * does: then neither results nor report nor figures of this child mean anything. */
 int assay_session_check(struct assay_session *session, struct assay_error *err);
-/* The judge's report area (report_bytes), valid until close. Readable while the child runs. */
 /* What the child has written to its standard error so far, without waiting: returns how many bytes,
  * and the text from byte `from` on, as much as fits. */
 uint64_t assay_session_said(const struct assay_session *session, uint64_t from, char *ret_text,
                             size_t bytes);
+/* The judge's report area (report_bytes), valid until close. Readable while the child runs. */
 const void *assay_session_report(const struct assay_session *session);
 /* The child's process id, for /proc; 0 when it is gone. */
 int assay_session_pid(const struct assay_session *session);

@@ -171,6 +171,23 @@ static void a_wrong_pointer_gives_nothing_up(void **state)
     assert_int_equal(judge(&alive).outcome, ASSAY_MISUSE_NEUTRALISED);
 }
 
+static void an_end_in_the_set_up_is_no_verdict(void **state)
+{
+    (void)state;
+    put_double_free();
+    struct assay_misuse_verdict v = dies(1, SIGTRAP);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_VOID);
+    assert_true(v.broke_off);
+    assert_int_equal(v.at, 1);
+    assert_non_null(v.reason);
+    m.reason = "the subject lacks this function"; /* told by the builder: nothing ended early */
+    v = dies(1, SIGTRAP);
+    assert_int_equal(v.outcome, ASSAY_MISUSE_VOID);
+    assert_false(v.broke_off);
+    m.reason = NULL;
+    assert_false(judge(&alive).broke_off);
+}
+
 static void memory_of_the_program_is_foreign(void **state)
 {
     (void)state;
@@ -419,6 +436,7 @@ int main(void)
         cmocka_unit_test(what_comes_first_is_the_verdict),
         cmocka_unit_test(later_effects_are_kept),
         cmocka_unit_test(a_wrong_pointer_gives_nothing_up),
+        cmocka_unit_test(an_end_in_the_set_up_is_no_verdict),
         cmocka_unit_test(memory_of_the_program_is_foreign),
         cmocka_unit_test(a_soft_effect_counts_where_nothing_is_noticed),
         cmocka_unit_test(a_fault_of_the_misuse_itself_is_detection),
