@@ -17,7 +17,7 @@ enum { KEY_TIME = ASSAY_KEY_FIRST, KEY_SEED, KEY_ZOO };
 
 struct options {
     struct assay_common common;
-    const char *zoo;
+    const char *zoo, *out;
     uint64_t max_cpu_ns, seed;
     unsigned jobs;
     char **names; /* subjects or groups; of argv */
@@ -35,6 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return options->max_cpu_ns ? 0 : assay_usage(state, "--max-time: more than 0 is needed");
     case KEY_SEED: options->seed = assay_option_number(state, "seed", arg, 0, INT64_MAX); return 0;
     case KEY_ZOO: options->zoo = arg; return 0;
+    case 'o': options->out = arg; return 0;
     case ARGP_KEY_ARGS:
         options->names = state->argv + state->next;
         options->name_count = (size_t)(state->argc - state->next);
@@ -50,6 +51,8 @@ static const struct argp_option table[] = {
      0},
     {"jobs", 'j', "N", 0, "so many subjects at a time (default: one per processor)", 0},
     {"seed", KEY_SEED, "N", 0, "programs follow from it (default 1)", 0},
+    {"out", 'o', "DIR", 0,
+     "a finding that was not expected is kept in DIR/SUBJECT (default: assay-selftest)", 0},
     {"zoo", KEY_ZOO, "DIR", 0, "broken allocators of your own: libNAME.so beside NAME.ini", 0},
     {0}};
 
@@ -234,14 +237,15 @@ static json_t *rows_of(const struct assay_selftest_list *list,
             assay_selftest_judge(subject, result) == ASSAY_SELFTEST_NOT_RUN)
             continue;
         json_t *row = json_pack(
-            "{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:f, s:f, s:o}", "subject",
+            "{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:f, s:f, s:o, s:o}", "subject",
             assay_emit_string(subject->name), "group", subject->group, "verdict",
             assay_selftest_verdict_name(assay_selftest_judge(subject, result)), "expected",
             expected_names(subject->expected), "property",
             p ? json_string(assay_property_info(p)->id) : json_null(), "op",
             judged ? json_string(assay_op_info(result->violation.kind)->name) : json_null(),
             "programs", (json_int_t)result->programs, "trials", (json_int_t)result->trials, "cpu_s",
-            result->cpu_seconds, "seconds", result->seconds, "note", note_of(subject, result));
+            result->cpu_seconds, "seconds", result->seconds, "note", note_of(subject, result),
+            "folder", assay_emit_string(result->folder[0] ? result->folder : NULL));
         ASSAY_CHECK(row && json_array_append_new(rows, row) == 0);
     }
     return rows;
@@ -340,6 +344,36 @@ static void print_ids(const char *title, const json_t *ids)
     putchar('\n');
 }
 
+/* Whole, for whoever sees nothing but what a run on another machine printed. */
+static void print_report(const char *folder)
+{
+    char path[PATH_MAX + 16], line[512];
+    snprintf(path, sizeof path, "%s/report.txt", folder);
+    FILE *report = fopen(path, "re");
+    while (report && fgets(line, sizeof line, report))
+        fputs(line, stdout);
+    if (report)
+        fclose(report);
+}
+
+static void print_bad(const struct assay_selftest_list *list,
+                      const struct assay_selftest_result *results)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        enum assay_selftest_verdict verdict = assay_selftest_judge(&list->subjects[i], &results[i]);
+        if (!assay_selftest_is_bad(verdict) ||
+            (verdict == ASSAY_SELFTEST_NOT_RUN && !results[i].err.code))
+            continue;
+        json_t *note = note_of(&list->subjects[i], &results[i]);
+        printf("\n%s: %s%s%s\n", list->subjects[i].name, assay_selftest_verdict_name(verdict),
+               json_is_string(note) ? ": " : "",
+               json_is_string(note) ? json_string_value(note) : "");
+        json_decref(note);
+        if (results[i].folder[0])
+            print_report(results[i].folder);
+    }
+}
+
 static void print(const struct options *options, const struct assay_selftest_list *list,
                   const struct assay_selftest_result *results, const struct score *score)
 {
@@ -366,6 +400,8 @@ static void print(const struct options *options, const struct assay_selftest_lis
     json_decref(idle);
     json_decref(models);
     print_summary(assay_emit_text(&emit), score);
+    if (!emit.json)
+        print_bad(list, results);
     assay_emit_object(&emit, "assay.selftest", summary_of(options, score));
 }
 
@@ -374,21 +410,36 @@ static void show_progress(void *self, size_t done, const char *running)
     assay_progress_update(self, done, running);
 }
 
-static int verdict(const struct score *score)
+static int exit_code(const struct score *score)
 {
-    const unsigned *n = score->verdicts;
     if (assay_interrupted)
         return ASSAY_EXIT_INTERRUPTED;
-    if (n[ASSAY_SELFTEST_NOT_RUN])
+    if (score->verdicts[ASSAY_SELFTEST_NOT_RUN])
         return ASSAY_EXIT_CANNOT_RUN;
-    if (n[ASSAY_SELFTEST_SURVIVED] || n[ASSAY_SELFTEST_MISTAKEN] || n[ASSAY_SELFTEST_FALSE_ALARM])
-        return ASSAY_EXIT_FINDINGS;
+    for (unsigned v = 0; v < ASSAY_SELFTEST_VERDICTS; v++)
+        if (score->verdicts[v] && assay_selftest_is_bad(v))
+            return ASSAY_EXIT_FINDINGS;
     return ASSAY_EXIT_CLEAN;
+}
+
+/* What is printed of it leads there from any folder. */
+static int folder_of(const char *out, char ret_folder[PATH_MAX], struct assay_error *err)
+{
+    char here[PATH_MAX];
+    if (!getcwd(here, sizeof here))
+        return assay_fail_errno(err, "cannot tell the current folder");
+    int n = out[0] == '/' ? snprintf(ret_folder, PATH_MAX, "%s", out)
+                          : snprintf(ret_folder, PATH_MAX, "%s/%s", here, out);
+    return n < 0 || n >= PATH_MAX
+               ? assay_fail(err, ASSAY_E_USAGE, "the name of the output folder is too long")
+               : 0;
 }
 
 int assay_cmd_selftest(int argc, char **argv)
 {
-    static struct options options = {.max_cpu_ns = UINT64_C(5000000000), .seed = 1};
+    static struct options options = {
+        .max_cpu_ns = UINT64_C(5000000000), .seed = 1, .out = "assay-selftest"};
+    char folder[PATH_MAX];
     struct assay_selftest_list list = {0};
     struct assay_selftest_result *results = NULL;
     struct assay_progress progress;
@@ -398,7 +449,9 @@ int assay_cmd_selftest(int argc, char **argv)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     options.jobs = processors < 1 ? 1 : processors > 256 ? 256 : (unsigned)processors;
     assay_options_parse(&argp, argc, argv, 0, &options);
-    int code = find_all(&options, &list, &err);
+    int code = folder_of(options.out, folder, &err);
+    if (code == 0)
+        code = find_all(&options, &list, &err);
     if (code == 0)
         code = select_subjects(&options, &list, &err);
     if (code < 0) {
@@ -413,6 +466,7 @@ int assay_cmd_selftest(int argc, char **argv)
     const struct assay_selftest_config config = {.max_cpu_ns = options.max_cpu_ns,
                                                  .seed = options.seed,
                                                  .jobs = options.jobs,
+                                                 .folder = folder,
                                                  .interrupted = &assay_interrupted,
                                                  .self = &progress,
                                                  .progress = show_progress};
@@ -426,5 +480,5 @@ int assay_cmd_selftest(int argc, char **argv)
     }
     free(results);
     assay_selftest_list_free(&list);
-    return code < 0 ? assay_report_error(&err) : verdict(&score);
+    return code < 0 ? assay_report_error(&err) : exit_code(&score);
 }

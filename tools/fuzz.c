@@ -421,7 +421,7 @@ static bool look_into(struct job *job, uint64_t in_child, uint32_t hang_ms)
     uint64_t history = 0;
     bool confirmed = confirm(job, in_child, hang_ms, &program, &result, &history);
     if (confirmed && !assay_fuzz_is_consequence(job->state, &program, &result, hang_ms) &&
-        assay_fuzz_enter(job->state, &result.first) && job->state->config->findings_folder)
+        assay_fuzz_enter(job->state, &result.first))
         assay_fuzz_write_finding(job->state, &program, &result, recipe_of(job, in_child).number,
                                  history, hang_ms);
     free(program.ops);
@@ -557,6 +557,8 @@ static void run_child(struct job *job)
            !all_sent(state->config, job->next)) {
         if (assay_fuzz_directed_due(state, &job->directed, job->next / state->config->jobs))
             assay_fuzz_directed_next(state, &job->directed, job->next);
+        if (assay_fuzz_over(state))
+            break;
         alive = send_program(job);
         tell_begun(job);
         sent++;

@@ -35,7 +35,8 @@ struct assay_fuzz_config {
     unsigned jobs;
     bool random, directed;       /* programs of the generator; directed ones */
     bool first_only;             /* the first finding ends the run: one job */
-    const char *findings_folder; /* NULL: findings are confirmed, not minimised or written */
+    const char *findings_folder; /* NULL: findings are confirmed, not minimised or written, */
+    const bool *unwritten;       /* nor those of these properties, by number; NULL: of none */
     const char *corpus_folder;   /* NULL: not guided by features */
     const char *guidance;
     volatile sig_atomic_t *interrupted;

@@ -6,6 +6,7 @@
 #include "tools/finding_dir.h"
 #include "tools/fuzz_cause.h"
 #include "tools/shrink.h"
+#include "tools/whole_file.h"
 #include "traces/core/clock.h"
 
 enum {
@@ -191,6 +192,9 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
         .usable_writable = config->profile.usable_writable == ASSAY_ANSWER_YES};
     char path[PATH_MAX];
     uint64_t begin_ns = assay_now_ns();
+    if (!config->findings_folder ||
+        (config->unwritten && config->unwritten[result->first.property]))
+        return;
     atomic_store(&state->minimising, assay_property_info(result->first.property)->id);
     struct assay_shrunk shrunk = minimise(state, program, result, hang_ms);
     atomic_store(&state->minimising, NULL);
@@ -205,7 +209,8 @@ void assay_fuzz_write_finding(struct assay_fuzz_state *state, struct assay_fuzz_
     record.count = program->count;
     record.said = result->said;
     record.circumstances = &result->circumstances;
-    if (assay_finding_dir_write(config->findings_folder, &record, path, &err) < 0) {
+    if (assay_make_folder(config->findings_folder, &err) < 0 ||
+        assay_finding_dir_write(config->findings_folder, &record, path, &err) < 0) {
         assay_fuzz_give_up(state, &err);
         return;
     }
@@ -329,7 +334,7 @@ bool assay_fuzz_suspect(struct assay_fuzz_state *state, const struct assay_fuzz_
     if (own.ops) {
         memcpy(own.ops, program->ops, own.count * sizeof *own.ops);
         if (!assay_fuzz_is_consequence(state, &own, &result, ASSAY_FUZZ_HANG_MS) &&
-            assay_fuzz_enter(state, &result.first) && state->config->findings_folder)
+            assay_fuzz_enter(state, &result.first))
             assay_fuzz_write_finding(state, &own, &result, number, 0, ASSAY_FUZZ_HANG_MS);
     }
     free(own.ops);

@@ -186,6 +186,8 @@ static void take_result(const struct assay_fuzz_state *state, struct assay_selft
     result->directed = state->directed_count;
     for (size_t i = 0; i < state->directed_count; i++)
         result->unreached += !state->directed[i].done;
+    if (state->written_count > 0)
+        memcpy(result->folder, state->written[0], sizeof result->folder);
     for (size_t i = 0; i < assay_finding_set_count(state->findings); i++) {
         const struct assay_finding *finding = assay_finding_set_get(state->findings, i);
         if (finding->accepted || result->found)
@@ -288,15 +290,19 @@ static void try_promises(const struct assay_selftest_subject *subject,
 
 static void fuzz(const struct assay_selftest_subject *subject,
                  const struct assay_subject_spec *spec, const struct assay_profile *profile,
-                 uint64_t seed, struct place *place)
+                 const struct assay_selftest_config *config, struct place *place)
 {
     static struct assay_fuzz_state state;
+    char findings[PATH_MAX];
     struct assay_fuzz_config fuzz = {.spec = spec,
                                      .subject = subject->path,
                                      .profile = *profile,
                                      .mode = ASSAY_GENERATE_SWARM,
-                                     .seed = seed,
+                                     .profile_path = subject->profile[0] ? subject->profile : NULL,
+                                     .seed = config->seed,
                                      .jobs = 1,
+                                     .findings_folder = findings,
+                                     .unwritten = subject->expected,
                                      .first_only = true,
                                      .random = true,
                                      .directed = true,
@@ -310,6 +316,11 @@ static void fuzz(const struct assay_selftest_subject *subject,
     fuzz.limits.max_object_bytes = UINT64_C(1) << 26;
     fuzz.limits.max_live_bytes = UINT64_C(1) << 27;
     fuzz.limits.max_live_objects = ASSAY_GENERATE_MAX_LIVE;
+    int length = snprintf(findings, sizeof findings, "%s/%s", config->folder, subject->name);
+    if (length < 0 || (size_t)length >= sizeof findings) {
+        assay_fail(err, ASSAY_E_LIMIT, "the name of '%s' is too long", config->folder);
+        return;
+    }
     char corpus[] = "/tmp/assay-selftest-XXXXXX";
     if (subject->guided) {
         if (!mkdtemp(corpus)) {
@@ -346,7 +357,7 @@ static void judge(const struct assay_selftest_subject *subject,
     if (subject->first_expected == 0 || assay_selftest_is_measured(subject))
         try_promises(subject, &spec, &profile, config, place);
     if (!place->result.found && place->result.err.code == 0 && !place->stop)
-        fuzz(subject, &spec, &profile, config->seed, place);
+        fuzz(subject, &spec, &profile, config, place);
 }
 
 struct process {
@@ -519,6 +530,12 @@ enum assay_selftest_verdict assay_selftest_judge(const struct assay_selftest_sub
     if (broken)
         return subject->survives[0] ? ASSAY_SELFTEST_LET_LIVE : ASSAY_SELFTEST_SURVIVED;
     return result->unconfirmed ? ASSAY_SELFTEST_UNSURE : ASSAY_SELFTEST_CLEAN;
+}
+
+bool assay_selftest_is_bad(enum assay_selftest_verdict verdict)
+{
+    return verdict == ASSAY_SELFTEST_MISTAKEN || verdict == ASSAY_SELFTEST_SURVIVED ||
+           verdict == ASSAY_SELFTEST_FALSE_ALARM || verdict == ASSAY_SELFTEST_NOT_RUN;
 }
 
 const char *assay_selftest_verdict_name(enum assay_selftest_verdict verdict)

@@ -44,6 +44,7 @@ struct assay_selftest_result {
     char contradiction[240];     /* and how */
     double seconds, cpu_seconds; /* CPU of all its processes */
     struct assay_violation violation;
+    char folder[PATH_MAX];  /* of a finding that was not expected; "" if none */
     struct assay_error err; /* code 0: none */
 };
 
@@ -62,7 +63,8 @@ enum assay_selftest_verdict {
 struct assay_selftest_config {
     uint64_t max_cpu_ns; /* of each subject and what it starts; one with a finding ends there */
     uint64_t seed;
-    unsigned jobs; /* subjects at a time */
+    unsigned jobs;      /* subjects at a time */
+    const char *folder; /* where FOLDER/SUBJECT gets findings that were not expected */
     volatile sig_atomic_t *interrupted;
     void *self;
     void (*progress)(void *self, size_t done, const char *running);
@@ -90,6 +92,8 @@ enum assay_selftest_verdict assay_selftest_judge(const struct assay_selftest_sub
                                                  const struct assay_selftest_result *result);
 /* True where what must kill the subject is measured by trials, not judged of programs. */
 bool assay_selftest_is_measured(const struct assay_selftest_subject *subject);
+/* True of a verdict that fails the selftest. */
+bool assay_selftest_is_bad(enum assay_selftest_verdict verdict);
 const char *assay_selftest_verdict_name(enum assay_selftest_verdict verdict);
 
 #endif

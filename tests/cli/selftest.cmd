@@ -9,3 +9,8 @@ assay selftest --max-time 0s
 assay selftest --quiet commit_ignored --max-time 100ms | sed -n 2p | sed -E 's/ +[0-9.]+  /  S  /; s/[0-9]+ of [0-9]+/N of M/'
 # rows that nothing here was about are named in one line
 assay selftest --quiet free_errno --max-time 1s | grep -A3 '^property' | cut -c1-60
+# what is not as expected comes last, with its report, and is kept
+mkdir zoo; cp $BUILD/lib/zoo/libfree_errno.so zoo; sed 's/^property = .*/property = none/' $BUILD/lib/zoo/free_errno.ini >zoo/free_errno.ini
+assay selftest --quiet --zoo zoo --max-time 1s --out kept | sed -n '/^free_errno: /,/^object/p' | grep -v '^ *op [0-9]\|^object\|^free_errno'
+ls kept; ls kept/free_errno/*
+assay selftest --quiet --zoo zoo --max-time 1s --json 2>/dev/null | grep -o '"folder":"[^"]*/'

@@ -26,7 +26,7 @@ add_test(NAME zoo_reproducers COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/zoo/check_rep
     "${CMAKE_BINARY_DIR}/lib/zoo" "${CMAKE_BINARY_DIR}/lib/mutants")
 set_tests_properties(zoo_reproducers PROPERTIES LABELS "zoo;slow" TIMEOUT 7200)
 # The score of the judges: the whole zoo, the mutants of Bulwark, the allocators that are installed.
-add_test(NAME zoo_selftest COMMAND assay selftest --max-time 5s)
+add_test(NAME zoo_selftest COMMAND assay selftest --max-time 5s --out ${CMAKE_BINARY_DIR}/selftest)
 set_tests_properties(zoo_selftest PROPERTIES LABELS zoo TIMEOUT 1800 PROCESSORS 2)
 # Drop-ins in earnest: a real program runs on them, as far as the bug is not in its way.
 foreach(name correct correct_otherwise misaligned usable_large usable_small null_errno free_errno size_wrap calloc_wrap double_free
