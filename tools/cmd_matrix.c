@@ -22,6 +22,7 @@ enum {
     KEY_SIZE,
     KEY_TRIALS,
     KEY_PROFILE,
+    KEY_PROMISED,
     KEY_HTML
 };
 
@@ -29,7 +30,7 @@ struct options {
     struct assay_common common;
     char *subjects[ASSAY_MATRIX_SUBJECTS];
     size_t subject_count;
-    bool rows[ASSAY_CATALOGUE_COUNT], some_rows, seeded;
+    bool rows[ASSAY_CATALOGUE_COUNT], some_rows, seeded, promised;
     uint64_t max_time_ns, seed, size, max_trials;
     unsigned jobs;
     const char *profile, *html;
@@ -68,16 +69,6 @@ static error_t add_subjects(struct argp_state *state, struct options *options, c
         add_subject(state, options, word);
     }
     return 0;
-}
-
-static bool has_variants(unsigned property)
-{
-    const struct assay_misuse_info *rows;
-    size_t n = assay_misuse_list(&rows);
-    for (size_t i = 0; i < n; i++)
-        if (rows[i].row == property)
-            return true;
-    return false;
 }
 
 static error_t add_rows(struct argp_state *state, struct options *options, char *arg)
@@ -119,6 +110,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         options->max_trials = assay_option_number(state, "trials", arg, 1, INT32_MAX);
         return 0;
     case KEY_PROFILE: options->profile = arg; return 0;
+    case KEY_PROMISED: options->promised = true; return 0;
     case KEY_HTML: options->html = arg; return 0;
     case ARGP_KEY_ARG:
         return assay_usage(state, "'%s' is one word too many: --subject names the allocator", arg);
@@ -136,6 +128,8 @@ static const struct argp_option table[] = {
      "tags:GRANULE,BITS, a model of memory tags; may be given again",
      0},
     {"rows", KEY_ROWS, "LIST", 0, "only these rows, as in S01,S06", 0},
+    {"promised", KEY_PROMISED, NULL, 0,
+     "only what the profiles promise, until it is told whether they keep it", 0},
     {"max-time", KEY_TIME, "TIME", 0, "stop after TIME (default 10m)", 0},
     {"trials", KEY_TRIALS, "N", 0, "at most N trials of a variant (default 1000)", 0},
     {"size", KEY_SIZE, "BYTES", 0, "of the objects that are misused (default 40)", 0},
@@ -302,6 +296,28 @@ static int find_subjects(const struct options *options, struct assay_subject_spe
     return code;
 }
 
+static bool is_promised(const struct assay_misuse_info *variant,
+                        const struct assay_profile *profiles, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (assay_misuse_promised(variant, &profiles[i]))
+            return true;
+    return false;
+}
+
+/* Which variants are tried: malloc'ed, by index of assay_misuse_list. */
+static bool *choose_variants(const struct options *options, const struct assay_profile *profiles)
+{
+    const struct assay_misuse_info *rows;
+    size_t n = assay_misuse_list(&rows);
+    bool *chosen = calloc(n, sizeof *chosen);
+    ASSAY_CHECK(chosen);
+    for (size_t i = 0; i < n; i++)
+        chosen[i] = (!options->some_rows || options->rows[rows[i].row]) &&
+                    (!options->promised || is_promised(&rows[i], profiles, options->subject_count));
+    return chosen;
+}
+
 /* Something was asked for and cannot be told: a promise that the trials left open, or nothing at
  * all.
  */
@@ -372,6 +388,8 @@ int assay_cmd_matrix(int argc, char **argv)
                                          .subject_count = options.subject_count,
                                          .seed = options.seed,
                                          .size = options.size,
+                                         .promises_only = options.promised,
+                                         .promised_only = options.promised,
                                          .max_trials = options.max_trials,
                                          .max_time_ns = options.max_time_ns,
                                          .jobs = options.jobs,
@@ -379,13 +397,15 @@ int assay_cmd_matrix(int argc, char **argv)
     if ((options.html && assay_whole_file_ready(options.html, &err) < 0) ||
         find_subjects(&options, specs, profiles, shown, config.tags, &err) < 0)
         return assay_report_error(&err);
-    for (unsigned p = 1; p < ASSAY_CATALOGUE_COUNT; p++)
-        config.rows[p] = options.some_rows ? options.rows[p] : has_variants(p);
+    bool *variants = choose_variants(&options, profiles);
+    config.variants = variants;
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
     signal(SIGPIPE, SIG_IGN);
-    if (assay_matrix_create(&config, &matrix, &err) < 0)
+    if (assay_matrix_create(&config, &matrix, &err) < 0) {
+        free(variants);
         return assay_report_error(&err);
+    }
     assay_progress_begin(&progress, "matrix", "verdicts", matrix.cell_count, 0,
                          options.common.quiet);
     int code = assay_matrix_run(&matrix, tick, &progress, &err);
@@ -393,5 +413,6 @@ int assay_cmd_matrix(int argc, char **argv)
     code = code < 0 ? assay_report_error(&err)
                     : report(&options, &matrix, (double)(assay_now_ns() - start_ns) / 1e9, &err);
     assay_matrix_free(&matrix);
+    free(variants);
     return code;
 }

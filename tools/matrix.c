@@ -419,7 +419,7 @@ bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
 bool assay_matrix_is_open(const struct assay_matrix_cell *cell, const struct assay_profile *profile)
 {
     if (cell->trials == 0)
-        return true;
+        return !cell->unasked;
     if (!assay_misuse_promised(cell->info, profile))
         return false;
     if (valid(cell) == 0)
@@ -590,12 +590,6 @@ static struct assay_subject_spec *with_operators(const struct assay_subject_spec
     return spec;
 }
 
-static bool wanted(const struct assay_matrix_config *config, const struct assay_misuse_info *rows,
-                   size_t v)
-{
-    return config->variants ? config->variants[v] : config->rows[rows[v].row];
-}
-
 int assay_matrix_create(const struct assay_matrix_config *config, struct assay_matrix *ret_matrix,
                         struct assay_error *err)
 {
@@ -607,10 +601,15 @@ int assay_matrix_create(const struct assay_matrix_config *config, struct assay_m
     if (!ret_matrix->cells)
         return assay_fail(err, ASSAY_E_MEMORY, "out of memory");
     for (size_t v = 0; v < variants; v++)
-        for (size_t s = 0; s < config->subject_count && wanted(config, rows, v); s++) {
+        for (size_t s = 0; s < config->subject_count && config->variants[v]; s++) {
             struct assay_matrix_cell *cell = &ret_matrix->cells[ret_matrix->cell_count++];
             cell->info = &rows[v];
             cell->subject = s;
+            if (config->promised_only && !assay_misuse_promised(&rows[v], &config->profiles[s])) {
+                cell->unasked = cell->done = true;
+                cell->reason = "the profile promises nothing of it";
+                ret_matrix->done_count++;
+            }
             if (rows[v].flags & ASSAY_MISUSE_OPERATORS)
                 cell->operators = with_operators(&config->subjects[s], &rows[v]);
             if (!is_figure(&rows[v]))

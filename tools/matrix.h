@@ -37,10 +37,10 @@ struct assay_matrix_config {
     const struct assay_profile *profiles;
     struct assay_tags tags[ASSAY_MATRIX_SUBJECTS]; /* granule not 0: the subject is the tag model */
     size_t subject_count;
-    bool rows[ASSAY_CATALOGUE_COUNT];
-    const bool *variants; /* by index of assay_misuse_list, in place of rows; NULL: rows count */
+    const bool *variants; /* which are tried, by index of assay_misuse_list; outlives the matrix */
     bool promises_only; /* a cell that is no figure is done when it tells whether a promise would be
-                           kept */
+                           kept, */
+    bool promised_only; /* and one of which the profile promises nothing has no trials */
     uint64_t seed;      /* of what the programs draw; layout and keys are the system's */
     uint64_t size;      /* of the objects */
     uint64_t max_trials; /* of a cell */
@@ -72,6 +72,7 @@ struct assay_matrix_cell {
     uint64_t suspects[ASSAY_MATRIX_PROOF - 1]; /* of BITS: the trials that broke the promise */
     unsigned suspect_count;
     bool busy, done, hung;
+    bool unasked; /* of PROMISED_ONLY */
 };
 
 struct assay_matrix {
@@ -116,7 +117,7 @@ double assay_matrix_entropy_most(const struct assay_matrix_cell *cell);
 bool assay_matrix_contradicts(const struct assay_matrix_cell *cell,
                               const struct assay_profile *profile);
 /* True where there was no time for a trial, or a promise is left open: undecided, or each child
- * ended before its misuse. What a subject lacks is not open. */
+ * ended before its misuse. What a subject lacks, or was not asked for, is not open. */
 bool assay_matrix_is_open(const struct assay_matrix_cell *cell,
                           const struct assay_profile *profile);
 /* The same in words: "promises 'zeroes_on_free', but of 12 times S10 (at once) ...". */

@@ -334,7 +334,8 @@ json_t *assay_matrix_summary(const struct assay_matrix *matrix, json_t *rows, do
                 matrix->cells[c].info->row == p &&
                 (assay_matrix_is_open(&matrix->cells[c],
                                       &matrix->config.profiles[matrix->cells[c].subject]) ||
-                 assay_matrix_state(&matrix->cells[c]) == ASSAY_MATRIX_UNDECIDED);
+                 (!matrix->config.promises_only &&
+                  assay_matrix_state(&matrix->cells[c]) == ASSAY_MATRIX_UNDECIDED));
         if (undecided_one)
             json_array_append_new(open, json_string(id));
         json_array_foreach(rows, i, row) any |=
@@ -346,8 +347,12 @@ json_t *assay_matrix_summary(const struct assay_matrix *matrix, json_t *rows, do
     json_array_foreach(rows, i, row)
     {
         contradictions += json_is_true(json_object_get(row, "contradicts"));
-        undecided += is_state(row, ASSAY_MATRIX_UNDECIDED);
+        undecided += !matrix->config.promises_only && is_state(row, ASSAY_MATRIX_UNDECIDED);
     }
+    /* nobody asked what else the trials bring */
+    for (size_t c = 0; c < matrix->cell_count && matrix->config.promises_only; c++)
+        undecided += assay_matrix_is_open(&matrix->cells[c],
+                                          &matrix->config.profiles[matrix->cells[c].subject]);
     json_t *summary = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "subjects", subjects,
         "names", names, "judged", judged, "not_judged", not_judged, "undecided_rows", open, "cells",
