@@ -83,6 +83,9 @@ static enum assay_crash_class class_of(const struct assay_crash_capture *capture
                                        const struct assay_crash_site *site,
                                        enum assay_instruction_kind kind)
 {
+    bool sent = capture->code <= 0; /* SI_USER, SI_TKILL, SI_QUEUE */
+    if (sent && (capture->signal == SIGSEGV || capture->signal == SIGBUS))
+        return ASSAY_CRASH_SENT;
     switch (capture->signal) {
     case SIGABRT: return ASSAY_CRASH_ABORT;
     case SIGTRAP: return ASSAY_CRASH_TRAP;

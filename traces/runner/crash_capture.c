@@ -9,6 +9,14 @@
 
 /* ---- registers ---- */
 
+/* True of an access. What was sent by kill, or by the kernel for want of room for a signal's frame,
+ * bears no address, whatever an earlier fault left in the registers. */
+static bool is_of_access(const struct assay_crash_capture *capture)
+{
+    return (capture->signal == SIGSEGV || capture->signal == SIGBUS) && capture->code > 0 &&
+           capture->code != SI_KERNEL;
+}
+
 static void take_registers(struct assay_crash_capture *capture, const ucontext_t *machine)
 {
 #if defined(__x86_64__)
@@ -19,7 +27,7 @@ static void take_registers(struct assay_crash_capture *capture, const ucontext_t
     const greg_t *registers = machine->uc_mcontext.gregs;
     for (int i = 0; i < ASSAY_REGISTERS; i++)
         capture->registers[i] = (uint64_t)registers[order[i]];
-    if (capture->signal != SIGSEGV && capture->signal != SIGBUS)
+    if (!is_of_access(capture))
         return;
     /* a general protection fault bears no address, whatever si_addr says */
     capture->fault_known = registers[REG_TRAPNO] == FAULT_PAGE || capture->signal == SIGBUS;
@@ -32,7 +40,7 @@ static void take_registers(struct assay_crash_capture *capture, const ucontext_t
         capture->registers[i] = machine->uc_mcontext.regs[i];
     capture->registers[ASSAY_REGISTER_SP] = machine->uc_mcontext.sp;
     capture->registers[ASSAY_REGISTER_PC] = machine->uc_mcontext.pc;
-    capture->fault_known = capture->signal == SIGSEGV || capture->signal == SIGBUS;
+    capture->fault_known = is_of_access(capture);
 #else
     (void)machine;
 #endif

@@ -35,6 +35,7 @@ static void fault(uint64_t address, enum assay_capture_access access, const char
     memset(&capture, 0, sizeof capture);
     capture.fault = address;
     capture.fault_known = 1;
+    capture.code = SEGV_MAPERR;
     capture.access = (uint8_t)access;
     capture.mapped = rights != NULL;
     memcpy(capture.rights, rights ? rights : "----", 4);
@@ -68,6 +69,9 @@ static void classes(void **state)
     fault(0, ASSAY_ACCESS_UNKNOWN, NULL);
     capture.fault_known = 0;
     expect(SIGSEGV, ASSAY_CRASH_READ_NONCANONICAL);
+    capture.code = SI_TKILL;
+    expect(SIGSEGV, ASSAY_CRASH_SENT);
+    capture.code = BUS_ADRERR;
     expect(SIGABRT, ASSAY_CRASH_ABORT);
     expect(SIGTRAP, ASSAY_CRASH_TRAP);
     expect(SIGFPE, ASSAY_CRASH_ARITHMETIC);

@@ -122,10 +122,39 @@ static void writer_may_crash_again(void **state)
                 (end.tv_sec - start.tv_sec == 1 && end.tv_nsec < start.tv_nsec));
 }
 
+/* The page fault before it stands in the registers still. */
+static void be_sent(void)
+{
+    static struct assay_landing landing;
+    struct assay_error err;
+    if (assay_crash_install(&shared->record, &err) != 0)
+        _exit(1);
+    assay_crash_notify(note);
+    (void)assay_crash_landing(&landing);
+    if (sigsetjmp(landing.place, 0) == 0) {
+        landing.armed = 1;
+        *(volatile char *)0x1000 = 1;
+    }
+    (void)assay_crash_landing(NULL);
+    raise(SIGSEGV);
+    _exit(2);
+}
+
+static void signal_that_is_sent_has_no_address(void **state)
+{
+    (void)state;
+    assert_int_equal(run(be_sent), ASSAY_CRASH_EXIT_CODE);
+    assert_int_equal(atomic_load(&shared->record.signal), SIGSEGV);
+    assert_int_equal(atomic_load(&shared->record.capture.whole), 1);
+    assert_int_equal(shared->record.capture.fault_known, 0);
+    assert_true(shared->record.capture.code <= 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(first_of_many_writes_whole),
-                                       cmocka_unit_test(writer_may_crash_again)};
+                                       cmocka_unit_test(writer_may_crash_again),
+                                       cmocka_unit_test(signal_that_is_sent_has_no_address)};
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         return 1;
