@@ -316,6 +316,8 @@ void assay_crash_judge(const struct assay_crash_end *end, bool hung, struct assa
     } else {
         if (no_mappings(end->capture))
             assay_judge_no_mappings(judge);
+        if (end->capture && end->capture->beside)
+            assay_judge_beside(judge, (uint16_t)end->capture->beside);
         assay_judge_crash(judge, end->signal);
     }
 }

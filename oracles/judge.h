@@ -154,6 +154,9 @@ void assay_judge_end(struct assay_judge *judge);
 void assay_judge_crash(struct assay_judge *judge, int signal);
 /* Before that: the process had as many mappings as the system grants. */
 void assay_judge_no_mappings(struct assay_judge *judge);
+/* Before that: it died of calls that `thread` made in a loop (ASSAY_CONTEXT_LOOP), beside that op.
+ */
+void assay_judge_beside(struct assay_judge *judge, uint16_t thread);
 /* The subject had written a report of corruption when the program was through, whose last op was
  * `last`: C26, if all of it was legal. */
 void assay_judge_said(struct assay_judge *judge, const struct assay_event *last);

@@ -49,6 +49,7 @@ struct assay_judge {
     bool special;         /* context or forked: ops of it have a property of their own */
     bool tainted;         /* a misuse happened */
     bool no_mappings;     /* the system grants no more, when the process stops */
+    uint16_t beside;      /* until the crash that follows: the thread that died in a loop */
     bool misuse_next;     /* a MISUSE record announced the next op */
     bool unsettled;       /* the op before left something behind: pending, last or misuse_next */
     const struct assay_event *current; /* given to before(), not yet to after() */

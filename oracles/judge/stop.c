@@ -104,11 +104,29 @@ static bool excused_by_mappings(struct assay_case *c)
     return excused;
 }
 
+void assay_judge_beside(struct assay_judge *judge, uint16_t thread)
+{
+    judge->beside = thread;
+}
+
+/* What the process ended in. */
+static struct assay_event last_op(struct assay_judge *judge)
+{
+    struct assay_event event = judge->current ? *judge->current : (struct assay_event){0};
+    if (judge->beside)
+        event = (struct assay_event){.kind = ASSAY_OP_CONTEXT,
+                                     .arg = ASSAY_CONTEXT_LOOP,
+                                     .thread = judge->beside,
+                                     .process = event.process};
+    return event;
+}
+
 void assay_judge_crash(struct assay_judge *judge, int signal)
 {
-    static const struct assay_event nothing;
-    struct assay_event event = judge->current ? *judge->current : nothing;
+    struct assay_event event = last_op(judge);
+    bool beside = judge->beside != 0;
     struct assay_object *object = NULL;
+    judge->beside = 0;
     assay_judge_flush(judge);
     event.signal = (uint8_t)signal;
     judge->current = NULL;
@@ -132,7 +150,7 @@ void assay_judge_crash(struct assay_judge *judge, int signal)
         .scarcity = judge->resources.scarcity,
         .resources = &judge->resources,
         .hung = signal == 0,
-        .exact = assay_judge_exact(judge, event.kind, event.thread),
+        .exact = beside ? ASSAY_PROPERTY_NONE : assay_judge_exact(judge, event.kind, event.thread),
     };
     bool given_up = op_class == ASSAY_CLASS_RELEASE || op_class == ASSAY_CLASS_RESIZE;
     if (object && object->state == ASSAY_OBJECT_LIVE && given_up)

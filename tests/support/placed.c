@@ -1,7 +1,8 @@
 /* A drop-in whose addresses tell where a call was made: a region for each combination of another
  * process, another thread, and after this library's destructor. A request of 77 bytes in another
  * process never comes back, one of 78 there aborts, one of 79 ends the process; one of 80 takes
- * all memory, one of 81 takes some time in which it neither runs nor can be interrupted. */
+ * all memory, one of 81 takes some time in which it neither runs nor can be interrupted. The second
+ * of 82 bytes aborts, wherever it is made. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -21,12 +22,13 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { REGIONS = 8, REGION_BYTES = 1 << 24, HANGS = 77, ABORTS, EXITS, EATS, DOZES };
+enum { REGIONS = 8, REGION_BYTES = 1 << 24, HANGS = 77, ABORTS, EXITS, EATS, DOZES, ONCE };
 #define FIRST_REGION UINT64_C(0x100000000000)
 
 static char *next[REGIONS];
 static pid_t first_process;
 static bool ended;
+static unsigned had_once;
 
 static void start(void)
 {
@@ -99,6 +101,8 @@ EXPORT void *malloc(size_t bytes)
         eat();
     if (forked && bytes == DOZES)
         doze();
+    if (bytes == ONCE && had_once++)
+        abort();
     int region = forked | thread << 1 | ended << 2;
     char *p = next[region];
     next[region] += (bytes + 15) & ~(size_t)15;

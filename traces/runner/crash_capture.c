@@ -7,6 +7,13 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+static __thread uint32_t thread_beside;
+
+void assay_crash_beside(uint32_t thread)
+{
+    thread_beside = thread;
+}
+
 /* ---- registers ---- */
 
 /* True of an access. What was sent by kill, or by the kernel for want of room for a signal's frame,
@@ -138,6 +145,7 @@ void assay_crash_capture(struct assay_crash_capture *capture, const void *info, 
     const siginfo_t *signal = info;
     capture->signal = signal->si_signo;
     capture->code = signal->si_code;
+    capture->beside = thread_beside;
     take_registers(capture, context);
     if (capture->fault_known)
         capture->fault = (uint64_t)(uintptr_t)signal->si_addr;

@@ -30,6 +30,7 @@ enum assay_capture_access {
 struct assay_crash_capture {
     _Atomic uint32_t whole; /* written last; 0: what stands here is not all of it */
     int32_t signal, code;   /* si_signo, si_code */
+    uint32_t beside;        /* the thread, where its calls were not the op in hand; 0: they were */
     uint64_t fault;         /* si_addr where the signal has one */
     uint8_t fault_known;
     uint8_t access;                      /* enum assay_capture_access: as the processor said */
@@ -47,5 +48,7 @@ struct assay_crash_capture {
 /* From the handler's arguments (siginfo_t, ucontext_t). */
 void assay_crash_capture(struct assay_crash_capture *capture, const void *info,
                          const void *context);
+/* The calling thread, of index `thread`, makes calls beside the op in hand; 0: no more. */
+void assay_crash_beside(uint32_t thread);
 
 #endif

@@ -91,12 +91,17 @@ static uint64_t mappings(void)
     return lines;
 }
 
-/* What may be needed of the stack under a limit, mapped before it. */
+/* What may be needed of the stack under a limit, mapped before it: no more than half of what there
+ * may be of a stack. */
 static __attribute__((noinline)) void grow_stack(void)
 {
     enum { STACK = 256 * 1024 };
-    volatile char room[STACK];
-    for (size_t i = 0; i < sizeof room; i += PAGE)
+    struct rlimit own;
+    size_t bytes = STACK;
+    if (getrlimit(RLIMIT_STACK, &own) == 0 && own.rlim_cur / 2 < STACK)
+        bytes = own.rlim_cur / 2;
+    volatile char *room = __builtin_alloca(bytes);
+    for (size_t i = 0; i < bytes; i += PAGE)
         room[i] = 1;
 }
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "traces/core/clock.h"
+#include "traces/runner/crash_capture.h"
 #include "traces/runner/turns_state.h"
 
 /* Loops end by themselves after so much time of their thread: what the host takes for a hang is
@@ -102,7 +103,21 @@ static void loop_once(struct worker *self)
         assay_executor_drop_unborn(self->executor, self->loop[i].born);
 }
 
-/* Once with the turn, so that it goes on when others do; then until the next turn. */
+/* Until the next turn: the op in hand is another's. */
+static void loop_beside(struct worker *self)
+{
+    uint64_t start = assay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    assay_crash_beside(self->thread);
+    for (unsigned n = 1; atomic_load_explicit(&self->turn, memory_order_acquire) == 0; n++) {
+        if (n % LOOP_LOOKS == 0 && assay_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start > LOOP_NS)
+            await_turn(self);
+        else
+            loop_once(self);
+    }
+    assay_crash_beside(0);
+}
+
+/* Once with the turn, so that it goes on when others do. */
 static void run_loop(struct worker *self)
 {
     struct assay_turns *turns = self->turns;
@@ -114,14 +129,7 @@ static void run_loop(struct worker *self)
     loop_once(self);
     assay_executor_rejoin(turns->executor, self->executor); /* it is to forget their numbers too */
     give_turn(self, &turns->workers[0]);
-    uint64_t start = assay_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    for (unsigned n = 1; atomic_load_explicit(&self->turn, memory_order_acquire) == 0; n++) {
-        if (n % LOOP_LOOKS == 0 && assay_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start > LOOP_NS) {
-            await_turn(self);
-            return;
-        }
-        loop_once(self);
-    }
+    loop_beside(self);
 }
 
 /* ---- threads -------------------------------------------------------------------------------- */

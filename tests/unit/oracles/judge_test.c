@@ -786,6 +786,23 @@ static void c30_forks(void **state)
     ASSERT_ONLY(&s, C30, HANG);
 }
 
+/* What the fork is told of is not what another thread dies of at that time. */
+static void c26_beside_a_fork(void **state)
+{
+    const struct assay_event fork = {.kind = ASSAY_OP_FORK, .arg = 1};
+    (void)state;
+    stream_malloc(&s, 1, 40, BASE);
+    stop(fork, SIGSEGV);
+    ASSERT_ONLY(&s, C30, CRASH);
+    assay_judge_beside(s.judge, 2);
+    stop(fork, SIGSEGV);
+    ASSERT_ONLY(&s, C26, CRASH);
+    assert_int_equal(s.reports[0].kind, ASSAY_OP_CONTEXT);
+    assert_int_equal(s.reports[0].event.thread, 2);
+    stop(fork, SIGSEGV);
+    ASSERT_ONLY(&s, C30, CRASH);
+}
+
 static void c30_needs_proof(void **state)
 {
     (void)state;
@@ -1094,6 +1111,7 @@ int main(void)
         TEST(c28_across_threads),
         TEST(c27_registrations),
         TEST(c28_stops),
+        TEST(c26_beside_a_fork),
         TEST(c30_forks),
         TEST(c30_needs_proof),
         TEST(c35_handlers),

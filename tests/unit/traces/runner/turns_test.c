@@ -342,6 +342,41 @@ static void loops_go_on_beside_the_others(void **state)
     assert_true(ops[own].address != 0);
 }
 
+/* The record tells whose call it was: the op in hand is its fork, or its child's. */
+static void loops_die_beside_the_others(void **state)
+{
+    (void)state;
+    put(0, 0, ASSAY_OP_THREAD_START, 3, 0);
+    put(0, 3, ASSAY_OP_CONTEXT, ASSAY_CONTEXT_LOOP, 1);
+    put_malloc(0, 3, 82);
+    put(0, 0, ASSAY_OP_FORK, 1, 0);
+    put_malloc(1, 0, 81);
+    hang_ms = 3000;
+    struct assay_session *session = open_on(ASSAY_BINARY_DIR "/lib/support/placed.so");
+    run_program(session);
+    assert_int_equal(status.state, ASSAY_SESSION_CRASHED);
+    const struct assay_crash_capture *capture = assay_session_crash(session);
+    assert_non_null(capture);
+    assert_int_equal(capture->beside, 3);
+    assay_session_close(session);
+}
+
+static void who_has_the_turn_dies_of_its_own_op(void **state)
+{
+    (void)state;
+    put(0, 0, ASSAY_OP_THREAD_START, 3, 0);
+    put_malloc(0, 3, 82);
+    put_malloc(0, 3, 82);
+    struct assay_session *session = open_on(ASSAY_BINARY_DIR "/lib/support/placed.so");
+    run_program(session);
+    assert_int_equal(status.state, ASSAY_SESSION_CRASHED);
+    assert_int_equal(status.op_index, 2);
+    const struct assay_crash_capture *capture = assay_session_crash(session);
+    assert_non_null(capture);
+    assert_int_equal(capture->beside, 0);
+    assay_session_close(session);
+}
+
 /* What a loop bore is no object of the next program. */
 static void loops_leave_nothing_behind(void **state)
 {
@@ -405,6 +440,8 @@ int main(void)
         TEST(a_childs_child_is_watched),
         TEST(a_handler_of_exit_may_fork),
         TEST(loops_go_on_beside_the_others),
+        TEST(loops_die_beside_the_others),
+        TEST(who_has_the_turn_dies_of_its_own_op),
         TEST(loops_leave_nothing_behind),
         TEST(a_childs_end_is_its_parents),
     };
