@@ -373,7 +373,7 @@ void bw_heap_statistics(struct bw_heap *heap, struct bw_statistics *ret_statisti
 
 void bw_heap_sweep_for(struct bw_heap *heap, size_t budget, const char *seen)
 {
-    struct bw_sweep sweep = {.settled = true, .budget = budget};
+    struct bw_sweep sweep = {.settled = true, .wary = true, .budget = budget};
     bool sound = true;
     for (int part = BW_SWEEP_QUARANTINE; part <= BW_SWEEP_SLOTS; part++)
         for (unsigned i = 0; i < BW_CLASS_COUNT && sound && sweep.budget != 0; i++)
@@ -415,6 +415,7 @@ static void fork_release(void)
 static void fork_child(void)
 {
     for (struct bw_heap *heap = all_heaps; heap != NULL; heap = heap->next) {
+        heap->forked = true;
         bw_cache_forget_others(heap);
         if (heap->deterministic)
             continue;

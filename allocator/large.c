@@ -512,10 +512,13 @@ bool bw_large_sweep(struct bw_heap *heap, struct bw_sweep *sweep)
     sweep->reason = NULL;
     for (uint32_t i = 0; i < large->capacity && sweep->reason == NULL; i++) {
         struct bw_large_object object = large->table[i];
-        if (object.address == 0 || object.live != LIVE || canary_intact(heap, &object))
+        if (object.address == 0 || object.live != LIVE)
             continue;
         size_t slack;
         const uint8_t *end = canary_end(&object, &slack);
+        if ((sweep->wary && !bw_pages_are_readable(heap->pages, end - slack, slack)) ||
+            canary_intact(heap, &object))
+            continue;
         sweep->misuse = bw_overflow_of(heap->secret, (const uint8_t *)object.address, object.size,
                                        end, slack, NULL);
         sweep->reason = "overflow: the canary of a large object is damaged";

@@ -91,7 +91,8 @@ struct bw_bin {
 struct bw_hand {
     uint32_t index; /* of the class */
     uint32_t slab, slot;
-    uint32_t due; /* bytes handed out since it moved last */
+    uint32_t turns; /* of classes whose slots fill pages */
+    uint32_t due;   /* bytes handed out since it moved last */
 };
 
 /* Belongs to one thread at a time, which alone touches its bins: no lock. Stands in a reservation
@@ -159,6 +160,7 @@ struct bw_heap {
     struct bw_class classes[BW_CLASS_COUNT];
     size_t kept_more; /* what the classes' kept_max have grown by, about */
     struct bw_large large;
+    bool forked;          /* this process is a child of the one that made it */
     struct bw_heap *next; /* of all heaps, for fork */
     void *reserved;       /* the reservation that this struct stands in */
     size_t reserved_bytes;
@@ -172,10 +174,12 @@ static inline struct bw_slab *bw_slab_record(const struct bw_class *class, uint3
 /* A look over the heap for damage. */
 enum bw_sweep_part { BW_SWEEP_QUARANTINE, BW_SWEEP_SLOTS };
 struct bw_sweep {
-    bool settled;       /* other threads may be at work: only slots that none can be working on */
-    bool partly;        /* of a long slot only the first hand_bytes */
-    size_t budget;      /* bytes that may still be read */
-    const char *reason; /* what is wrong, NULL: nothing */
+    bool settled;  /* other threads may be at work: only slots that none can be working on */
+    bool partly;   /* of a long slot only the first hand_bytes */
+    bool wary;     /* the program may have taken pages away, from a child (MADV_DONTFORK) or from
+                      itself:     what cannot be read is passed over */
+    size_t budget; /* bytes that may still be read */
+    const char *reason;      /* what is wrong, NULL: nothing */
     struct bw_misuse misuse; /* the damaged object; no rule where the metadata are wrong */
 };
 

@@ -351,6 +351,21 @@ static void entropy(const struct bw_pages *pages, void *to, size_t bytes)
     errno = saved;
 }
 
+static bool populates(const struct bw_pages *pages, uintptr_t p, size_t bytes)
+{
+    uintptr_t in_page = p & (page_size(pages) - 1);
+    return madvise((void *)(p - in_page), bytes + in_page, MADV_POPULATE_READ) == 0;
+}
+
+/* Kernels before 5.14 do not tell, not even of the stack: then it is taken for granted. */
+static bool readable(const struct bw_pages *pages, const void *p, size_t bytes)
+{
+    int saved = errno;
+    bool can = populates(pages, (uintptr_t)p, bytes) || !populates(pages, (uintptr_t)&saved, 1);
+    errno = saved;
+    return can;
+}
+
 static const struct bw_page_moves moves = {.move = move,
                                            .are_one = are_one,
                                            .are_in_memory = are_in_memory,
@@ -368,6 +383,7 @@ const struct bw_pages bw_system_pages = {.page_size = page_size,
                                          .limit = limit,
                                          .entropy = entropy,
                                          .label = label,
+                                         .readable = readable,
                                          .moves = &moves};
 
 /* ---- of any provider ---- */

@@ -59,6 +59,9 @@ struct bw_pages {
     void (*entropy)(const struct bw_pages *pages, void *to, size_t bytes);
     /* The name of the pages, for who looks at the process. May be NULL. */
     void (*label)(const struct bw_pages *pages, void *p, size_t bytes, const char *name);
+    /* Whether committed memory can be read still: its program may have taken it away. NULL: it
+     * cannot. */
+    bool (*readable)(const struct bw_pages *pages, const void *p, size_t bytes);
     /* NULL: content is copied. */
     const struct bw_page_moves *moves;
 };
@@ -156,6 +159,13 @@ static inline void bw_pages_label(const struct bw_pages *pages, void *p, size_t 
 {
     if (bw_pages_used(pages)->label != NULL)
         bw_pages_used(pages)->label(pages, p, bytes, name);
+}
+
+/* Of the pages that the bytes stand in. */
+static inline bool bw_pages_are_readable(const struct bw_pages *pages, const void *p, size_t bytes)
+{
+    return bw_pages_used(pages)->readable == NULL ||
+           bw_pages_used(pages)->readable(pages, p, bytes);
 }
 
 /* The functions of bw_page_moves; all of them fail where the provider has none. */

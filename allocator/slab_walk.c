@@ -2,6 +2,7 @@
  * class. */
 #include "slab.h"
 
+#include "pages.h"
 #include "slab_slot.h"
 
 const char *bw_slab_state_name(const struct bw_slab *slab, uint32_t slot)
@@ -51,7 +52,25 @@ struct walk {
     struct bw_heap *heap;
     struct bw_class *class;
     struct bw_sweep *sweep;
+    bool freed_alone;     /* live slots are passed over */
+    const uint8_t *asked; /* the slab that was asked about last, */
+    bool readable;        /* and whether all of it can be read */
 };
+
+/* A wary walk asks, for a slab once where it may. Pages of freed objects were taken from children
+ * alone: who closes an object's may not free it. */
+static bool can_be_read(struct walk *walk, const uint8_t *p, bool live)
+{
+    const struct bw_class *class = walk->class;
+    const struct bw_pages *pages = walk->heap->pages;
+    if (!(live ? walk->sweep->wary : walk->heap->forked))
+        return true;
+    const uint8_t *slab = p - (size_t)(p - class->base) % class->stride;
+    if (slab != walk->asked)
+        walk->readable = bw_pages_are_readable(pages, slab, class->slab_bytes);
+    walk->asked = slab;
+    return walk->readable || bw_pages_are_readable(pages, p, class->size);
+}
 
 static bool take(struct bw_sweep *sweep, size_t bytes)
 {
@@ -68,7 +87,8 @@ static const char *look_at_live(struct walk *walk, const uint16_t *tag, uint32_t
 {
     struct bw_class *class = walk->class;
     uint32_t slack = slack_of(seen);
-    if (!take(walk->sweep, walk->sweep->settled ? canary_slack(class, slack) : class->size))
+    if (!take(walk->sweep, walk->sweep->settled ? canary_slack(class, slack) : class->size) ||
+        walk->freed_alone || !can_be_read(walk, p, true))
         return NULL;
     if (!canary_intact(walk->heap, class, p, slack)) {
         /* A thread may have begun to free or resize it since: then it is not live. Under the lock
@@ -110,7 +130,7 @@ static const char *look_at_freed(struct walk *walk, const struct bw_slab *slab, 
         bytes = 2 * EDGE;
     else if (partly && size > bw_policy_hand_bytes)
         bytes = bw_policy_hand_bytes;
-    if (!bw_policy_zero_on_free || !take(walk->sweep, bytes))
+    if (!bw_policy_zero_on_free || !take(walk->sweep, bytes) || !can_be_read(walk, p, false))
         return NULL;
     if (bw_mutant(zero_skipped) || bw_mutant(stale_unseen) ||
         (ends ? ends_are_zero(p, size) : bw_is_zero(p, bytes)))
@@ -247,11 +267,20 @@ bool bw_slab_sweep(struct bw_heap *heap, struct bw_class *class, enum bw_sweep_p
 
 /* ---- the hand ---- */
 
-/* Looks at slots of the class from where the hand stands. false: something is wrong. */
+enum { TURNS = 8 };
+
+/* Looks at slots of the class from where the hand stands. false: something is wrong. An object that
+ * fills pages may be closed by its program, in whole pages: then its canary is, too. To ask costs
+ * as much as to look at many others, so they have a turn in eight. */
 static bool look_on(struct walk *walk, struct bw_hand *hand, const struct bw_bin *bin)
 {
     struct bw_class *class = walk->class;
     const char *reason = NULL;
+#ifdef BW_SYSTEM_PAGES_ONLY /* who makes a heap of its own leaves its pages alone */
+    bool fills_pages = class->size % bw_page_size(walk->heap->pages) == 0;
+    walk->sweep->wary = walk->heap->forked || fills_pages;
+    walk->freed_alone = fills_pages && hand->turns++ % TURNS != 0;
+#endif
     if (hand->slab == 0 && hand->slot == 0)
         reason = look_at_own(walk, bin);
     if (reason == NULL && bw_trylock(&class->lock)) {
