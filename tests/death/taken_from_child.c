@@ -15,7 +15,7 @@ static void take_from_children(void *p, size_t size)
 
 int main(void)
 {
-    static const size_t sizes[] = {12288, 5000, 100, 300000, 1 << 20};
+    static const size_t sizes[] = {12288, 7000, 300000, 1 << 20};
     enum { SIZES = sizeof sizes / sizeof *sizes, EACH = 100 };
     int status = 0;
     for (int i = 0; i < SIZES; i++)
