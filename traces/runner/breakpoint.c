@@ -211,11 +211,17 @@ static bool come_upon(ucontext_t *machine)
     return true;
 }
 
+/* The trap's number tells; si_code does not always: the hypervisor may have put a stale value into
+ * DR6 (KVM before Linux 6.14, after an exit that its fast path handled), and then the kernel takes
+ * the step for an instruction of the program. */
 static void on_trap(int signal, siginfo_t *info, void *context)
 {
-    if (info->si_code == TRAP_TRACE)
+    enum { DEBUG_EXCEPTION = 1, BREAKPOINT_EXCEPTION = 3 };
+    const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
+    bool met = registers[REG_TRAPNO] == BREAKPOINT_EXCEPTION;
+    if (registers[REG_TRAPNO] == DEBUG_EXCEPTION)
         step(context);
-    else if (!come_upon(context) && former.sa_flags & SA_SIGINFO)
+    else if (!(met && come_upon(context)) && former.sa_flags & SA_SIGINFO)
         former.sa_sigaction(signal, info, context);
 }
 
