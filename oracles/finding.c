@@ -225,6 +225,7 @@ void assay_finding_call(char *ret_text, size_t bytes, const struct assay_event *
         snprintf(operand, sizeof operand, "%s", assay_place_name(event->place));
     const char *name = assay_op_info(event->kind)->name;
     switch (event->kind) {
+    case ASSAY_OP_NONE: snprintf(text, bytes, "no call in hand"); return;
     case ASSAY_OP_MALLOC:
     case ASSAY_OP_VALLOC:
     case ASSAY_OP_PVALLOC: snprintf(text, bytes, "%s(%" PRIu64 ")", name, event->size); return;

@@ -243,6 +243,10 @@ static void lines_name_codes_and_signals(void **state)
     v.event.size = UINT64_MAX - 8;
     assay_finding_line(line, sizeof line, &v);
     assert_string_equal(line, "C26 malloc(18446744073709551607) large crash: signal SIGSEGV");
+    v.kind = ASSAY_OP_NONE;
+    v.event = (struct assay_event){.kind = ASSAY_OP_NONE, .signal = SIGSEGV};
+    assay_finding_line(line, sizeof line, &v);
+    assert_string_equal(line, "C26 no call in hand large crash: signal SIGSEGV");
 }
 
 /* Every relation and every property has words, and JSON with the keys that scripts rely on. */
